@@ -1,0 +1,126 @@
+"""From a pile of photos of clothes to a recogniser you can trust.
+
+    import clothes
+
+    clothes.check("photos")                       # what is wrong with them
+    run = clothes.train("photos")                 # split 70/20/10, train, write runs/<date>-<time>/
+    clothes.evaluate(run.path).accuracy           # on the test part
+    clothes.load(run.path).predict("shirt.jpg")   # -> Prediction
+    clothes.build_app(clothes.load()).launch()    # the web page
+
+Importing clothes imports nothing heavy: each name is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+# The public names, and the room each lives in.
+_ROOMS = {
+    "Augmentation": "config",
+    "BundleError": "errors",
+    "CheckReport": "checks",
+    "Classifier": "prediction",
+    "ClothesError": "errors",
+    "Config": "config",
+    "ConfigError": "errors",
+    "DownloadError": "errors",
+    "Evaluation": "evaluation",
+    "MissingExtraError": "errors",
+    "ModelConfig": "config",
+    "PhotoError": "errors",
+    "PhotosError": "errors",
+    "Prediction": "prediction",
+    "Run": "runs",
+    "RunError": "errors",
+    "Split": "splits",
+    "SplitConfig": "config",
+    "SplitError": "errors",
+    "TrainConfig": "config",
+    "TrainingError": "errors",
+    "build_app": "app",
+    "build_model": "models",
+    "check": "checks",
+    "evaluate": "evaluation",
+    "load": "prediction",
+    "split": "splits",
+    "train": "training",
+}
+
+__all__ = [
+    "Augmentation",
+    "BundleError",
+    "CheckReport",
+    "Classifier",
+    "ClothesError",
+    "Config",
+    "ConfigError",
+    "DownloadError",
+    "Evaluation",
+    "MissingExtraError",
+    "ModelConfig",
+    "PhotoError",
+    "PhotosError",
+    "Prediction",
+    "Run",
+    "RunError",
+    "Split",
+    "SplitConfig",
+    "SplitError",
+    "TrainConfig",
+    "TrainingError",
+    "build_app",
+    "build_model",
+    "check",
+    "evaluate",
+    "load",
+    "split",
+    "train",
+]
+
+if TYPE_CHECKING:
+    from clothes.app import build_app
+    from clothes.checks import CheckReport, check
+    from clothes.config import Augmentation, Config, ModelConfig, SplitConfig, TrainConfig
+    from clothes.errors import (
+        BundleError,
+        ClothesError,
+        ConfigError,
+        DownloadError,
+        MissingExtraError,
+        PhotoError,
+        PhotosError,
+        RunError,
+        SplitError,
+        TrainingError,
+    )
+    from clothes.evaluation import Evaluation, evaluate
+    from clothes.models import build_model
+    from clothes.prediction import Classifier, Prediction, load
+    from clothes.runs import Run
+    from clothes.splits import Split, split
+    from clothes.training import train
+
+
+# What each extra brings, for the error when it is missing.
+_EXTRAS = {"keras": "train", "tensorflow": "train", "cv2": "train", "matplotlib": "train", "gradio": "serve"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'clothes' has no attribute {name!r}")
+    try:
+        value = getattr(import_module(f"clothes.{_ROOMS[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        from clothes.errors import MissingExtraError
+
+        raise MissingExtraError(_EXTRAS[error.name], f"clothes.{name}") from None
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,186 @@
+"""The bundle: one folder that predicts the same everywhere.
+
+    bundle.json      what it is: format, classes in order, image size, config, metrics, versions, SHA-256 of the files
+    model.tflite     LiteRT: uint8 pictures (N, size, size, 3) in; `scores` and `features` out
+    probes.npz       generated pictures and the scores expected for them
+    weights.npz      the Keras weights in order, for training on and exporting (optional)
+
+Data, never code: nothing in a bundle is unpickled or imported.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clothes.errors import BundleError
+from clothes.files import write_text
+
+FORMAT = 1
+MODEL, PROBES, WEIGHTS = "model.tflite", "probes.npz", "weights.npz"
+_NEEDED = (MODEL, PROBES)
+_LARGEST_INFO = 16_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle on disk: `info` is the content of bundle.json."""
+
+    path: Path
+    info: dict[str, Any]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self.info["classes"])
+
+    @property
+    def image_size(self) -> int:
+        return int(self.info["image_size"])
+
+    def file(self, name: str) -> bytes:
+        """The bytes of one of its files, whose hash is checked. Raises BundleError."""
+        wanted = self.info["files"].get(name)
+        if wanted is None:
+            raise BundleError(f"The bundle {self.path} has no {name}.")
+        try:
+            data = (self.path / name).read_bytes()
+        except OSError as error:
+            raise BundleError(f"The bundle {self.path} is incomplete: {name}: {error.strerror}.") from None
+        if hashlib.sha256(data).hexdigest() != wanted:
+            raise BundleError(f"The bundle {self.path} is damaged: {name} is not the file it was made with.")
+        return data
+
+    def probes(self) -> tuple[np.ndarray, np.ndarray]:
+        """Pictures uint8 (N, size, size, 3) and the scores float32 (N, classes) recorded for them."""
+        arrays = self._arrays(PROBES)
+        try:
+            return arrays["pictures"], arrays["scores"]
+        except KeyError as error:
+            raise BundleError(f"The bundle {self.path} is damaged: {PROBES} has no {error}.") from None
+
+    def weights(self) -> list[np.ndarray]:
+        """The Keras weights in the order of `model.get_weights()`."""
+        arrays = self._arrays(WEIGHTS)
+        return [arrays[f"arr_{i}"] for i in range(len(arrays))]
+
+    def _arrays(self, name: str) -> dict[str, np.ndarray]:
+        try:
+            with np.load(io.BytesIO(self.file(name)), allow_pickle=False) as arrays:
+                return {key: arrays[key] for key in arrays.files}
+        except (OSError, ValueError) as error:
+            raise BundleError(f"The bundle {self.path} is damaged: {name}: {error}.") from None
+
+    def update(self, **changes: Any) -> "Bundle":
+        """The same bundle with changed entries of bundle.json, written in one step."""
+        info = self.info | changes
+        write_text(self.path / "bundle.json", _to_json(info))
+        return Bundle(self.path, info)
+
+
+def write_bundle(path: Path, info: dict[str, Any], files: dict[str, bytes]) -> Bundle:
+    """Writes a bundle: whole or not at all, in the place of the one that was there."""
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+    info = {"format": FORMAT, **info, "files": hashes}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
+    try:
+        making.chmod(0o755)
+        for name, data in files.items():
+            (making / name).write_bytes(data)
+        (making / "bundle.json").write_text(_to_json(info), encoding="utf-8")
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=".old-", dir=path.parent)) / "bundle"
+            path.replace(old)
+            making.replace(path)
+            shutil.rmtree(old.parent)
+        else:
+            making.replace(path)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return Bundle(path, info)
+
+
+def read_bundle(path: str | os.PathLike[str]) -> Bundle:
+    """The bundle in this folder (or in the run folder above it), its bundle.json checked.
+
+    Raises BundleError when it is missing, damaged or from a newer version of clothes.
+    """
+    folder = Path(path)
+    if not (folder / "bundle.json").exists() and (folder / "bundle" / "bundle.json").exists():
+        folder = folder / "bundle"
+    try:
+        text = (folder / "bundle.json").read_bytes()[:_LARGEST_INFO]
+    except FileNotFoundError:
+        what = "there is no such folder" if not folder.exists() else "it holds no bundle.json"
+        raise BundleError(
+            f"{folder} is not a bundle: {what}. `clothes train` writes one into runs/NAME/bundle."
+        ) from None
+    except OSError as error:
+        raise BundleError(f"The bundle {folder} cannot be read: {error.strerror}.") from None
+    try:
+        info = json.loads(text)
+        if info["format"] > FORMAT:
+            raise BundleError(
+                f"The bundle {folder} has format {info['format']}, made by a newer clothes; this one reads up to "
+                f"{FORMAT}. Update with: pip install --upgrade clothes"
+            )
+        _check_info(info)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"The bundle {folder} is damaged: bundle.json: {_say(error)}.") from None
+    return Bundle(folder, info)
+
+
+def _check_info(info: dict[str, Any]) -> None:
+    classes, size = info["classes"], info["image_size"]
+    if not (isinstance(classes, list) and len(classes) >= 2 and all(isinstance(name, str) for name in classes)):
+        raise ValueError("classes must be a list of at least two names")
+    if len(set(classes)) != len(classes):
+        raise ValueError("a class stands there twice")
+    if not (isinstance(size, int) and 1 <= size <= 4096):
+        raise ValueError(f"image_size {size!r} is no size")
+    for name, value in info["files"].items():
+        if Path(name).name != name or not isinstance(value, str):
+            raise ValueError(f"files: {name!r} is no file name with a hash")
+    missing = [name for name in _NEEDED if name not in info["files"]]
+    if missing:
+        raise ValueError(f"files: {missing[0]} is missing")
+
+
+def _say(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _to_json(info: dict[str, Any]) -> str:
+    return json.dumps(info, indent=2, ensure_ascii=False) + "\n"
+
+
+def make_probes(size: int, count: int = 8) -> np.ndarray:
+    """Generated pictures uint8 (count, size, size, 3): smooth colour patterns, none of them anybody's photo."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:size, 0:size] / size
+    waves = rng.uniform(-3, 3, (count, 4, 3, 2)) * 2 * np.pi
+    phases = rng.uniform(0, 2 * np.pi, (count, 4, 3))
+    angle = waves[..., 0, None, None] * x + waves[..., 1, None, None] * y + phases[..., None, None]
+    pattern = np.sin(angle).mean(axis=1)  # (count, 3, size, size)
+    return np.round((pattern.transpose(0, 2, 3, 1) * 0.8 + 0.5).clip(0, 1) * 255).astype(np.uint8)
+
+
+def pack_probes(pictures: np.ndarray, scores: np.ndarray) -> bytes:
+    return _pack(pictures=pictures, scores=scores.astype(np.float32))
+
+
+def pack_weights(weights: list[np.ndarray]) -> bytes:
+    return _pack(*weights)
+
+
+def _pack(*positional: np.ndarray, **named: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, *positional, allow_pickle=False, **named)
+    return buffer.getvalue()

@@ -1,0 +1,244 @@
+"""The settings of a split, a model and a training: frozen, validated, to and from JSON.
+
+The defaults are those that won on clothing-dataset-small (see recipes/ and benchmarks/results.md); `Config.for_photos`
+switches to the ones that won on Fashion-MNIST when the photos are as small as those.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from clothes.errors import ConfigError
+
+SMALL_PHOTO = 48  # pixels: photos with a longer side up to this get the small preset
+
+
+def _require(holds: bool, name: str, value: object, wanted: str) -> None:
+    if not holds:
+        raise ConfigError(f"{name} must be {wanted}; got {value!r}.")
+
+
+def _between(config: object, low: float, high: float, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        _require(low <= value <= high, name, value, f"between {low:g} and {high:g}")
+
+
+def _check_types(config: Any) -> None:
+    """Lists from JSON become tuples; everything else must have the type it was declared with."""
+    hints = typing.get_type_hints(type(config))
+    for item in dataclasses.fields(config):
+        value, hint = getattr(config, item.name), hints[item.name]
+        if isinstance(value, list):
+            value = tuple(value)
+            object.__setattr__(config, item.name, value)
+        if typing.get_origin(hint) is Literal:
+            options = typing.get_args(hint)
+            _require(value in options, item.name, value, "one of " + ", ".join(map(repr, options)))
+        elif typing.get_origin(hint) is tuple:
+            kinds = typing.get_args(hint)
+            fits = isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
+            _require(fits, item.name, value, f"{len(kinds)} values of type {kinds[0].__name__}")
+        else:
+            options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+            _require(any(_fits(value, kind) for kind in options), item.name, value, f"of type {hint}")
+
+
+def _fits(value: object, kind: type) -> bool:
+    if isinstance(value, bool):
+        return kind is bool
+    return isinstance(value, (int, float) if kind is float else kind)
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How photos are divided: percentages of train, test and validation, and the seed of the division."""
+
+    train: float = 70
+    test: float = 20
+    validation: float = 10
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        total = self.train + self.test + self.validation
+        _require(min(self.train, self.test, self.validation) > 0, "ratios", self.ratios, "three numbers above 0")
+        _require(abs(total - 100) < 1e-6, "ratios", self.ratios, "three numbers that add up to 100")
+        _require(self.seed >= 0, "seed", self.seed, "0 or more")
+
+    @property
+    def ratios(self) -> str:
+        return f"{self.train:g}/{self.test:g}/{self.validation:g}"
+
+    @classmethod
+    def from_ratios(cls, ratios: str, *, seed: int = 0) -> Self:
+        """The config for a text such as "70/20/10": train, test, validation."""
+        try:
+            train, test, validation = (float(part) for part in ratios.split("/"))
+        except ValueError:
+            raise ConfigError(f"--ratios must look like 70/20/10 (train, test, validation); got {ratios!r}.") from None
+        return cls(train=train, test=test, validation=validation, seed=seed)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network: three convolution layers, each with pooling, then three hidden dense layers."""
+
+    architecture: Literal["sequential"] = "sequential"
+    image_size: int = 128  # pixels, square
+    filters: tuple[int, int, int] = (32, 64, 128)
+    kernels: tuple[int, int, int] = (7, 5, 3)
+    strides: tuple[int, int, int] = (2, 1, 1)
+    normalization: Literal["batch", "none"] = "batch"
+    activation: Literal["relu", "gelu", "silu"] = "relu"
+    convolution_dropout: float = 0.0
+    units: tuple[int, int, int] = (256, 128, 64)
+    dropout: tuple[float, float, float] = (0.3, 0.2, 0.1)  # before each hidden layer
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        _between(self, 16, 1024, "image_size")
+        for name, low, high in (("filters", 1, 4096), ("kernels", 1, 31), ("strides", 1, 8), ("units", 1, 65536)):
+            values = getattr(self, name)
+            _require(all(low <= v <= high for v in values), name, values, f"each between {low} and {high}")
+        _require(all(0 <= v < 1 for v in self.dropout), "dropout", self.dropout, "each at least 0 and under 1")
+        _require(0 <= self.convolution_dropout < 1, "convolution_dropout", self.convolution_dropout, "in [0, 1)")
+        side = self.image_size
+        for stride in self.strides:
+            side = -(-side // stride) // 2
+        _require(side >= 1, "strides", self.strides, f"smaller for image_size {self.image_size}: nothing is left")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of each training photo. Zero (or an equal pair) switches one off."""
+
+    flip: bool = True  # left to right
+    rotation: float = 15.0  # degrees, either way
+    zoom: tuple[float, float] = (0.7, 1.15)  # how much of the photo is seen, below 1 is closer
+    stretch: float = 0.1  # log of the width to height change
+    shear: float = 0.1
+    shift: float = 0.1  # of the side
+    color: float = 0.3  # brightness, contrast, gamma and tint
+    gray: float = 0.1  # probability
+    erase: float = 0.5  # probability of one random rectangle
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        _between(self, 0, 180, "rotation")
+        _between(self, 0, 1, "stretch", "shear", "shift", "color", "gray", "erase")
+        low, high = self.zoom
+        _require(0.1 <= low <= high <= 10, "zoom", self.zoom, "a pair from 0.1 to 10, lowest first")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the network learns."""
+
+    epochs: int = 60
+    batch_size: int = 64
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: float = 0.05  # of all steps
+    label_smoothing: float = 0.1
+    ema: float = 0.995  # momentum of the averaged weights; 0 switches it off
+    patience: int = 20  # epochs without a better validation accuracy; 0 never stops early
+    precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.augmentation, dict):
+            object.__setattr__(self, "augmentation", _build(Augmentation, self.augmentation))
+        _check_types(self)
+        _between(self, 1, 100_000, "epochs", "batch_size")
+        _between(self, 0, 100_000, "patience")
+        _require(0 < self.learning_rate <= 10, "learning_rate", self.learning_rate, "above 0 and at most 10")
+        _between(self, 0, 10, "weight_decay")
+        _between(self, 0, 0.9, "warmup", "label_smoothing")
+        _require(0 <= self.ema < 1, "ema", self.ema, "at least 0 and under 1")
+        _between(self, 0, 2**31 - 1, "seed")
+
+
+@dataclass(frozen=True)
+class Config:
+    """A model and its training: what `clothes train --config` reads and every run folder keeps."""
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    @classmethod
+    def for_photos(cls, longer_side: int) -> Self:
+        """The defaults for photos of this size: the small preset up to 48 pixels, else the standard one."""
+        if longer_side > SMALL_PHOTO:
+            return cls()
+        return cls(
+            model=ModelConfig(
+                image_size=28,
+                kernels=(3, 3, 3),
+                strides=(1, 1, 1),
+            ),
+            train=TrainConfig(
+                epochs=30,
+                augmentation=Augmentation(rotation=0, zoom=(1, 1), stretch=0, shear=0, shift=0.07, color=0, gray=0),
+            ),
+        )
+
+    def changed(self, changes: Mapping[str, Mapping[str, Any]]) -> Self:
+        """This config with some settings of `model` and `train` replaced; a value None leaves one as it is."""
+        data = self.to_dict()
+        for part, settings in changes.items():
+            data[part] = data[part] | {name: value for name, value in settings.items() if value is not None}
+        return self.from_dict(data)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2) + "\n"
+
+    @classmethod
+    def from_dict(cls, data: object, *, where: str = "config") -> Self:
+        """The config in `data`; what it leaves out keeps its default, what it has too much is refused."""
+        if not isinstance(data, dict):
+            raise ConfigError(f"{where}: expected an object with 'model' and 'train'; got {type(data).__name__}.")
+        try:
+            _refuse_unknown(cls, data)
+            return cls(
+                model=_build(ModelConfig, data.get("model", {})),
+                train=_build(TrainConfig, data.get("train", {})),
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}") from None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Self:
+        """The config in a JSON file, such as `config.json` of a run folder or `recipes/*.json`."""
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"Cannot read the config {path}: {error.strerror}.") from None
+        except ValueError as error:
+            raise ConfigError(f"The config {path} is not JSON: {error}.") from None
+        return cls.from_dict(data, where=str(path))
+
+
+def _refuse_unknown(kind: type[Any], data: dict[str, Any]) -> None:
+    known = [item.name for item in dataclasses.fields(kind)]
+    unknown = sorted(set(data) - set(known))
+    if unknown:
+        raise ConfigError(f"unknown setting {unknown[0]!r}. Known here: {', '.join(known)}.")
+
+
+def _build(kind: type[Any], data: object) -> Any:
+    if not isinstance(data, dict):
+        raise ConfigError(f"{kind.__name__} must be an object; got {data!r}.")
+    _refuse_unknown(kind, data)
+    return kind(**data)

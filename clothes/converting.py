@@ -1,0 +1,71 @@
+"""Keras model -> LiteRT: the only file that needs TensorFlow by name.
+
+A training on another backend hands its weights to this file in a process of its own, since Keras exports LiteRT from
+TensorFlow only.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from clothes.config import ModelConfig
+from clothes.errors import BundleError
+from clothes.models import build_model
+
+
+def to_litert(config: ModelConfig, weights: list[np.ndarray], *, temperature: float = 1.0) -> bytes:
+    """A LiteRT model: uint8 pictures in, `scores` (probabilities at this temperature) and `features` out."""
+    if keras.backend.backend() == "tensorflow":
+        return _export(config, weights, temperature)
+    with tempfile.TemporaryDirectory(prefix="clothes-") as folder:
+        path = Path(folder)
+        np.savez(path / "weights.npz", *weights)
+        job = {"model": vars(config), "temperature": temperature}
+        (path / "job.json").write_text(json.dumps(job))
+        done = subprocess.run(
+            [sys.executable, "-m", "clothes.converting", folder],
+            env=os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise BundleError(f"The model could not be converted to LiteRT (TensorFlow in a subprocess): {last}")
+        return (path / "model.tflite").read_bytes()
+
+
+def _export(config: ModelConfig, weights: list[np.ndarray], temperature: float) -> bytes:
+    import tensorflow as tf
+
+    classes = weights[-1].shape[0]
+    model = build_model(config, classes)
+    model.set_weights(weights)
+    outputs = [model.get_layer("logits").output, model.get_layer("features").output]
+    inner = keras.Model(model.inputs, outputs)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, config.image_size, config.image_size, 3), tf.uint8, "pictures")])
+    def serve(pictures: tf.Tensor) -> dict[str, tf.Tensor]:
+        logits, features = inner(pictures, training=False)
+        return {"scores": tf.nn.softmax(logits / temperature), "features": features}
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], inner)
+    data: bytes = converter.convert()
+    return data
+
+
+def _main(folder: str) -> None:
+    path = Path(folder)
+    job = json.loads((path / "job.json").read_text())
+    with np.load(path / "weights.npz") as arrays:
+        weights = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
+    (path / "model.tflite").write_bytes(_export(ModelConfig(**job["model"]), weights, job["temperature"]))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

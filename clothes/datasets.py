@@ -1,0 +1,190 @@
+"""A split's photos as arrays: decoded once, in parallel, into a memory-mapped file; then shuffled batches."""
+
+import hashlib
+import os
+import queue
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from clothes import images
+from clothes.augmentation import augment
+from clothes.config import Augmentation
+from clothes.errors import PhotoError, SplitError
+from clothes.splits import Row, Split
+
+_DECODER = 1  # raise it whenever images.read_square gives other pixels
+_KEEP_DAYS = 30
+
+Progress = Callable[[int, int], None]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """One part of a split in memory-mapped form: `pixels` uint8 (N, size, size, 3), `labels` int (N,)."""
+
+    pixels: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def cache_folder() -> Path:
+    """Where decoded photos are kept between runs: `$CLOTHES_CACHE`, else `~/.cache/clothes`."""
+    return Path(os.environ.get("CLOTHES_CACHE") or Path.home() / ".cache" / "clothes")
+
+
+def decode(split: Split, size: int, parts: tuple[str, ...], *, progress: Progress | None = None) -> dict[str, Pictures]:
+    """The photos of each of these parts, letterboxed to `size`, as `Pictures` on one memory-mapped file a part.
+
+    The file is found by the photos' content, so a second run on the same photos starts at once, wherever they lie.
+    Raises SplitError when a photo is no longer the one that was split.
+    """
+    index = {name: i for i, name in enumerate(split.classes)}
+    todo = {part: split.part(part) for part in parts}
+    done, total = 0, sum(map(len, todo.values()))
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress(done, total)
+
+    return {
+        part: Pictures(
+            _decoded(split.root, rows, size, advance), np.array([index[row.label] for row in rows], dtype=np.int64)
+        )
+        for part, rows in todo.items()
+    }
+
+
+def _decoded(root: Path, rows: tuple[Row, ...], size: int, advance: Callable[[], None]) -> np.ndarray:
+    shape = (len(rows), size, size, 3)
+    key = hashlib.sha256(f"{_DECODER} {size} ".encode() + " ".join(row.sha256 for row in rows).encode()).hexdigest()
+    folder = cache_folder()
+    path = folder / f"{key[:32]}.npy"
+    if path.exists():
+        try:
+            pixels = np.load(path, mmap_mode="r")
+            if pixels.shape == shape and pixels.dtype == np.uint8:
+                os.utime(path)
+                return pixels
+        except (OSError, ValueError):
+            pass  # torn or foreign: made again below
+    folder.mkdir(parents=True, exist_ok=True)
+    _forget_unused(folder)
+    handle, temporary = tempfile.mkstemp(suffix=".npy", prefix="making-", dir=folder)
+    os.close(handle)
+    try:
+        _decode_into(Path(temporary), root, rows, shape, advance)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+    return np.load(path, mmap_mode="r")
+
+
+def _decode_into(
+    path: Path, root: Path, rows: tuple[Row, ...], shape: tuple[int, ...], advance: Callable[[], None]
+) -> None:
+    pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+
+    def decode_one(i: int) -> None:
+        try:
+            data = (root / rows[i].photo).read_bytes()
+        except OSError as error:
+            raise SplitError(
+                f"{rows[i].photo} is in the split but cannot be read: {error.strerror}. Split again."
+            ) from None
+        if hashlib.sha256(data).hexdigest() != rows[i].sha256:
+            raise SplitError(f"{rows[i].photo} has changed since the split was made. Split again.")
+        try:
+            pixels[i] = images.read_square(data, shape[1])
+        except PhotoError as error:
+            raise SplitError(f"{rows[i].photo} is in the split but cannot be used: {error.reason}") from None
+
+    # Threads: Pillow decodes and resizes without holding Python's lock, and all write to the one file.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(decode_one, range(len(rows))):
+            advance()
+    pixels.flush()
+
+
+def _forget_unused(folder: Path) -> None:
+    """Removes cache files of ours that no run has used for a month."""
+    for path in folder.glob("*.npy"):
+        try:
+            if time.time() - path.stat().st_mtime > _KEEP_DAYS * 86400:
+                path.unlink()
+        except OSError:
+            continue
+
+
+def one_hot(labels: np.ndarray, classes: int, smoothing: float = 0.0) -> np.ndarray:
+    """Targets float32 (N, classes)."""
+    return (np.eye(classes, dtype=np.float32) * (1 - smoothing) + smoothing / classes)[labels]
+
+
+def batches(
+    pictures: Pictures, *, classes: int, size: int, epoch: int, seed: int, augmentation: Augmentation, smoothing: float
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """One epoch of shuffled, augmented (pictures, targets), `size` each; the few left over wait for another epoch.
+
+    A function of (seed, epoch) alone, so that a resumed training sees what it would have seen.
+    """
+    order = np.random.default_rng([seed, epoch]).permutation(len(pictures))
+    size = min(size, len(pictures))
+    for step, start in enumerate(range(0, len(order) - size + 1, size)):
+        chosen = order[start : start + size]
+        rng = np.random.default_rng([seed, epoch, step])
+        yield augment(pictures.pixels[chosen], augmentation, rng), one_hot(pictures.labels[chosen], classes, smoothing)
+
+
+def steps_per_epoch(photos: int, size: int) -> int:
+    return max(1, photos // size)
+
+
+def prefetch(items: Iterator[T], *, ahead: int = 4) -> Iterator[T]:
+    """The same items, made in a thread of their own while the caller works on the last one."""
+    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(ahead)
+    stopped = threading.Event()
+
+    def put(item: T | None, error: BaseException | None) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put((item, error), timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put(item, None):
+                    return
+            put(None, StopIteration())
+        except BaseException as error:
+            put(None, error)
+
+    thread = threading.Thread(target=work, name="clothes-batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]
+    finally:
+        stopped.set()
+        thread.join()

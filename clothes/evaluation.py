@@ -1,0 +1,179 @@
+"""`evaluate`: a saved bundle on photos with known classes -> Evaluation. The only opener of the test part."""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clothes import metrics
+from clothes.errors import PhotoError, PhotosError, RunError
+from clothes.files import write_text
+from clothes.folders import Skipped, list_class_folders
+from clothes.prediction import Classifier, Prediction, load
+from clothes.runs import Run, now
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a bundle did on photos whose classes are known."""
+
+    photos: int
+    classes: tuple[str, ...]
+    accuracy: float
+    interval: tuple[float, float]  # 95 %, Wilson
+    loss: float  # mean negative log-likelihood, nats
+    per_class: dict[str, dict[str, float | int | None]]  # precision, recall, f1, photos
+    confusion: tuple[tuple[int, ...], ...]  # row the truth, column the answer, in the order of `classes`
+    ece: float  # expected calibration error, 10 bins of equal mass
+    predictions: tuple[tuple[str, Prediction], ...]  # (truth, prediction); a prediction's `photo` is its path
+    skipped: tuple[Skipped, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """What evaluation.json holds: everything but the single predictions."""
+        names = ("photos", "classes", "accuracy", "interval", "loss", "per_class", "confusion", "ece")
+        skipped = [{"photo": item.path, "reason": item.reason} for item in self.skipped]
+        return {name: getattr(self, name) for name in names} | {"skipped": skipped}
+
+    def predictions_csv(self) -> str:
+        """What predictions.csv holds: photo, truth, label, confidence, then one column a class."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["photo", "truth", "label", "confidence", *self.classes])
+        for truth, p in self.predictions:
+            scores = [f"{p.scores[name]:.6f}" for name in self.classes]
+            writer.writerow([p.photo, truth, p.label, f"{p.confidence:.6f}", *scores])
+        return text.getvalue()
+
+
+def evaluate(
+    model: str | os.PathLike[str] | Classifier,
+    *,
+    photos: str | os.PathLike[str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """How a bundle does: on its run's test part, or on `photos`, any folder of class folders.
+
+    `model` is a run folder, a bundle, or a loaded classifier (the last two need `photos`). On a run's test part the
+    numbers are written into the run: evaluation.json, predictions.csv, and the test accuracy into the bundle.
+    """
+    run = None if isinstance(model, Classifier) else _run_of(Path(model))
+    classifier = model if isinstance(model, Classifier) else load(model)
+    if photos is not None:
+        root, truths, skipped = _labelled_folder(Path(photos), classifier)
+        return _measure(classifier, root, truths, skipped, progress)
+    if run is None:
+        raise RunError("A bundle outside a run has no test part. Name photos to evaluate on: --photos DIR.")
+    split = run.split
+    if split.classes != classifier.classes:
+        raise RunError(
+            f"{run.path}: split.csv and bundle have different classes. One of them was replaced; train again."
+        )
+    truths = [(row.photo, row.label) for row in split.part("test")]
+    if not truths:
+        raise RunError(f"{run.path}: the test part of its split is empty. Name photos to evaluate on: --photos DIR.")
+    opened = int(run.info.get("test_part_opened", 0)) + 1
+    run.note(test_part_opened=opened)
+    result = _measure(classifier, split.root, truths, [], progress)
+    if result.photos == 0:
+        raise PhotosError(
+            f"None of the {len(truths)} test photos can be read below {split.root} (the first: "
+            f"{result.skipped[0].reason}). If they were moved, name them by --photos DIR."
+        )
+    _write(run, result, opened)
+    return result
+
+
+def _run_of(path: Path) -> Run | None:
+    """The run folder a path means: itself, or the one around a bundle."""
+    for folder in (path, path.resolve().parent):
+        if (folder / "run.json").is_file():
+            return Run.open(folder)
+    return None
+
+
+def _labelled_folder(photos: Path, classifier: Classifier) -> tuple[Path, list[tuple[str, str]], list[Skipped]]:
+    listing = list_class_folders(photos)
+    known = [photo for photo in listing.photos if photo.label in classifier.classes]
+    skipped = list(listing.skipped)
+    skipped += [
+        Skipped(photo.path, f"the bundle knows no class {photo.label!r}")
+        for photo in listing.photos
+        if photo.label not in classifier.classes
+    ]
+    if not known:
+        raise PhotosError(
+            f"No photo in {photos} is of a class the bundle knows. Folders there: {', '.join(listing.classes)}. "
+            f"The bundle's classes: {', '.join(classifier.classes)}."
+        )
+    return listing.root, [(photo.path, photo.label) for photo in known], skipped
+
+
+def _measure(
+    classifier: Classifier,
+    root: Path,
+    truths: list[tuple[str, str]],
+    skipped: list[Skipped],
+    progress: Callable[[int, int], None] | None,
+) -> Evaluation:
+    answers = classifier.predict_many(root / photo for photo, _ in truths)
+    predictions: list[tuple[str, Prediction]] = []
+    skipped = list(skipped)
+    for done, ((photo, truth), answer) in enumerate(zip(truths, answers, strict=True), 1):
+        if isinstance(answer, PhotoError):
+            skipped.append(Skipped(photo, answer.reason))
+        else:
+            predictions.append((truth, Prediction(answer.label, answer.confidence, answer.scores, photo)))
+        if progress:
+            progress(done, len(truths))
+    classes = classifier.classes
+    index = {name: i for i, name in enumerate(classes)}
+    labels = np.array([index[truth] for truth, _ in predictions], dtype=int)
+    chosen = np.array([index[p.label] for _, p in predictions], dtype=int)
+    scores = np.array([[p.scores[name] for name in classes] for _, p in predictions]).reshape(-1, len(classes))
+    confidence = np.array([p.confidence for _, p in predictions])
+    confusion = metrics.confusion_matrix(labels, chosen, len(classes))
+    right, total = int(np.trace(confusion)), len(predictions)
+    return Evaluation(
+        photos=total,
+        classes=classes,
+        accuracy=right / total if total else 0.0,
+        interval=metrics.wilson_interval(right, total),
+        loss=metrics.log_loss(scores, labels) if total else 0.0,
+        per_class=dict(zip(classes, metrics.precision_recall_f1(confusion), strict=True)),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        ece=metrics.expected_calibration_error(confidence, labels == chosen),
+        predictions=tuple(predictions),
+        skipped=tuple(skipped),
+    )
+
+
+def _write(run: Run, result: Evaluation, opened: int) -> None:
+    write_text(run.path / "predictions.csv", result.predictions_csv())
+    summary = result.to_dict() | {"test_part_opened": opened, "created": now()}
+    write_text(run.path / "evaluation.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    bundle = run.bundle
+    test = {
+        "photos": result.photos,
+        "accuracy": result.accuracy,
+        "interval": list(result.interval),
+        "loss": result.loss,
+        "ece": result.ece,
+    }
+    bundle.update(metrics=bundle.info["metrics"] | {"test": test})
+
+
+def read_evaluation(run: Run) -> dict[str, Any]:
+    """evaluation.json of a run. Raises RunError when the run was not evaluated yet."""
+    try:
+        data: dict[str, Any] = json.loads((run.path / "evaluation.json").read_text(encoding="utf-8"))
+        return data
+    except FileNotFoundError:
+        raise RunError(f"{run.path} was not evaluated yet. Do it with: clothes evaluate {run.path}") from None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{run.path / 'evaluation.json'} cannot be read: {error}.") from None

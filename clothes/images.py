@@ -1,0 +1,225 @@
+"""The one decoder: path | bytes | PIL image | array -> uint8 RGB pixels, upright. The only file that opens a photo.
+
+Reason codes of the PhotoErrors raised here:
+
+    missing        there is no such file             not-a-photo   the bytes are no picture of a known format
+    no-permission  the file may not be read          truncated     the picture ends too early
+    folder         the path is a folder              too-large     more than MAX_PIXELS pixels
+    empty          the file has no bytes             damaged       the picture cannot be decoded
+    heic-extra     a HEIC photo, and the extra 'heic' is not installed
+"""
+
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from clothes.errors import PhotoError
+
+Photo = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
+
+SUFFIXES = frozenset(
+    {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif", ".tif", ".tiff", ".mpo", ".heic", ".heif"}
+)
+MAX_PIXELS = 52_000_000  # the largest common phone photo has 50 million
+_FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF", "MPO"]
+_HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+
+
+def read(photo: Photo, *, name: str | None = None) -> np.ndarray:
+    """The pixels of a photo, uint8 (H, W, 3): RGB, upright, transparency on white, 16 bits scaled to 8, first frame.
+
+    The same photo gives the same pixels as a path, bytes, PIL image or array. An array is uint8 (H, W), (H, W, 1),
+    (H, W, 3) or (H, W, 4). Raises PhotoError; `name` is what it calls a photo that has no path.
+    """
+    if isinstance(photo, np.ndarray):
+        return _from_array(photo, name or "array")
+    with _opened(photo, name) as (image, label), _explained(label):
+        return np.asarray(_to_rgb(_upright(image)))
+
+
+def read_file(path: str | os.PathLike[str], *, name: str | None = None) -> bytes:
+    """The bytes of a photo's file. Raises PhotoError."""
+    label = name or os.fspath(path)
+    try:
+        return Path(path).read_bytes()
+    except FileNotFoundError:
+        raise PhotoError(label, "missing", "there is no such file") from None
+    except IsADirectoryError:
+        raise PhotoError(label, "folder", "this is a folder, not a photo") from None
+    except PermissionError:
+        raise PhotoError(label, "no-permission", "the file may not be read (no permission)") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise PhotoError(label, "missing", f"the file cannot be read ({error})") from None
+
+
+def read_square(photo: Photo, size: int, *, name: str | None = None) -> np.ndarray:
+    """A photo as a network sees it: read, then letterboxed to uint8 (size, size, 3)."""
+    return letterbox(read(photo, name=name), size)
+
+
+def letterbox(pixels: np.ndarray, size: int, *, fill: int = 127) -> np.ndarray:
+    """The picture shrunk or grown to fit into a square, the rest grey: uint8 (size, size, 3)."""
+    height, width = pixels.shape[:2]
+    scale = size / max(height, width)
+    fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
+    if fitted != (width, height):
+        image = Image.fromarray(pixels).resize(fitted, Image.Resampling.BILINEAR, reducing_gap=2.0)
+        pixels = np.asarray(image)
+    if fitted == (size, size):
+        return pixels
+    square = np.full((size, size, 3), fill, dtype=np.uint8)
+    left, top = (size - fitted[0]) // 2, (size - fitted[1]) // 2
+    square[top : top + fitted[1], left : left + fitted[0]] = pixels
+    return square
+
+
+def thumbnail(photo: Photo, size: int, *, name: str | None = None) -> Image.Image:
+    """A small upright RGB copy, at most `size` pixels a side and without EXIF.
+
+    For looking and comparing, not for predicting: a JPEG is decoded at a fraction of its size, which is much faster
+    and changes the pixels a little.
+    """
+    if isinstance(photo, np.ndarray | Image.Image):
+        small = Image.fromarray(read(photo, name=name))
+    else:
+        with _opened(photo, name) as (image, label), _explained(label):
+            image.draft("RGB", (size, size))
+            small = _to_rgb(_upright(image))
+    small.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    small.info = {}
+    return small
+
+
+def dimensions(photo: str | os.PathLike[str] | bytes, *, name: str | None = None) -> tuple[int, int]:
+    """Width and height of the upright photo in pixels, from its header alone."""
+    with _opened(photo, name) as (image, label), _explained(label):
+        width, height = image.size
+        sideways = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        return (height, width) if sideways else (width, height)
+
+
+def has_location(photo: str | os.PathLike[str] | bytes) -> bool:
+    """Whether the photo's EXIF says where it was taken."""
+    with _opened(photo, None) as (image, label), _explained(label):
+        return bool(image.getexif().get_ifd(0x8825))
+
+
+@contextlib.contextmanager
+def _opened(
+    photo: "str | os.PathLike[str] | bytes | Image.Image", name: str | None
+) -> Iterator[tuple[Image.Image, str]]:
+    """The photo, opened but not decoded, and what to call it."""
+    if isinstance(photo, Image.Image):
+        label = name or getattr(photo, "filename", "") or "image"
+        _check_size(photo, label)
+        yield photo, label  # at the frame its owner has it
+        return
+    if isinstance(photo, bytes | bytearray | memoryview):
+        label, data = name or "photo", bytes(photo)
+    elif isinstance(photo, str | os.PathLike):
+        label = name or os.fspath(photo)
+        data = read_file(photo, name=label)
+    else:
+        raise TypeError(f"A photo is a path, bytes, a PIL image or an array; got {type(photo).__name__}.")
+    if not data:
+        raise PhotoError(label, "empty", "the file is empty")
+    formats = list(_FORMATS)
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
+        _register_heic(label)
+        formats.append("HEIF")
+    with _explained(label), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = Image.open(io.BytesIO(data), formats=formats)
+    with image:
+        _check_size(image, label)
+        yield image, label
+
+
+def _check_size(image: Image.Image, label: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise PhotoError(
+            label,
+            "too-large",
+            f"{image.width} x {image.height} pixels are more than the {MAX_PIXELS // 1_000_000} million allowed",
+        )
+
+
+@contextlib.contextmanager
+def _explained(label: str) -> Iterator[None]:
+    """Whatever a decoder raises on a hostile file, as a PhotoError."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except PhotoError:
+        raise
+    except UnidentifiedImageError:
+        raise PhotoError(label, "not-a-photo", "this is not a picture of a known format") from None
+    except Image.DecompressionBombError:
+        raise PhotoError(label, "too-large", "the picture has far too many pixels") from None
+    except Exception as error:
+        text = str(error) or type(error).__name__
+        if "truncated" in text.lower() or "unexpected end" in text.lower():
+            raise PhotoError(label, "truncated", "the picture ends too early (an interrupted copy?)") from None
+        raise PhotoError(label, "damaged", f"the picture is damaged ({text})") from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # EXIF that makes no sense is no reason to refuse a good picture
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_8_bits(values: np.ndarray) -> np.ndarray:
+    """Grey values of more than 8 bits, scaled: 16-bit ones by 257, others (floats too) from their own range."""
+    values = values.astype(np.float64)
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    if not np.isfinite([low, high]).all():
+        raise ValueError("pixels that are not numbers")
+    if low >= 0 and 255 < high <= 65535:
+        low, high = 0.0, 65535.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0
+    return np.round((values - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
+
+
+def _from_array(pixels: np.ndarray, label: str) -> np.ndarray:
+    shape = pixels.shape
+    if pixels.dtype != np.uint8 or len(shape) not in (2, 3) or (len(shape) == 3 and shape[2] not in (1, 3, 4)):
+        raise PhotoError(
+            label,
+            "not-a-photo",
+            f"an array must be uint8 (H, W), (H, W, 1), (H, W, 3) or (H, W, 4); got {pixels.dtype} {shape}",
+        )
+    if 0 in shape:
+        raise PhotoError(label, "empty", "the array has no pixels")
+    if shape[0] * shape[1] > MAX_PIXELS:
+        raise PhotoError(label, "too-large", f"{shape[1]} x {shape[0]} pixels are more than allowed")
+    if len(shape) == 3 and shape[2] == 1:
+        pixels = pixels[..., 0]
+    return np.asarray(_to_rgb(Image.fromarray(pixels)))
+
+
+def _register_heic(label: str) -> None:
+    try:
+        import pillow_heif
+    except ModuleNotFoundError:
+        raise PhotoError(label, "heic-extra", "HEIC photos need: pip install 'clothes[heic]'") from None
+    pillow_heif.register_heif_opener()

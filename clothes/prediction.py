@@ -1,0 +1,133 @@
+"""`load(bundle)` -> Classifier: from a photo to a Prediction, on LiteRT, without TensorFlow."""
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clothes import images
+from clothes.bundles import MODEL, Bundle, read_bundle
+from clothes.errors import BundleError, PhotoError
+from clothes.runtime import LiteModel
+
+_TOLERANCE = 1e-3  # of a probe's scores between processors
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a classifier says of one photo: `scores` has every class's probability, highest first."""
+
+    label: str
+    confidence: float
+    scores: dict[str, float]
+    photo: str | None = None
+
+
+def percent(share: float) -> str:
+    """A share for people, to a tenth of a percent, rounded down: 0.9996 is "99.9 %", only 1 is "100 %"."""
+    if 0 < share < 0.001:
+        return "< 0.1 %"
+    tenths = math.floor(share * 1000 + 1e-9)
+    return f"{tenths // 10}.{tenths % 10} %" if tenths < 1000 else "100 %"
+
+
+class Classifier:
+    """A bundle, loaded. Safe to use from several threads; each photo gets the same answer alone or among others."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        self._model = LiteModel(bundle.file(MODEL))
+        self._check()
+
+    @property
+    def path(self) -> Path:
+        return self._bundle.path
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """The content of bundle.json."""
+        return self._bundle.info
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self._bundle.classes
+
+    @property
+    def image_size(self) -> int:
+        return self._bundle.image_size
+
+    def predict(self, photo: images.Photo) -> Prediction:
+        """What the photo shows. Takes a path, bytes, a PIL image or an array; raises PhotoError."""
+        name = os.fspath(photo) if isinstance(photo, str | os.PathLike) else None
+        scores, _ = self._model.run(images.read_square(photo, self.image_size))
+        return self._prediction(scores, name)
+
+    def predict_many(
+        self, photos: Iterable[images.Photo], *, progress: Callable[[int], None] | None = None
+    ) -> Iterator[Prediction | PhotoError]:
+        """An answer for each photo, in order; for one that cannot be read its PhotoError, and the others go on.
+
+        Decodes and predicts on all cores, one interpreter a thread: one photo at a time is as fast as a batch on
+        LiteRT, and needs no memory for batches.
+        """
+        threads = os.cpu_count() or 1
+        waiting: deque[Future[Prediction | PhotoError]] = deque()
+        with ThreadPoolExecutor(threads, thread_name_prefix="clothes-predict") as pool:
+            try:
+                for done, photo in enumerate(photos, 1):
+                    waiting.append(pool.submit(self._answer, photo))
+                    if len(waiting) >= 8 * threads:
+                        yield waiting.popleft().result()
+                    if progress:
+                        progress(done)
+                while waiting:
+                    yield waiting.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _answer(self, photo: images.Photo) -> Prediction | PhotoError:
+        try:
+            return self.predict(photo)
+        except PhotoError as error:
+            return error
+
+    def _prediction(self, scores: np.ndarray, photo: str | None) -> Prediction:
+        order = np.argsort(-scores, kind="stable")
+        ranked = {self.classes[i]: float(scores[i]) for i in order}
+        return Prediction(self.classes[order[0]], float(scores[order[0]]), ranked, photo)
+
+    def _check(self) -> None:
+        """Loads the model and lets it answer its first probe."""
+        pictures, expected = self._bundle.probes()
+        if len(expected) == 0 or pictures.shape[1:] != (self.image_size, self.image_size, 3):
+            raise BundleError(f"The bundle {self.path} is damaged: its probes are not of its image size.")
+        try:
+            scores, _ = self._model.run(pictures[0])
+        except (ValueError, RuntimeError, KeyError) as error:
+            raise BundleError(f"The bundle {self.path} is damaged: {MODEL} does not load: {error}") from None
+        if scores.shape != (len(self.classes),) or np.abs(scores - expected[0]).max() > _TOLERANCE:
+            raise BundleError(f"The bundle {self.path} does not answer as it did where it was made.")
+
+
+def load(path: str | os.PathLike[str] | None = None) -> Classifier:
+    """The classifier of a bundle (or of a run folder); without a path that of the newest bundle below this folder."""
+    return Classifier(read_bundle(path if path is not None else newest_bundle()))
+
+
+def newest_bundle() -> Path:
+    """The newest of `runs/*/bundle` and `*/run/bundle`. Raises BundleError when there is none."""
+    found = [
+        path.parent for pattern in ("runs/*/bundle", "*/run/bundle") for path in Path().glob(f"{pattern}/bundle.json")
+    ]
+    if not found:
+        raise BundleError(
+            "No model here: neither runs/*/bundle nor */run/bundle exists below this folder. "
+            "Train one with `clothes train PHOTOS` or `clothes demo`, or name one with --model BUNDLE."
+        )
+    return max(found, key=lambda path: (path / "bundle.json").stat().st_mtime)
