@@ -1,4 +1,4 @@
-"""Keras model -> LiteRT: the only file that needs TensorFlow by name.
+"""Keras model -> LiteRT: the only file that needs TensorFlow as the backend.
 
 A training on another backend hands its weights to this file in a process of its own, since Keras exports LiteRT from
 TensorFlow only.
@@ -41,22 +41,17 @@ def to_litert(config: ModelConfig, weights: list[np.ndarray], *, temperature: fl
 
 
 def _export(config: ModelConfig, weights: list[np.ndarray], temperature: float) -> bytes:
-    import tensorflow as tf
-
     classes = weights[-1].shape[0]
     model = build_model(config, classes)
     model.set_weights(weights)
-    outputs = [model.get_layer("logits").output, model.get_layer("features").output]
-    inner = keras.Model(model.inputs, outputs)
-
-    @tf.function(input_signature=[tf.TensorSpec((None, config.image_size, config.image_size, 3), tf.uint8, "pictures")])
-    def serve(pictures: tf.Tensor) -> dict[str, tf.Tensor]:
-        logits, features = inner(pictures, training=False)
-        return {"scores": tf.nn.softmax(logits / temperature), "features": features}
-
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], inner)
-    data: bytes = converter.convert()
-    return data
+    calm = keras.layers.Rescaling(1 / temperature, name="temperature")(model.get_layer("logits").output)
+    scores = keras.layers.Activation("softmax", name="calibrated")(calm)
+    features = model.get_layer("features").output
+    served = keras.Model(model.inputs, {"scores": scores, "features": features})
+    with tempfile.TemporaryDirectory(prefix="clothes-") as folder:
+        path = Path(folder) / "model.tflite"
+        served.export(path, format="litert", verbose=False)
+        return path.read_bytes()
 
 
 def _main(folder: str) -> None:

@@ -16,7 +16,7 @@ PART_FOLDERS = {
     "valid": "validation",
     "test": "test",
 }
-_OURS = {"split.csv", "sources.csv"}  # files that clothes itself puts beside photos
+_OURS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # what clothes itself puts beside photos
 
 
 @dataclass(frozen=True)

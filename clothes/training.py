@@ -24,8 +24,8 @@ from clothes.bundles import MODEL, PROBES, WEIGHTS, make_probes, pack_probes, pa
 from clothes.config import Config, TrainConfig
 from clothes.converting import to_litert
 from clothes.datasets import Pictures, batches, decode, one_hot, prefetch, steps_per_epoch
-from clothes.errors import RunError, SplitError, TrainingError
-from clothes.metrics import calibrate_temperature, wilson_interval
+from clothes.errors import BundleError, RunError, SplitError, TrainingError
+from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, wilson_interval
 from clothes.models import build_model
 from clothes.runs import Run, now
 from clothes.runtime import LiteModel
@@ -253,8 +253,7 @@ class Trainer:
         if self.config.ema:
             _assign(self.model.trainable_variables, self.average)
         scores = predict(self.model, self.validation.pixels)
-        truth = scores[np.arange(len(scores)), self.validation.labels]
-        loss = float(-np.log(np.maximum(truth, 1e-7)).mean())
+        loss = log_loss(scores, self.validation.labels)
         accuracy = float((scores.argmax(axis=1) == self.validation.labels).mean())
         if (accuracy, -loss) > self.state.best:
             self.state.best = (accuracy, -loss)
@@ -321,13 +320,20 @@ def predict(model: keras.Model, pixels: np.ndarray, *, batch: int = 128) -> np.n
 def finish(run: Run, trainer: Trainer, config: Config, split: Split, *, seconds: float) -> None:
     """Writes the bundle of the best epoch, calibrated and measured on the validation part."""
     labels = trainer.validation.labels
-    trainer.model.set_weights(trainer.best_weights)
-    temperature = calibrate_temperature(predict(trainer.model, trainer.validation.pixels), labels)
+    model = build_model(config.model, trainer.classes)
+    model.set_weights(trainer.best_weights)
+    expected = predict(model, trainer.validation.pixels)
+    temperature = calibrate_temperature(expected, labels)
     data = to_litert(config.model, trainer.best_weights, temperature=temperature)
     lite = LiteModel(data)
     scores = np.stack([lite.run(picture)[0] for picture in trainer.validation.pixels])
+    difference = np.abs(scores - apply_temperature(expected, temperature)).max()
+    if not difference < 0.01:  # NaN too
+        raise BundleError(
+            f"The converted model answers differently from the trained one (by up to {difference:.3f}), so no bundle "
+            f"was written. The training itself is kept in {run.path / 'checkpoints'}."
+        )
     right = int((scores.argmax(axis=1) == labels).sum())
-    loss = float(-np.log(np.maximum(scores[np.arange(len(labels)), labels], 1e-7)).mean())
     probes = make_probes(config.model.image_size)
     counts = split.counts()
     info = {
@@ -347,7 +353,7 @@ def finish(run: Run, trainer: Trainer, config: Config, split: Split, *, seconds:
                 "photos": len(labels),
                 "accuracy": right / len(labels),
                 "interval": list(wilson_interval(right, len(labels))),
-                "loss": loss,
+                "loss": log_loss(scores, labels),
             }
         },
         "versions": {
