@@ -34,8 +34,8 @@ _EXAMPLES = ("t-shirt", "trouser", "dress", "sneaker", "bag")
 _CSS = """
 .gradio-container { max-width: 860px !important; margin: 0 auto !important; }
 #head h1 { font-size: 1.7rem; margin: .4rem 0 .1rem; }
-#head p, #about { color: var(--body-text-color-subdued); margin: 0; }
-#about { font-size: .9rem; line-height: 1.5; overflow-wrap: anywhere; }
+#head p, #about p { color: var(--body-text-color-subdued); margin: 0; }
+#about p { font-size: .9rem; line-height: 1.5; overflow-wrap: anywhere; }
 .answer { margin: 0 0 .9rem; font-size: 1.35rem; font-weight: 600; overflow-wrap: anywhere; }
 .answer small { font-weight: 400; color: var(--body-text-color-subdued); }
 .bars { list-style: none; margin: 0; padding: 0; display: grid; gap: .55rem; }
@@ -55,19 +55,14 @@ _THEME = gr.themes.Default(
 )
 
 
-class PhotoInput(gr.Image):  # type: ignore[misc]
-    """gr.Image, but decoded by `clothes.images`: the page sees the pixels that the library sees."""
-
-    def preprocess(self, payload: Any) -> np.ndarray | None:  # type: ignore[override]
-        if payload is None or not payload.path:
-            return None
-        try:
-            return images.read(payload.path, name=payload.orig_name or "The photo")
-        except PhotoError as error:
-            raise gr.Error(f"This photo cannot be used: {error.reason}.", print_exception=False) from None
-
-    def get_block_name(self) -> str:
-        return "image"  # the browser side is Gradio's own
+def _decode(upload: Any) -> np.ndarray | None:
+    """An upload's pixels, by the decoder that the library uses; a sentence when it cannot be read."""
+    if upload is None or not upload.path:
+        return None
+    try:
+        return images.read(upload.path, name=upload.orig_name or "The photo")
+    except PhotoError as error:
+        raise gr.Error(f"This photo cannot be used: {error.reason}.", print_exception=False) from None
 
 
 def build_app(classifier: Classifier) -> gr.Blocks:
@@ -76,13 +71,15 @@ def build_app(classifier: Classifier) -> gr.Blocks:
     with gr.Blocks(title="What is it? · clothes", analytics_enabled=False, delete_cache=(60, KEEP_SECONDS)) as app:
         gr.HTML("<h1>What is it?</h1><p>Show me a photo of one piece of clothing.</p>", elem_id="head")
         with gr.Tab("One photo"), gr.Row(equal_height=False):
-            photo = PhotoInput(
+            photo = gr.Image(
                 sources=["upload", "webcam", "clipboard"],
                 label="Photo",
                 height=320,
                 buttons=["fullscreen"],
                 elem_id="photo",
             )
+            # Not in a subclass: Gradio writes a file beside the source of each subclass of a component.
+            photo.preprocess = _decode
             with gr.Column():
                 answer = gr.HTML(_HINT, elem_id="answer")
                 numbers = gr.JSON(visible=False)
@@ -163,7 +160,7 @@ def launch_settings() -> dict[str, Any]:
         "strict_cors": True,
         "max_file_size": MOST_BYTES,
         "allowed_paths": [],
-        "blocked_paths": [str(Path.home()), str(Path.cwd())],
+        "blocked_paths": [str(path) for path in (Path.home(), Path.cwd()) if not PAGE_FOLDER.is_relative_to(path)],
         "footer_links": ["api"],
     }
 

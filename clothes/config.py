@@ -108,10 +108,6 @@ class ModelConfig:
             _require(all(low <= v <= high for v in values), name, values, f"each between {low} and {high}")
         _require(all(0 <= v < 1 for v in self.dropout), "dropout", self.dropout, "each at least 0 and under 1")
         _require(0 <= self.convolution_dropout < 1, "convolution_dropout", self.convolution_dropout, "in [0, 1)")
-        side = self.image_size
-        for stride in self.strides:
-            side = -(-side // stride) // 2
-        _require(side >= 1, "strides", self.strides, f"smaller for image_size {self.image_size}: nothing is left")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import numpy as np
 from clothes.config import ModelConfig
 from clothes.errors import BundleError
 from clothes.models import build_model
+from clothes.quiet import quiet
 
 
 def to_litert(config: ModelConfig, weights: list[np.ndarray], *, temperature: float = 1.0) -> bytes:
@@ -50,7 +51,8 @@ def _export(config: ModelConfig, weights: list[np.ndarray], temperature: float) 
     served = keras.Model(model.inputs, {"scores": scores, "features": features})
     with tempfile.TemporaryDirectory(prefix="clothes-") as folder:
         path = Path(folder) / "model.tflite"
-        served.export(path, format="litert", verbose=False)
+        with quiet():
+            served.export(path, format="litert", verbose=False)
         return path.read_bytes()
 
 

@@ -17,7 +17,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+    WebPImagePlugin,
+)
 
 from clothes.errors import PhotoError
 
@@ -27,7 +38,19 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif", ".tif", ".tiff", ".mpo", ".heic", ".heif"}
 )
 MAX_PIXELS = 52_000_000  # the largest common phone photo has 50 million
-_FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF", "TIFF", "MPO"]
+# The decoders a photo may reach. Pillow has dozens more (EPS, PSD, FITS ...), which stay shut.
+_FORMATS = [
+    plugin.format
+    for plugin in (
+        JpegImagePlugin.JpegImageFile,  # and MPO, which begins with a JPEG
+        PngImagePlugin.PngImageFile,
+        WebPImagePlugin.WebPImageFile,
+        GifImagePlugin.GifImageFile,
+        BmpImagePlugin.BmpImageFile,
+        AvifImagePlugin.AvifImageFile,
+        TiffImagePlugin.TiffImageFile,
+    )
+]
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 

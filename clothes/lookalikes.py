@@ -24,7 +24,7 @@ from clothes.folders import Listing
 THUMB = 64  # pixels: side of the picture on which look-alikes are confirmed
 _HASH_DISTANCE = 4  # of 64 bits: recompressed, halved and brightened copies of 150 photos all came within
 _PIXEL_DISTANCE = 0.14  # see `_distance`; chosen by looking at the pairs of clothing-dataset-small
-_COARSE_DISTANCE = 0.25  # the same on 8 x 8 means, which spares most hits the look at all their pixels
+_COARSE_DISTANCE = 0.16  # the same on 8 x 8 means, which spares most hits the look at all their pixels
 _BLOCK = 1 << 22  # comparisons at a time
 
 

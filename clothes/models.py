@@ -44,7 +44,7 @@ def _sequential(config: ModelConfig, classes: int, precision: keras.DTypePolicy)
             )
         )
         # Pooling first: the same values for a rising activation, with a quarter of the work after it.
-        model.add(layers.MaxPooling2D(2, name=f"pool{i + 1}", dtype=precision))
+        model.add(layers.MaxPooling2D(2, padding="same", name=f"pool{i + 1}", dtype=precision))
         for layer in normalize_and_activate(f"conv{i + 1}_{config.activation}"):
             model.add(layer)
         if config.convolution_dropout:

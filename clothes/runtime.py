@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from clothes.quiet import quiet
+
 
 class LiteModel:
     """A LiteRT model with uint8 pictures in and `scores` and `features` out. Safe to use from several threads."""
@@ -26,6 +28,9 @@ class LiteModel:
         if not hasattr(self._local, "runner"):
             from ai_edge_litert.interpreter import Interpreter
 
-            self._local.interpreter = Interpreter(model_content=self._data, num_threads=1)
-            self._local.runner = self._local.interpreter.get_signature_runner()
+            with quiet():
+                self._local.interpreter = Interpreter(model_content=self._data, num_threads=1)
+                self._local.interpreter.allocate_tensors()
+                self._local.runner = self._local.interpreter.get_signature_runner()
         return self._local.runner
+

@@ -132,10 +132,11 @@ def split(
     notes = _label_conflicts(records, pairs)
     given = _read_groups(Path(groups), records, notes) if groups is not None else {}
     kept, weights = _kept_parts(records, listing.parts, config, regroup=groups is not None, pool=pool, notes=notes)
+    fixed = set(kept)  # by folders: nothing joins a part that somebody laid out by hand
     if previous is not None:
         kept |= _earlier_parts(records, previous)
-    together = [[i for i in members if records[i].error is None] for members in group(len(records), pairs)]
-    units = _unite(usable, [*together, *given.values()])
+    together = [[i for i in members if i not in fixed] for members in group(len(records), pairs)]
+    units = _unite(usable, [*together, *([i for i in members if i not in fixed] for members in given.values())])
     units = _respect_kept(units, kept, notes)
     parts = _assign(units, records, kept, weights, config.seed)
     names = {i: name for name, members in given.items() for i in members}

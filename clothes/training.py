@@ -15,7 +15,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import keras
+from clothes.quiet import quiet
+
+with quiet():
+    import keras
+
+    keras.ops.zeros(1)  # the rest of a backend's start-up lines come with its first array
 import numpy as np
 
 import clothes

@@ -1,0 +1,71 @@
+"""Fixtures: small pictures made here, and one small bundle trained once for all tests that need one."""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Before anything of clothes is imported: the tests keep their cache and their uploads to themselves.
+os.environ["CLOTHES_CACHE"] = tempfile.mkdtemp(prefix="clothes-test-cache-")
+os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="clothes-test-page-")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import clothes
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+SMALL = clothes.Config.from_dict(
+    {
+        "model": {
+            "image_size": 28,
+            "kernels": [3, 3, 3],
+            "strides": [1, 1, 1],
+            "filters": [8, 8, 8],
+            "units": [16, 16, 8],
+        },
+        "train": {"epochs": 4, "batch_size": 16, "precision": "float32"},
+    }
+)
+
+
+def draw(shape: str, seed: int, *, size: tuple[int, int] = (40, 48)) -> Image.Image:
+    """A noisy picture of a bright square ("square"), wide bar ("bar") or frame ("frame"), each seed another."""
+    rng = np.random.default_rng([seed, len(shape)])
+    width, height = size
+    pixels = rng.integers(0, 90, (height, width, 3))
+    top, left = rng.integers(6, 12, 2)
+    color = rng.integers(150, 256, 3)
+    pixels[top : height - top, left : width - left] = color
+    if shape == "bar":
+        pixels[top : height - top] = color
+    if shape == "frame":
+        pixels[top + 5 : height - top - 5, left + 5 : width - left - 5] = rng.integers(0, 90, 3)
+    return Image.fromarray(pixels.astype(np.uint8))
+
+
+def make_photos(root: Path, *, each: int = 20, shapes: tuple[str, ...] = ("bar", "frame", "square")) -> Path:
+    """A folder of class folders with drawn pictures."""
+    for shape in shapes:
+        (root / shape).mkdir(parents=True, exist_ok=True)
+        for i in range(each):
+            draw(shape, i).save(root / shape / f"{i:03}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> clothes.Run:
+    """A small trained run: three shapes, 40 pictures each."""
+    pytest.importorskip("tensorflow", reason="training needs the extra 'train'")
+    root = tmp_path_factory.mktemp("trained")
+    return clothes.train(make_photos(root / "photos", each=40), out=root / "run", config=SMALL)
+
+
+@pytest.fixture(scope="session")
+def bundle(run: clothes.Run) -> Path:
+    return run.path / "bundle"
+
+
+@pytest.fixture(scope="session")
+def classifier(bundle: Path) -> clothes.Classifier:
+    return clothes.load(bundle)
