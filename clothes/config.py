@@ -90,8 +90,8 @@ class ModelConfig:
     """The network: three convolution layers, each with pooling, then three hidden dense layers."""
 
     architecture: Literal["sequential"] = "sequential"
-    image_size: int = 128  # pixels, square
-    filters: tuple[int, int, int] = (32, 64, 128)
+    image_size: int = 96  # pixels, square
+    filters: tuple[int, int, int] = (48, 96, 192)
     kernels: tuple[int, int, int] = (7, 5, 3)
     strides: tuple[int, int, int] = (2, 1, 1)
     normalization: Literal["batch", "none"] = "batch"
@@ -120,9 +120,9 @@ class Augmentation:
     stretch: float = 0.1  # log of the width to height change
     shear: float = 0.1
     shift: float = 0.1  # of the side
-    color: float = 0.3  # brightness, contrast, gamma and tint
+    color: float = 0.2  # brightness, contrast, gamma and tint
     gray: float = 0.1  # probability
-    erase: float = 0.5  # probability of one random rectangle
+    erase: float = 0.3  # probability of one random rectangle
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -136,10 +136,10 @@ class Augmentation:
 class TrainConfig:
     """How the network learns."""
 
-    epochs: int = 60
+    epochs: int = 80
     batch_size: int = 64
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     weight_decay: float = 0.05
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: float = 0.05  # of all steps
@@ -177,13 +177,14 @@ class Config:
             return cls()
         return cls(
             model=ModelConfig(
-                image_size=28,
-                kernels=(3, 3, 3),
-                strides=(1, 1, 1),
+                image_size=28, filters=(32, 64, 128), kernels=(3, 3, 3), strides=(1, 1, 1), activation="gelu"
             ),
             train=TrainConfig(
                 epochs=30,
-                augmentation=Augmentation(rotation=0, zoom=(1, 1), stretch=0, shear=0, shift=0.07, color=0, gray=0),
+                precision="float32",
+                augmentation=Augmentation(
+                    rotation=0, zoom=(1, 1), stretch=0, shear=0, shift=0.04, color=0, gray=0, erase=0.1
+                ),
             ),
         )
 

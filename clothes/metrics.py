@@ -12,7 +12,7 @@ def wilson_interval(right: int, total: int, *, z: float = 1.959964) -> tuple[flo
     share, z2 = right / total, z * z
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = z / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
-    return (max(0.0, centre - half), min(1.0, centre + half))
+    return (0.0 if right == 0 else centre - half, 1.0 if right == total else centre + half)
 
 
 def confusion_matrix(truth: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:

@@ -33,4 +33,3 @@ class LiteModel:
                 self._local.interpreter.allocate_tensors()
                 self._local.runner = self._local.interpreter.get_signature_runner()
         return self._local.runner
-

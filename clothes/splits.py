@@ -3,22 +3,23 @@
 import csv
 import hashlib
 import io
-import math
 import os
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Self
 
+from clothes.assignment import assign, unite
 from clothes.config import SplitConfig
 from clothes.errors import PhotosError, SplitError
-from clothes.files import write_text
+from clothes.files import write_bytes
 from clothes.folders import PART_FOLDERS, Skipped, list_class_folders
 from clothes.lookalikes import Pair, Record, Survey, group
 
 PARTS = ("train", "test", "validation")
+_ALIKE = "alike-"  # begins the names of groups that were found, not given
 COLUMNS = ("photo", "class", "part", "group", "sha256")
 
 
@@ -70,11 +71,13 @@ class Split:
 
     def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Writes split.csv. Raises SplitError when a different one is there, unless `overwrite`."""
-        path = Path(path)
-        if path.exists() and not overwrite and path.read_text(encoding="utf-8") != self.to_csv():
-            raise SplitError(f"{path} holds another split. Keep it, or replace it with --overwrite.")
+        path, data = Path(path), self.to_csv().encode()
         try:
-            write_text(path, self.to_csv())
+            if path.exists() and not overwrite:
+                if path.read_bytes() != data:
+                    raise SplitError(f"{path} holds another split. Keep it, or replace it with --overwrite.")
+                return
+            write_bytes(path, data)
         except OSError as error:
             raise SplitError(f"The split cannot be written to {path}: {error.strerror}. Name a place: --out.") from None
 
@@ -82,7 +85,7 @@ class Split:
     def read(cls, path: str | os.PathLike[str], root: str | os.PathLike[str]) -> Self:
         """The split in a CSV file, for the photos below `root`. Raises SplitError, naming the line."""
         try:
-            with Path(path).open(encoding="utf-8", newline="") as file:
+            with Path(path).open(encoding="utf-8-sig", newline="") as file:
                 lines = list(csv.reader(file))
         except OSError as error:
             raise SplitError(f"The split {path} cannot be read: {error.strerror}.") from None
@@ -131,55 +134,83 @@ def split(
     skipped = [*listing.skipped, *(Skipped(r.path, r.error.reason) for r in records if r.error is not None)]
     notes = _label_conflicts(records, pairs)
     given = _read_groups(Path(groups), records, notes) if groups is not None else {}
-    kept, weights = _kept_parts(records, listing.parts, config, regroup=groups is not None, pool=pool, notes=notes)
-    fixed = set(kept)  # by folders: nothing joins a part that somebody laid out by hand
-    if previous is not None:
-        kept |= _earlier_parts(records, previous)
-    together = [[i for i in members if i not in fixed] for members in group(len(records), pairs)]
-    units = _unite(usable, [*together, *([i for i in members if i not in fixed] for members in given.values())])
-    units = _respect_kept(units, kept, notes)
-    parts = _assign(units, records, kept, weights, config.seed)
-    names = {i: name for name, members in given.items() for i in members}
+    fixed, weights = _fixed_parts(records, listing.parts, config, regroup=groups is not None, pool=pool, notes=notes)
+    if previous is not None and not given:
+        given = _earlier_groups(records, previous)
+    kept = fixed | (_earlier_parts(records, previous, notes) if previous is not None else {})
+    together = [[i for i in members if records[i].error is None] for members in group(len(records), pairs)]
+    units = _detach(unite(usable, [*together, *given.values()]), kept, fixed)
+    labels = [record.label for record in records]
+    keys = [record.sha256 + record.path for record in records]
+    parts = assign(units, labels, keys, kept=kept, weights=weights, seed=config.seed)
+    plain = assign([[i] for i in usable], labels, keys, kept=kept, weights=weights, seed=config.seed)
+    left = [pair for pair in pairs if parts[pair.a] != parts[pair.b]]
+    prevented = max(0, sum(plain[pair.a] != plain[pair.b] for pair in pairs) - len(left))
+    names: dict[int, list[str]] = defaultdict(list)
+    for name, members in given.items():
+        for i in members:
+            names[i].append(name)
     rows = tuple(
         Row(records[i].path, records[i].label, parts[i], _name_group(unit, records, names), records[i].sha256)
         for i, unit in sorted((i, unit) for unit in units for i in unit)
     )
-    plain = _assign([[i] for i in usable], records, {} if previous is None else kept, weights, config.seed)
-    if kept and previous is None:
-        plain |= kept
-    leaks = sum(plain[p.a] != plain[p.b] for p in pairs)
-    left = [p for p in pairs if parts[p.a] != parts[p.b]]
-    notes.append(_say_leaks(leaks - len(left), left, records))
-    result = Split(listing.root, rows, tuple(skipped), (), max(0, leaks - len(left)))
+    if len(kept) < len(usable):
+        notes.append(f"{_count(prevented, 'look-alike pair')} would have leaked between parts in a plain random split.")
+    notes += _say_leaks(left, records, {name: {parts[i] for i in members} for name, members in given.items()})
+    result = Split(listing.root, rows, tuple(skipped), (), prevented)
     return replace(result, notes=(*notes, *_say_gaps(result)))
 
 
 def copy_parts(result: Split, to: str | os.PathLike[str]) -> None:
     """Copies the photos into train/<class>/, test/<class>/ and validation/<class>/ below a folder.
 
-    A photo that is there already with the same content is left; another of its name is never overwritten: SplitError.
+    A photo that is there already with the same content is left; another of its name is never overwritten. Raises
+    SplitError, before anything is copied when a name is taken.
     """
-    for row in result.rows:
-        inner = Path(*_without_part(row.photo).parts[1:])
-        target = Path(to) / row.part / row.label / inner
-        source = result.root / row.photo
+    to = Path(to)
+    if to.resolve().is_relative_to(result.root.resolve()):
+        raise SplitError(f"{to} lies among the photos in {result.root}. Choose a folder outside for --copy-to.")
+    missing = []
+    for row, target in zip(result.rows, _targets(result.rows), strict=True):
+        source, target = result.root / row.photo, to / target
         try:
-            if target.exists():
-                if hashlib.sha256(target.read_bytes()).hexdigest() != row.sha256:
-                    raise SplitError(f"{target} is another photo than {source}. Choose an empty folder for --copy-to.")
-                continue
+            if not target.exists():
+                missing.append((source, target))
+            elif hashlib.sha256(target.read_bytes()).hexdigest() != row.sha256:
+                raise SplitError(f"{target} is another photo than {source}. Choose an empty folder for --copy-to.")
+        except OSError as error:
+            raise SplitError(f"{target} is in the way: {error.strerror}. Choose an empty folder.") from None
+    for source, target in missing:
+        making = target.with_name(f".making-{target.name}")
+        try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            making = target.with_name(f".making-{target.name}")
             shutil.copyfile(source, making)
             making.replace(target)
         except OSError as error:
+            making.unlink(missing_ok=True)
             raise SplitError(f"{source} cannot be copied to {target}: {error.strerror}.") from None
 
 
-def _without_part(photo: str) -> Path:
+def _targets(rows: Sequence[Row]) -> list[Path]:
+    """Where each photo's copy goes: PART/<class>/<the path below its class folder>.
+
+    Photos that bore one name in two part folders get that folder's name added.
+    """
+    inner = [PurePosixPath(*_without_part(row.photo).parts[1:]) for row in rows]
+    places = [f"{row.part}/{row.label}/{path}".casefold() for row, path in zip(rows, inner, strict=True)]
+    taken = Counter(places)
+    targets = []
+    for row, path, place in zip(rows, inner, places, strict=True):
+        if taken[place] > 1:
+            path = path.with_name(f"{path.stem}-{row.photo.partition('/')[0]}{path.suffix}")
+        targets.append(Path(row.part, row.label, path))
+    return targets
+
+
+def _without_part(photo: str) -> PurePosixPath:
     """A photo's path from its class folder on: train/shirt/1.jpg -> shirt/1.jpg."""
-    path = Path(photo)
-    return Path(*path.parts[1:]) if len(path.parts) > 2 and path.parts[0].lower() in PART_FOLDERS else path
+    path = PurePosixPath(photo)
+    return PurePosixPath(*path.parts[1:]) if len(path.parts) > 2 and path.parts[0].lower() in PART_FOLDERS else path
 
 
 def _label_conflicts(records: Sequence[Record], pairs: Sequence[Pair]) -> list[str]:
@@ -188,8 +219,8 @@ def _label_conflicts(records: Sequence[Record], pairs: Sequence[Pair]) -> list[s
         return []
     first = odd[0]
     return [
-        f"{len(odd)} look-alike pairs stand in two classes, such as {records[first.a].path} and "
-        f"{records[first.b].path}: one label of each is probably wrong."
+        f"{_count(len(odd), 'look-alike pair')} in two classes, such as {records[first.a].path} and "
+        f"{records[first.b].path}: one of the labels is probably wrong."
     ]
 
 
@@ -213,31 +244,31 @@ def _read_groups(path: Path, records: Sequence[Record], notes: list[str]) -> dic
             positions[record.path] = i
             positions.setdefault(_without_part(record.path).as_posix(), i)
     groups: dict[str, list[int]] = defaultdict(list)
-    grouped: set[int] = set()
     unknown = 0
-    for cells in lines[1:]:
-        if not cells:
+    for number, cells in enumerate(lines[1:], 2):
+        if not any(cells):
             continue
         if len(cells) <= max(photo, column):
-            raise SplitError(f"{path}: the line {','.join(cells)!r} has too few columns.")
-        name = cells[photo].strip().replace("\\", "/")
+            raise SplitError(
+                f"{path}, line {number}: {','.join(cells)!r} has too few columns; each line needs a group."
+            )
+        name = cells[photo].strip().replace("\\", "/").removeprefix("./")
         position = positions.get(name, positions.get(_without_part(name).as_posix()))
         if position is None:
             unknown += 1
-        elif cells[column].strip() and position not in grouped:
+        elif cells[column].strip():
             groups[cells[column].strip()].append(position)
-            grouped.add(position)
     if not groups:
-        raise SplitError(f"{path} names none of the photos. Its first column is a path such as {records[0].path}.")
+        raise SplitError(f"{path} names none of the photos. Its column 'photo' needs paths such as {records[0].path}.")
     if unknown:
-        notes.append(f"{unknown} photos named in {path.name} are not there (or cannot be read).")
-    alone = len(set(positions.values()) - grouped)
+        notes.append(f"{_count(unknown, 'photo')} named in {path.name} not found (or not readable).")
+    alone = len(set(positions.values()) - {i for members in groups.values() for i in members})
     if alone:
-        notes.append(f"{alone} photos are in no group of {path.name}; each counts as a group of its own.")
+        notes.append(f"{_count(alone, 'photo')} in no group of {path.name}: each counts as a group of its own.")
     return dict(groups)
 
 
-def _kept_parts(
+def _fixed_parts(
     records: Sequence[Record],
     parts: tuple[str, ...],
     config: SplitConfig,
@@ -247,172 +278,91 @@ def _kept_parts(
     notes: list[str],
 ) -> tuple[dict[int, str], dict[str, float]]:
     """The parts that folders decide (position -> part), and how the other photos are shared out (part -> weight)."""
-    weights = {"train": config.train, "test": config.test, "validation": config.validation}
     if not parts or pool:
-        return {}, weights
-    inner = {"train": config.train, "validation": config.validation}
+        return {}, {"train": config.train, "test": config.test, "validation": config.validation}
+    weights = {"train": config.train, "validation": config.validation}
     stay = {"test"} if regroup or "validation" not in parts else set(PARTS)
-    if stay == {"test"}:
-        what = (
-            "Train and validation are split anew" if "validation" in parts else "The validation part is cut from train"
-        )
-        notes.append(f"{what}; the test folder is kept as it is.")
+    if len(stay) == len(PARTS):
+        notes.append(f"The folders {', '.join(parts)} are kept as they are (--pool splits anew).")
+    elif "validation" in parts:
+        notes.append("Train and validation are split anew" + ", test is kept as it is." * ("test" in parts))
     else:
-        notes.append("The folders train, validation and test are kept as they are (--pool splits anew).")
+        share = 100 * config.validation / (config.train + config.validation)
+        notes.append(f"The validation part is cut from train ({share:.3g} % of it), test is kept as it is.")
     if "test" not in parts:
         notes.append("There is no test folder: `clothes evaluate` will need --photos.")
-    return {i: r.part for i, r in enumerate(records) if r.part in stay and r.error is None and r.part}, inner
+    return {i: r.part for i, r in enumerate(records) if r.part in stay and r.error is None and r.part}, weights
 
 
-def _earlier_parts(records: Sequence[Record], previous: Split) -> dict[int, str]:
-    """The parts of photos that were split before, found by content and class: a renamed photo keeps its part too."""
-    by_content = {(row.sha256, row.label): row.part for row in previous.rows}
-    found = ((i, by_content.get((record.sha256, record.label))) for i, record in enumerate(records))
-    return {i: part for i, part in found if part is not None}
+def _earlier_parts(records: Sequence[Record], previous: Split, notes: list[str]) -> dict[int, str]:
+    """The parts of photos that were split before. A photo renamed or put into another class keeps its part too."""
+    by_name = {(row.photo, row.sha256): row.part for row in previous.rows}
+    by_content = {row.sha256: row.part for row in previous.rows}
+    good = [(i, record) for i, record in enumerate(records) if record.error is None]
+    found = {i: by_name.get((r.path, r.sha256), by_content.get(r.sha256)) for i, r in good}
+    kept = {i: part for i, part in found.items() if part is not None}
+    notes.append(
+        f"{_count(len(kept), 'photo')} with the part of the earlier split (--overwrite splits anew), "
+        f"{len(good) - len(kept)} new."
+    )
+    return kept
 
 
-def _unite(photos: Iterable[int], groups: Iterable[Sequence[int]]) -> list[list[int]]:
-    """Photos in units that share no group: union-find."""
-    parent = {i: i for i in photos}
-
-    def find(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for members in groups:
-        for other in members[1:]:
-            parent[find(other)] = find(members[0])
-    units: dict[int, list[int]] = defaultdict(list)
-    for i in sorted(parent):
-        units[find(i)].append(i)
-    return list(units.values())
+def _earlier_groups(records: Sequence[Record], previous: Split) -> dict[str, list[int]]:
+    """The groups that an earlier split was told, so that photos added without a group file do not lose them."""
+    names = {row.sha256: row.group for row in previous.rows if row.group and not row.group.startswith(_ALIKE)}
+    groups: dict[str, list[int]] = defaultdict(list)
+    for i, record in enumerate(records):
+        if record.error is None and record.sha256 in names:
+            groups[names[record.sha256]].append(i)
+    return dict(groups)
 
 
-def _respect_kept(units: list[list[int]], kept: Mapping[int, str], notes: list[str]) -> list[list[int]]:
-    """Units in which the kept photos agree; where they do not, the unit is taken apart, and that is noted."""
-    result, torn = [], 0
+def _detach(units: list[list[int]], kept: Mapping[int, str], fixed: Collection[int]) -> list[list[int]]:
+    """Units whose decided photos agree; where they do not, or a fixed folder would grow, the unit is taken apart.
+
+    A kept test folder stays what it was published as: a look-alike in train does not move there, it is reported.
+    """
+    result: list[list[int]] = []
     for unit in units:
-        sides = {kept[i] for i in unit if i in kept}
-        if len(sides) <= 1:
-            result.append(unit)
-            continue
-        torn += 1
-        result += [[i] for i in unit if i in kept]
+        decided = [i for i in unit if i in kept]
         free = [i for i in unit if i not in kept]
-        result += [free] if free else []
-    if torn:
-        notes.append(f"{torn} groups were on two sides already and stay so.")
+        if len({kept[i] for i in decided}) <= 1 and not (free and any(i in fixed for i in decided)):
+            result.append(unit)
+        else:
+            result += [[i] for i in decided]
+            result += [free] if free else []
     return result
 
 
-def _assign(
-    units: Sequence[Sequence[int]],
-    records: Sequence[Record],
-    kept: Mapping[int, str],
-    weights: Mapping[str, float],
-    seed: int,
-) -> dict[int, str]:
-    """The part of each photo: position -> part.
-
-    Large units first, each to the part that it brings nearest to its share of every class; then single photos, class
-    by class, to exactly the shares that are left. The order among equals is drawn from the seed and the photos'
-    content, so it depends neither on the machine nor on the order of files.
-    """
-
-    def draw(unit: Sequence[int]) -> str:
-        content = min(records[i].sha256 + records[i].path for i in unit)
-        return hashlib.sha256(f"{seed} {content}".encode()).hexdigest()
-
-    parts: dict[int, str] = {}
-    count: dict[str, Counter[str]] = {part: Counter() for part in PARTS}
-    free: list[Sequence[int]] = []
-    for unit in units:
-        side = next((kept[i] for i in unit if i in kept), None)
-        if side is None:
-            free.append(unit)
-        for i in unit if side else ():
-            parts[i] = side or ""
-            count[side or ""][records[i].label] += 1
-    # Photos whose part is fixed outside the weights (a kept test folder) take no share of the others.
-    totals = Counter(records[i].label for unit in units for i in unit if parts.get(i, "train") in weights)
-    share = sum(weights.values())
-    target = {part: {name: n * weights[part] / share for name, n in totals.items()} for part in weights}
-
-    for unit in sorted((u for u in free if len(u) > 1), key=lambda u: (-len(u), draw(u))):
-        labels = Counter(records[i].label for i in unit)
-        part = min(weights, key=lambda p: (_strain(labels, count[p], target[p], totals), list(weights).index(p)))
-        for i in unit:
-            parts[i] = part
-        count[part].update(labels)
-
-    singles: dict[str, list[int]] = defaultdict(list)
-    for unit in sorted((u for u in free if len(u) == 1), key=draw):
-        singles[records[unit[0]].label].append(unit[0])
-    for name, photos in singles.items():
-        quota = _quotas(len(photos), {part: target[part][name] - count[part][name] for part in weights})
-        order = iter(photos)
-        for part in weights:
-            for _ in range(quota[part]):
-                parts[next(order)] = part
-    return parts
-
-
-def _strain(labels: Counter[str], have: Counter[str], want: Mapping[str, float], totals: Counter[str]) -> float:
-    """How much further from its shares a part gets by taking a unit: negative where it gets nearer.
-
-    The squared misses are measured in shares of the target, so that a small part fills up as readily as a large one.
-    """
-    return sum(
-        ((have[name] + n - want[name]) ** 2 - (have[name] - want[name]) ** 2) / max(want[name], 1e-9) / totals[name]
-        for name, n in labels.items()
-    )
-
-
-def _quotas(photos: int, wanted: Mapping[str, float]) -> dict[str, int]:
-    """Whole numbers that add up to `photos`, nearest to what is wanted, and one for each part if there are enough."""
-    wanted = {part: max(0.0, value) for part, value in wanted.items()}
-    total = sum(wanted.values())
-    exact = {part: value * photos / total if total else photos / len(wanted) for part, value in wanted.items()}
-    quota = {part: math.floor(value + 1e-9) for part, value in exact.items()}
-    by_rest = sorted(wanted, key=lambda part: quota[part] - exact[part])
-    for part in (by_rest * 2)[: photos - sum(quota.values())]:
-        quota[part] += 1
-    for part in wanted:  # nobody goes empty that could have one, train before all
-        richest = max(quota, key=lambda p: quota[p])
-        if quota[part] == 0 and wanted[part] > 0 and quota[richest] > 1:
-            quota[part] += 1
-            quota[richest] -= 1
-    if quota.get("train") == 0 and wanted.get("train", 0) > 0 and photos:
-        richest = max(quota, key=lambda p: quota[p])
-        quota[richest] -= 1
-        quota["train"] += 1
-    return quota
-
-
-def _name_group(unit: Sequence[int], records: Sequence[Record], names: Mapping[int, str]) -> str:
+def _name_group(unit: Sequence[int], records: Sequence[Record], names: Mapping[int, Sequence[str]]) -> str:
     """The group's own name, else the look-alikes' common one, else nothing."""
-    given = sorted({names[i] for i in unit if i in names})
+    given = sorted({name for i in unit for name in names.get(i, ())})
     if given:
         return "+".join(given)
-    return f"alike-{min(records[i].sha256 for i in unit)[:12]}" if len(unit) > 1 else ""
+    return f"{_ALIKE}{min(records[i].sha256 for i in unit)[:12]}" if len(unit) > 1 else ""
 
 
-def _say_leaks(prevented: int, left: Sequence[Pair], records: Sequence[Record]) -> str:
-    text = f"{max(0, prevented)} look-alike pairs would have leaked between parts in a plain random split."
+def _say_leaks(left: Sequence[Pair], records: Sequence[Record], sides: Mapping[str, Collection[str]]) -> list[str]:
+    """What still stands on two sides: look-alikes, and groups (their name -> their parts)."""
+    lines = []
     if left:
-        first = left[0]
-        text += (
-            f" {len(left)} pairs still stand on two sides, such as {records[first.a].path} and {records[first.b].path}."
-        )
-    return text
+        one, other = records[left[0].a].path, records[left[0].b].path
+        lines.append(f"{_count(len(left), 'look-alike pair')} still stand on two sides, such as {one} and {other}.")
+    torn = sorted(name for name, parts in sides.items() if len(parts) > 1)
+    if torn:
+        lines.append(f"{_count(len(torn), 'group')} still stand on two sides, such as {torn[0]}.")
+    return lines
 
 
 def _say_gaps(result: Split) -> list[str]:
     counts = result.counts()
     return [
-        f"No {part} photo of {', '.join(missing)}: too few photos or groups of it."
+        f"No {part} photo of {', '.join(missing)}: too few photos or groups."
         for part in PARTS
         if any(counts[part].values()) and (missing := [name for name in result.classes if not counts[part].get(name)])
     ]
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}" + ("" if n == 1 else "s")

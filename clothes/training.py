@@ -192,7 +192,7 @@ class Trainer:
             optimizer=_optimizer(self.config), loss="categorical_crossentropy", metrics=["accuracy"], jit_compile="auto"
         )
         self.model.optimizer.build(self.model.trainable_variables)
-        self.average = [np.array(variable) for variable in self.model.trainable_variables]
+        self.average = _values(self.model.trainable_variables)
         self.best_weights = self.model.get_weights()
         self._targets = one_hot(validation.labels, self.classes)
 
@@ -226,12 +226,12 @@ class Trainer:
                 if config.ema and step % _AVERAGE_EVERY == 0:
                     self._take_average(step)
                 on_step(step + 1, steps * config.epochs)
-            if not np.isfinite(losses).all():
+            val_loss, val_accuracy = self._validate()
+            if not np.isfinite([*losses, val_loss]).all():
                 raise TrainingError(
-                    f"The loss became {losses[-1]} in epoch {state.epoch + 1}. Train again with a smaller "
+                    f"The loss is no number any more after epoch {state.epoch + 1}. Train again with a smaller "
                     f"learning_rate than {config.learning_rate:g} (in a --config file)."
                 )
-            val_loss, val_accuracy = self._validate()
             state.epoch += 1
             row = {
                 "epoch": state.epoch,
@@ -250,11 +250,11 @@ class Trainer:
         taken = step // _AVERAGE_EVERY
         momentum = min(self.config.ema**_AVERAGE_EVERY, (1 + taken) / (10 + taken))
         for mean, variable in zip(self.average, self.model.trainable_variables, strict=True):
-            mean += (1 - momentum) * (np.asarray(variable) - mean)
+            mean += (1 - momentum) * (keras.ops.convert_to_numpy(variable) - mean)
 
     def _validate(self) -> tuple[float, float]:
         """Loss and accuracy of the (averaged) weights on the validation part; keeps them if they are the best yet."""
-        current = [np.array(variable) for variable in self.model.trainable_variables]
+        current = _values(self.model.trainable_variables)
         if self.config.ema:
             _assign(self.model.trainable_variables, self.average)
         scores = predict(self.model, self.validation.pixels)
@@ -271,7 +271,7 @@ class Trainer:
         """Writes a checkpoint of everything the training goes on from; the last three are kept."""
         folder.mkdir(exist_ok=True)
         arrays = {
-            **_numbered("variable", self._variables()),
+            **_numbered("variable", _values(self._variables())),
             **_numbered("average", self.average),
             **_numbered("best", self.best_weights),
             "epoch": np.array([self.state.epoch, self.state.best_epoch]),
@@ -392,13 +392,17 @@ def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
     return optimizer
 
 
+def _values(variables: list[keras.Variable]) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
 def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
 
 
-def _numbered(name: str, values: list[Any]) -> dict[str, np.ndarray]:
-    return {f"{name}_{i}": np.asarray(value) for i, value in enumerate(values)}
+def _numbered(name: str, values: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{name}_{i}": value for i, value in enumerate(values)}
 
 
 def _collect(name: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:

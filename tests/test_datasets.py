@@ -1,0 +1,144 @@
+"""Photos decoded once; batches that depend on seed and epoch alone; augmentation that does what it says."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+cv2 = pytest.importorskip("cv2", reason="training needs the extra 'train'")
+
+import clothes
+from clothes import datasets, images
+from clothes.augmentation import augment
+from clothes.config import Augmentation
+from clothes.errors import SplitError
+from tests.conftest import make_photos
+
+STILL = Augmentation(flip=False, rotation=0, zoom=(1, 1), stretch=0, shear=0, shift=0, color=0, gray=0, erase=0)
+
+
+@pytest.fixture
+def split(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> clothes.Split:
+    monkeypatch.setenv("CLOTHES_CACHE", str(tmp_path / "cache"))
+    return clothes.split(make_photos(tmp_path / "photos", each=10))
+
+
+def test_decoded_pixels_are_the_decoders(split: clothes.Split) -> None:
+    part = datasets.decode(split, 32, ("train",))["train"]
+    assert isinstance(part.pixels, np.memmap)
+    for pixels, label, row in zip(part.pixels, part.labels, split.part("train"), strict=True):
+        assert np.array_equal(pixels, images.read_square(split.root / row.photo, 32))
+        assert split.classes[label] == row.label
+
+
+def test_a_second_run_decodes_nothing(split: clothes.Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = datasets.decode(split, 32, ("train", "validation"))
+    monkeypatch.setattr(images, "read_square", lambda *args: pytest.fail("decoded again"))
+    second = datasets.decode(split, 32, ("train", "validation"))
+    assert np.array_equal(first["train"].pixels, second["train"].pixels)
+
+
+def test_another_size_and_a_damaged_cache_are_decoded_anew(split: clothes.Split) -> None:
+    expected = np.array(datasets.decode(split, 32, ("train",))["train"].pixels)
+    assert datasets.decode(split, 24, ("train",))["train"].pixels.shape[1:] == (24, 24, 3)
+    for file in datasets.cache_folder().glob("*.npy"):
+        file.write_bytes(file.read_bytes()[:200])
+    assert np.array_equal(datasets.decode(split, 32, ("train",))["train"].pixels, expected)
+
+
+def test_a_photo_that_changed_or_went_since_the_split_is_named(split: clothes.Split) -> None:
+    photo = split.part("train")[0].photo
+    (split.root / photo).write_bytes((split.root / split.part("train")[1].photo).read_bytes())
+    with pytest.raises(SplitError, match=f"{photo} has changed"):
+        datasets.decode(split, 32, ("train",))
+    (split.root / photo).unlink()
+    with pytest.raises(SplitError, match=f"{photo} is in the split but cannot be read"):
+        datasets.decode(split, 32, ("train",))
+    assert not list(datasets.cache_folder().glob("*"))
+
+
+def test_batches_depend_on_seed_and_epoch_alone() -> None:
+    pictures = datasets.Pictures(
+        np.random.default_rng(0).integers(0, 256, (50, 16, 16, 3), dtype=np.uint8), np.arange(50) % 3
+    )
+
+    def epoch(seed: int, number: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        return list(
+            datasets.batches(
+                pictures, classes=3, size=8, epoch=number, seed=seed, augmentation=Augmentation(), smoothing=0.1
+            )
+        )
+
+    one, same = epoch(0, 5), epoch(0, 5)
+    assert all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in zip(one, same, strict=True))
+    assert not np.array_equal(one[0][0], epoch(0, 6)[0][0])
+    assert not np.array_equal(one[0][0], epoch(1, 5)[0][0])
+    assert len(one) == datasets.steps_per_epoch(50, 8) == 6
+    assert one[0][1].sum(axis=1) == pytest.approx(np.ones(8))
+    assert one[0][1].max() == pytest.approx(0.9 + 0.1 / 3)
+
+
+def test_every_photo_comes_once_an_epoch() -> None:
+    pictures = datasets.Pictures(
+        np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8), np.zeros(40, int)
+    )
+    seen = [
+        int(picture[0, 0, 0])
+        for batch, _ in datasets.batches(pictures, classes=2, size=8, epoch=0, seed=0, augmentation=STILL, smoothing=0)
+        for picture in batch
+    ]
+    assert sorted(seen) == list(range(40))
+
+
+def test_no_augmentation_changes_nothing() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 20, 20, 3), dtype=np.uint8)
+    assert np.array_equal(augment(pictures, STILL, np.random.default_rng(0)), pictures)
+
+
+def test_flips_and_shifts_are_exact() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (1, 28, 28, 3), dtype=np.uint8)
+    config = Augmentation(**{**vars(STILL), "flip": True})
+    flips = [augment(pictures, config, np.random.default_rng(i))[0] for i in range(20)]
+    flipped = [np.array_equal(out, pictures[0, :, ::-1]) for out in flips]
+    assert all(f or np.array_equal(out, pictures[0]) for f, out in zip(flipped, flips, strict=True))
+    assert 4 <= sum(flipped) <= 16
+    shifted = augment(pictures, Augmentation(**{**vars(STILL), "shift": 0.1}), np.random.default_rng(1))[0]
+    assert set(map(tuple, shifted.reshape(-1, 3))) <= set(map(tuple, pictures.reshape(-1, 3)))
+
+
+def test_each_change_changes_something_and_keeps_shape_and_type() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (8, 24, 24, 3), dtype=np.uint8)
+    for name, value in {
+        "rotation": 20.0,
+        "zoom": (0.7, 0.8),
+        "stretch": 0.3,
+        "shear": 0.3,
+        "color": 0.4,
+        "gray": 1.0,
+        "erase": 1.0,
+    }.items():
+        out = augment(pictures, Augmentation(**{**vars(STILL), name: value}), np.random.default_rng(0))
+        assert out.shape == pictures.shape and out.dtype == np.uint8
+        assert all(not np.array_equal(a, b) for a, b in zip(out, pictures, strict=True)), name
+        if name == "gray":
+            assert (out[..., 0] == out[..., 2]).all()
+
+
+def test_prefetch_keeps_order_passes_errors_on_and_stops() -> None:
+    assert list(datasets.prefetch(iter(range(20)))) == list(range(20))
+
+    def failing() -> object:
+        yield 1
+        raise RuntimeError("broken photo")
+
+    items = datasets.prefetch(failing())
+    assert next(items) == 1
+    with pytest.raises(RuntimeError, match="broken photo"):
+        next(items)
+    endless = datasets.prefetch(iter(lambda: 0, 1))
+    next(endless)
+    endless.close()
+    time.sleep(0.05)
+    assert not [thread for thread in threading.enumerate() if thread.name == "clothes-batches"]

@@ -1,0 +1,167 @@
+"""A bundle answers the same however it is asked, and a damaged one is refused with a reason."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import clothes
+from clothes.bundles import MODEL, PROBES, make_probes, read_bundle
+from clothes.errors import BundleError, PhotoError
+from clothes.prediction import percent
+from tests.conftest import draw
+
+
+def test_path_bytes_pil_and_array_give_equal_scores(classifier: clothes.Classifier, tmp_path: Path) -> None:
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    draw("bar", 800, size=(300, 200)).save(path, exif=exif)
+    expected = classifier.predict(path)
+    for same in (str(path), path.read_bytes(), Image.open(path), clothes.images.read(path)):
+        assert classifier.predict(same).scores == expected.scores
+
+
+def test_a_prediction(classifier: clothes.Classifier, tmp_path: Path) -> None:
+    path = tmp_path / "square.png"
+    draw("square", 801).save(path)
+    answer = classifier.predict(path)
+    assert answer.photo == str(path)
+    assert set(answer.scores) == set(classifier.classes) == {"bar", "frame", "square"}
+    assert sum(answer.scores.values()) == pytest.approx(1, abs=1e-5)
+    assert list(answer.scores.values()) == sorted(answer.scores.values(), reverse=True)
+    assert answer.label == next(iter(answer.scores))
+    assert answer.confidence == answer.scores[answer.label]
+
+
+def test_many_photos_in_order_and_a_bad_one_among_them(classifier: clothes.Classifier, tmp_path: Path) -> None:
+    paths = []
+    for i in range(60):
+        paths.append(tmp_path / f"{i}.png")
+        draw(("bar", "frame", "square")[i % 3], i).save(paths[-1])
+    paths.insert(30, tmp_path / "none.png")
+    answers = list(classifier.predict_many(paths))
+    assert [answer.photo for answer in answers] == [str(path) for path in paths]
+    assert isinstance(answers[30], PhotoError) and answers[30].code == "missing"
+    for path, answer in zip(paths[:3], answers, strict=False):
+        assert answer == classifier.predict(path)
+
+
+def test_the_recorded_probes_are_answered_as_recorded(classifier: clothes.Classifier, bundle: Path) -> None:
+    pictures, scores = read_bundle(bundle).probes()
+    assert np.array_equal(pictures, make_probes(classifier.image_size))
+    for picture, expected in zip(pictures, scores, strict=True):
+        answer = classifier.predict(picture).scores
+        assert [answer[name] for name in classifier.classes] == pytest.approx(expected.tolist(), abs=1e-5)
+
+
+def test_it_predicts_elsewhere_without_the_photos_and_without_tensorflow(bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(bundle, tmp_path / "copy")
+    draw("bar", 802).save(tmp_path / "bar.png")
+    code = (
+        "import sys, clothes\n"
+        "print(clothes.load('copy').predict('bar.png').label)\n"
+        "print([name for name in ('tensorflow', 'keras', 'matplotlib', 'cv2', 'gradio') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.splitlines()[1] == "[]", done.stderr
+    assert done.stdout.splitlines()[0] in ("bar", "frame", "square")
+    assert done.stderr == ""
+
+
+def test_the_bundle_tells_what_it_is_and_nothing_of_this_machine(bundle: Path, run: clothes.Run) -> None:
+    info = json.loads((bundle / "bundle.json").read_text())
+    assert info["classes"] == ["bar", "frame", "square"]
+    assert info["photos"] == {"train": 84, "test": 24, "validation": 12}
+    assert info["fingerprint"] == run.split.fingerprint
+    assert 0 <= info["metrics"]["validation"]["interval"][0] <= info["metrics"]["validation"]["accuracy"]
+    text = (bundle / "bundle.json").read_text() + (bundle / MODEL).read_bytes().decode("latin-1")
+    assert str(run.path) not in text
+    assert str(Path.home()) not in text
+
+
+def change_info(**changes: object) -> Callable[[Path], None]:
+    def change(copy: Path) -> None:
+        info = json.loads((copy / "bundle.json").read_text())
+        (copy / "bundle.json").write_text(json.dumps(info | changes))
+
+    return change
+
+
+def flip(name: str) -> Callable[[Path], None]:
+    def change(copy: Path) -> None:
+        data = bytearray((copy / name).read_bytes())
+        data[len(data) // 2] ^= 255
+        (copy / name).write_bytes(data)
+
+    return change
+
+
+def use_other_model(copy: Path) -> None:
+    """Bytes that are no model, with the right hash."""
+    import hashlib
+
+    (copy / MODEL).write_bytes(b"no model" * 100)
+    info = json.loads((copy / "bundle.json").read_text())
+    info["files"][MODEL] = hashlib.sha256((copy / MODEL).read_bytes()).hexdigest()
+    (copy / "bundle.json").write_text(json.dumps(info))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda copy: shutil.rmtree(copy), "there is no such folder"),
+        (lambda copy: (copy / "bundle.json").unlink(), "holds no bundle.json"),
+        (lambda copy: (copy / "bundle.json").write_text("{"), "is damaged: bundle.json"),
+        (lambda copy: (copy / "bundle.json").write_text("[]"), "is damaged: bundle.json"),
+        (lambda copy: (copy / MODEL).unlink(), f"incomplete: {MODEL}"),
+        (flip(MODEL), f"damaged: {MODEL}"),
+        (flip(PROBES), f"damaged: {PROBES}"),
+        (use_other_model, "does not load"),
+        (change_info(format=2), "made by a newer clothes"),
+        (change_info(classes=["one"]), "at least two names"),
+        (change_info(classes=["a", "a", "b"]), "stands there twice"),
+        (change_info(classes=["a", "b"]), "does not answer as it did"),
+        (change_info(image_size=-1), "is no size"),
+        (change_info(image_size=32), "not of its image size"),
+        (change_info(files={}), "is missing"),
+        (change_info(files={"../../etc/passwd": "0"}), "no file name"),
+    ],
+)
+def test_a_bad_bundle_is_refused(bundle: Path, tmp_path: Path, damage: Callable[[Path], None], message: str) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    damage(copy)
+    with pytest.raises(BundleError, match=message):
+        clothes.load(copy)
+
+
+def test_without_a_path_the_newest_bundle_here(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BundleError, match="No model here"):
+        clothes.load()
+    for place, age in (("runs/old/bundle", 1000), ("demo/run/bundle", 2000)):
+        shutil.copytree(bundle, tmp_path / place)
+        os.utime(tmp_path / place / "bundle.json", (age, age))
+    assert clothes.load().path == Path("demo/run/bundle")
+
+
+def test_percent_is_never_rounded_up() -> None:
+    assert [percent(share) for share in (0, 1e-7, 0.001, 0.1234, 0.5, 0.9996, 0.99999999, 1)] == [
+        "0.0 %",
+        "< 0.1 %",
+        "0.1 %",
+        "12.3 %",
+        "50.0 %",
+        "99.9 %",
+        "99.9 %",
+        "100 %",
+    ]
