@@ -288,7 +288,8 @@ def test_a_copy_that_is_not_the_published_one_is_refused(
     tmp_path: Path, fashion: dict[str, bytes], spoilt: bytes | str | None
 ) -> None:
     name = "t10k-labels-idx1-ubyte.gz"
-    content = fashion.pop(name)[:-9] if spoilt == "cut" else spoilt
+    published = fashion.pop(name)
+    content = published[:-9] if spoilt == "cut" else spoilt
     source = put(tmp_path / "gz", fashion | ({name: content} if isinstance(content, bytes) else {}))
     with pytest.raises(DownloadError, match=name):
         fashion_mnist(tmp_path / "fm", source=source)

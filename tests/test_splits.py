@@ -82,12 +82,12 @@ def test_part_folders_are_kept_and_validation_is_cut_from_train(tmp_path: Path) 
     counts = split.counts()
     assert [counts[part]["bar"] for part in PARTS] == [28, 5, 4]
     assert all(row.photo.startswith("test/") == (row.part == "test") for row in split.rows)
-    assert "is cut from it" in " ".join(split.notes)
+    assert "is cut from train" in " ".join(split.notes)
     make_photos(tmp_path / "val", each=2)
     kept = clothes.split(tmp_path)
     assert {row.photo.split("/")[0] for row in kept.part("validation")} == {"val"}
     assert len(kept.part("train")) == 96
-    assert "look-alike pairs on two sides already" in " ".join(kept.notes)
+    assert "look-alike pairs still stand on two sides" in " ".join(kept.notes)
     pooled = clothes.split(tmp_path, pool=True)
     assert {row.photo.split("/")[0] for row in pooled.part("train")} == {"train", "test", "val"}
 
