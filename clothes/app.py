@@ -34,10 +34,10 @@ _EXAMPLES = ("t-shirt", "trouser", "dress", "sneaker", "bag")
 _CSS = """
 .gradio-container { max-width: 860px !important; margin: 0 auto !important; }
 #head h1 { font-size: 1.7rem; margin: .4rem 0 .1rem; }
-#head p, #about p { color: var(--body-text-color-subdued); margin: 0; }
+#head p, #about p { color: var(--neutral-500); margin: 0; }
 #about p { font-size: .9rem; line-height: 1.5; overflow-wrap: anywhere; }
 .answer { margin: 0 0 .9rem; font-size: 1.35rem; font-weight: 600; overflow-wrap: anywhere; }
-.answer small { font-weight: 400; color: var(--body-text-color-subdued); }
+.answer small { font-weight: 400; color: var(--neutral-500); }
 .bars { list-style: none; margin: 0; padding: 0; display: grid; gap: .55rem; }
 .bars li { display: grid; grid-template-columns: 1fr auto; gap: .15rem .75rem; overflow-wrap: anywhere; margin: 0; }
 .bars .track { grid-column: 1 / -1; height: .5rem; border-radius: .25rem; background: var(--border-color-primary); }
@@ -45,7 +45,7 @@ _CSS = """
 .bars li:first-child .fill { background: var(--primary-500); }
 .bars li:first-child { font-weight: 600; }
 .bars .number { font-variant-numeric: tabular-nums; }
-.hint { color: var(--body-text-color-subdued); padding: 1.5rem 0; text-align: center; }
+.hint { color: var(--neutral-500); padding: 1.5rem 0; text-align: center; }
 """
 _HINT = '<p class="hint">Drop a photo, take one, or pick an example: the answer stands here.</p>'
 _THEME = gr.themes.Default(

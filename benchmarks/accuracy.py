@@ -1,0 +1,33 @@
+"""Mean and spread over seeds of runs that were evaluated.
+
+uv run python benchmarks/accuracy.py runs/photos-0 runs/photos-1 runs/photos-2
+"""
+
+import statistics
+import sys
+from pathlib import Path
+
+from clothes.evaluation import read_evaluation
+from clothes.runs import Run
+
+
+def main(paths: list[str]) -> None:
+    print("| run | seed | best epoch | validation | test | 95 % interval | calibration error | test part opened |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
+    found = []
+    for path in paths:
+        run = Run.open(Path(path))
+        info, result = run.bundle.info, read_evaluation(run)
+        low, high = result["interval"]
+        validation = info["metrics"]["validation"]["accuracy"]
+        found.append((validation, result["accuracy"], result["ece"]))
+        cells = [run.path.name, info["seed"], info["epochs"]["best"], f"{validation:.4f}", f"{result['accuracy']:.4f}"]
+        cells += [f"{low:.3f} to {high:.3f}", f"{result['ece']:.3f}", result["test_part_opened"]]
+        print("| " + " | ".join(map(str, cells)) + " |")
+    for name, values in zip(("validation", "test", "calibration error"), zip(*found, strict=True), strict=True):
+        deviation = statistics.stdev(values) if len(values) > 1 else float("nan")
+        print(f"\n{name}: mean {statistics.mean(values):.4f}, standard deviation {deviation:.4f}, {len(values)} seeds")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

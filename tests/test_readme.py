@@ -1,0 +1,59 @@
+"""What the documents say is what the program does."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+if not (ROOT / "README.md").exists():
+    pytest.skip("not in a checkout", allow_module_level=True)
+sys.path.insert(0, str(ROOT / "docs"))
+
+from make_commands import COMMANDS, commands_page
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_commands_page_is_what_help_says() -> None:
+    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == commands_page()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_shown_can_be_parsed(document: Path) -> None:
+    """Each `clothes ...` line of a shell block is given to the parser, with its options."""
+    import typer
+
+    from clothes.cli import app
+
+    group = typer.main.get_command(app)
+    blocks = re.findall(r"```sh\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+    for line in "\n".join(blocks).splitlines():
+        found = re.search(r"(?:uv run )?\bclothes (\w+)(.*)", line.split("#")[0])
+        if not found or found[1] not in COMMANDS:
+            continue
+        command = group.commands[found[1]]  # type: ignore[attr-defined]
+        command.make_context(found[1], shlex.split(found[2]), resilient_parsing=False).close()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_and_picture_is_there(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (document.parent / target).exists(), target
+
+
+def test_the_python_of_the_readme_runs(run: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's Python, on small photos and with the small network."""
+    import clothes
+    from tests.conftest import SMALL, draw, make_photos
+
+    monkeypatch.chdir(tmp_path)
+    make_photos(tmp_path / "photos", each=12)
+    draw("bar", 5).save(tmp_path / "shirt.jpg")
+    monkeypatch.setattr(clothes.Config, "for_photos", classmethod(lambda cls, side: SMALL))
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(code) == 1
+    exec(code[0], {})
+    assert (tmp_path / "runs" / "first" / "evaluation.json").exists()
