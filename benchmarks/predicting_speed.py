@@ -87,7 +87,7 @@ def convert_to_onnx(run: Path, target: Path) -> None:
     opened = Run.open(run)
     model = build_model(opened.config.model, len(opened.bundle.classes))
     model.set_weights(opened.bundle.weights())
-    served = keras.Model(model.inputs, {"scores": model.output, "features": model.get_layer("features").output})
+    served = keras.Model(model.inputs, {"scores": model.outputs[0], "features": model.get_layer("features").output})
     served.export(target, format="onnx", verbose=False)
 
 

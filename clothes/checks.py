@@ -1,6 +1,7 @@
 """`check`: what is wrong with a folder of photos -> CheckReport. Changes nothing."""
 
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,8 +19,20 @@ _SHOWN = 3  # examples of each finding
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """A photo that cannot be used: `code` is one of `clothes.images`, `reason` a sentence."""
+
+    path: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Alike:
-    """Two photos that look the same: `kind` is exact (the same pixels, byte for byte) or near."""
+    """Two photos that look the same: `kind` is exact (the same file, byte for byte) or near.
+
+    Each further copy of a file is listed once, beside the first.
+    """
 
     photo: str
     other: str
@@ -34,7 +47,7 @@ class CheckReport:
     photos: int
     classes: tuple[str, ...]
     counts: dict[str, dict[str, int]]
-    unreadable: tuple[Skipped, ...]
+    unreadable: tuple[Unreadable, ...]
     odd_files: tuple[Skipped, ...]
     tiny: tuple[str, ...]
     long: tuple[str, ...]
@@ -55,10 +68,11 @@ class CheckReport:
 
     def _table(self) -> list[str]:
         parts = list(self.counts)
-        width = max(map(len, (*self.classes, "class")))
+        width = max(map(_width, (*self.classes, "class")))
         head = f"{'class':{width}}" + "".join(f"{part if part != 'all' else 'photos':>12}" for part in parts)
         rows = [
-            f"{name:{width}}" + "".join(f"{self.counts[p].get(name, 0):>12,}" for p in parts) for name in self.classes
+            _plain(name) + " " * (width - _width(name)) + "".join(f"{self.counts[p].get(name, 0):>12,}" for p in parts)
+            for name in self.classes
         ]
         total = f"{'':{width}}" + "".join(f"{sum(self.counts[p].values()):>12,}" for p in parts)
         return [head, *rows, total]
@@ -66,25 +80,29 @@ class CheckReport:
     def _findings(self) -> list[str]:
         lines: list[str] = []
 
-        def tell(found: Sequence[object], what: str, advice: str) -> None:
+        def tell(found: Sequence[object], noun: str, what: str, advice: str) -> None:
             if found:
-                lines.append(f"{len(found):,} {what}. {advice}")
+                ending = "" if len(found) == 1 else "es" if noun.endswith("s") else "s"
+                lines.append(f"{len(found):,} {noun}{ending} {what}. {advice}")
                 lines.extend(f"    {_example(item)}" for item in found[:_SHOWN])
                 if len(found) > _SHOWN:
                     lines.append(f"    ... and {len(found) - _SHOWN:,} more: --json lists all")
 
-        tell(self.unreadable, "cannot be read", "They are left out; replace or delete them.")
-        tell(self.across_parts, "look-alike pairs in two parts", "They flatter the test: --pool splits anew.")
-        tell(self.across_classes, "look-alike pairs in two classes", "One label of each is probably wrong.")
-        tell(self.within_class, "look-alike pairs within a class", "`clothes split` keeps them on one side.")
-        tell(self.tiny, f"are tiny (a side under {TINY} pixels)", "They hold too little to see.")
-        tell(self.long, f"are over {LONG:g} times as long as wide", "Cut them to the garment.")
-        tell(self.odd_files, "other files or folders are skipped", "Nothing is lost; look if one should be a photo.")
-        tell(self.few, f"classes have under {FEW} photos", "Collect more of them first.")
-        tell(self.untrained, "classes stand in test or validation but not in train", "They cannot be learnt.")
-        tell(self.located, "photos say where they were taken (GPS)", "Mind that before you share them.")
+        tell(self.unreadable, "photo", "that cannot be read", "They are left out; replace or delete them.")
+        tell(self.across_parts, "look-alike pair", "in two parts", "They flatter the test: `clothes split --pool`.")
+        tell(self.across_classes, "look-alike pair", "in two classes", "One label of each is probably wrong.")
+        tell(self.within_class, "look-alike pair", "within a class", "`clothes split` keeps them on one side.")
+        tell(self.tiny, "tiny photo", f"(a side under {TINY} pixels)", "They hold too little to see.")
+        tell(self.long, "photo", f"over {LONG:g} times as long as wide", "Cut them to the garment.")
+        tell(self.odd_files, "skipped file", "or folder", "Look whether one should be a photo.")
+        tell(self.few, "class", f"with under {FEW} photos", "Collect more of them first.")
+        tell(self.untrained, "class", "in test or validation but not in train", "They cannot be learnt.")
+        tell(self.located, "photo", "with the place where it was taken (GPS)", "Mind that before you share them.")
         if len(self.classes) < 2:
-            lines.append("There is one class only; a recogniser needs two.")
+            lines.append(
+                f"There is one class only, {_plain(self.classes[0])}; a recogniser needs two. If that folder holds the "
+                "class folders, name it instead."
+            )
         if self.imbalance > UNEQUAL:
             lines.append(f"The largest class has {self.imbalance:.0f} times the photos of the smallest.")
         return lines or ["Nothing wrong was found."]
@@ -116,7 +134,7 @@ def check(photos: str | os.PathLike[str], *, progress: Callable[[int, int], None
         photos=len(good),
         classes=listing.classes,
         counts=counts,
-        unreadable=tuple(Skipped(r.path, r.error.reason) for r in records if r.error is not None),
+        unreadable=tuple(Unreadable(r.path, r.error.code, r.error.reason) for r in records if r.error is not None),
         odd_files=listing.skipped,
         # Where most are that small it is the data set's way, as in Fashion-MNIST, and no finding.
         tiny=tuple(tiny) if len(tiny) < len(good) / 2 else (),
@@ -132,8 +150,19 @@ def check(photos: str | os.PathLike[str], *, progress: Callable[[int, int], None
 
 
 def _example(item: object) -> str:
-    if isinstance(item, Skipped):
-        return f"{item.path}: {item.reason}"
+    if isinstance(item, Skipped | Unreadable):
+        return _plain(f"{item.path}: {item.reason}")
     if isinstance(item, Alike):
-        return f"{item.photo}  =  {item.other}" if item.kind == "exact" else f"{item.photo}  ~  {item.other}"
-    return str(item)
+        return _plain(f"{item.photo}  {'=' if item.kind == 'exact' else '~'}  {item.other}")
+    return _plain(str(item))
+
+
+def _plain(text: str) -> str:
+    """Text without what would move a terminal's cursor or colour it: names of files may hold anything."""
+    return "".join(c if unicodedata.category(c) not in ("Cc", "Zl", "Zp") else "?" for c in text)
+
+
+def _width(text: str) -> int:
+    """Columns that a name takes in a terminal: two for most of Chinese, Japanese and Korean, none for accents."""
+    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)

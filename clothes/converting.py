@@ -1,4 +1,4 @@
-"""Keras model -> LiteRT: the only file that needs TensorFlow as the backend.
+"""Keras model -> LiteRT: the only file that says `tf.`.
 
 A training on another backend hands its weights to this file in a process of its own, since Keras exports LiteRT from
 TensorFlow only.
@@ -42,6 +42,9 @@ def to_litert(config: ModelConfig, weights: list[np.ndarray], *, temperature: fl
 
 
 def _export(config: ModelConfig, weights: list[np.ndarray], temperature: float) -> bytes:
+    with quiet():
+        import tensorflow as tf
+
     classes = weights[-1].shape[0]
     model = build_model(config, classes)
     model.set_weights(weights)
@@ -51,8 +54,9 @@ def _export(config: ModelConfig, weights: list[np.ndarray], temperature: float) 
     served = keras.Model(model.inputs, {"scores": scores, "features": features})
     with tempfile.TemporaryDirectory(prefix="clothes-") as folder:
         path = Path(folder) / "model.tflite"
+        # Weights of 8 bits, a scale for each channel; three times faster than float32 and a quarter of its size.
         with quiet():
-            served.export(path, format="litert", verbose=False)
+            served.export(path, format="litert", verbose=False, optimizations=[tf.lite.Optimize.DEFAULT])
         return path.read_bytes()
 
 

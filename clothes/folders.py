@@ -1,6 +1,7 @@
 """Photos on disk: one folder per class, perhaps below train/, validation/ and test/."""
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ PART_FOLDERS = {
     "valid": "validation",
     "test": "test",
 }
+_DEEPEST = 40  # folders below one another
 _OURS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # what clothes itself puts beside photos
 
 
@@ -29,7 +31,11 @@ class Skipped:
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """A photo in a class folder: `path` is relative to the root, with slashes; `label` is the class."""
+    """A photo in a class folder: `path` is relative to the root, with slashes; `label` is the class.
+
+    The path is spelt as on disk. The label is in Unicode's form NFC, so that a class that one system wrote into train/
+    and another into test/ is one class.
+    """
 
     path: str
     label: str
@@ -55,16 +61,17 @@ class Listing:
 def list_class_folders(root: str | os.PathLike[str]) -> Listing:
     """The photos of ROOT/<class>/** or ROOT/{train,validation|val|valid,test}/<class>/**, sorted by path.
 
-    Hidden folders, odd files and empty classes are listed as skipped. Nothing is opened. Raises PhotosError when
-    there is nothing to list.
+    A folder that holds train/ alone, with class folders in it, has that one part. Hidden folders, odd files and empty
+    classes are listed as skipped. Nothing is opened. Raises PhotosError when there is nothing to list.
     """
     root = Path(root)
     entries = _entries(root)
     skipped: list[Skipped] = []
     folders, loose = _sort_out(root, entries, skipped)
     photos: list[PhotoFile] = []
+    followed: set[str] = set()
     as_parts = {name: PART_FOLDERS[name.lower()] for name in folders if name.lower() in PART_FOLDERS}
-    if "train" in as_parts.values() and len(as_parts) > 1:
+    if "train" in as_parts.values() and (len(as_parts) > 1 or _holds_classes_alone(root, folders)):
         for name in folders:
             if name not in as_parts:
                 skipped.append(Skipped(name, "beside train/ and test/ a folder is not a class"))
@@ -72,10 +79,10 @@ def list_class_folders(root: str | os.PathLike[str]) -> Listing:
             classes, lost = _sort_out(root / name, _entries(root / name), skipped, prefix=f"{name}/")
             skipped += [Skipped(path, "lies outside the class folders") for path in lost]
             for label in classes:
-                photos += _class_photos(root, f"{name}/{label}", label, as_parts[name], skipped)
+                photos += _class_photos(root, f"{name}/{label}", as_parts[name], skipped, followed)
     else:
         for name in folders:
-            photos += _class_photos(root, name, name, None, skipped)
+            photos += _class_photos(root, name, None, skipped, followed)
     if not photos:
         if loose:
             raise PhotosError(
@@ -98,7 +105,7 @@ def list_photos(root: str | os.PathLike[str]) -> tuple[list[Path], list[Skipped]
     root = Path(root)
     _entries(root)
     skipped: list[Skipped] = []
-    found = [root / path for path in _walk(root, "", skipped)]
+    found = [root / path for path in _walk(root, "", skipped, set())]
     return sorted(found), skipped
 
 
@@ -114,35 +121,58 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise PhotosError(f"The folder {folder} cannot be read: {error.strerror}.") from None
 
 
+def _holds_classes_alone(root: Path, folders: list[str]) -> bool:
+    """Whether there is one folder, and in it are folders and no photos."""
+    if len(folders) != 1:
+        return False
+    inner, loose = _sort_out(root / folders[0], _entries(root / folders[0]), [])
+    return bool(inner) and not loose
+
+
 def _sort_out(
     root: Path, entries: list[os.DirEntry[str]], skipped: list[Skipped], *, prefix: str = ""
 ) -> tuple[list[str], list[str]]:
     """The names of the folders, and the paths of the photos that lie loose beside them."""
     folders, loose = [], []
     for entry in entries:
-        if entry.name.startswith((".", "__")):
-            skipped.append(Skipped(prefix + entry.name, "hidden"))
-        elif entry.is_dir():
+        if reason := _unwanted(entry):
+            skipped.append(Skipped(prefix + _shown(entry.name), reason))
+        elif _is_dir(entry):
             folders.append(entry.name)
-        elif Path(entry.name).suffix.lower() in SUFFIXES:
+        elif _is_photo(entry):
             loose.append(prefix + entry.name)
         elif entry.name not in _OURS:
-            skipped.append(Skipped(prefix + entry.name, "not a photo by its name"))
+            skipped.append(Skipped(prefix + entry.name, _why_no_photo(entry)))
     return folders, loose
 
 
-def _class_photos(root: Path, folder: str, label: str, part: str | None, skipped: list[Skipped]) -> list[PhotoFile]:
-    photos = [PhotoFile(path, label, part) for path in _walk(root, folder, skipped)]
-    if not photos:
+def _class_photos(
+    root: Path, folder: str, part: str | None, skipped: list[Skipped], followed: set[str]
+) -> list[PhotoFile]:
+    label = unicodedata.normalize("NFC", folder.rpartition("/")[2])
+    told = len(skipped)
+    photos = [PhotoFile(path, label, part) for path in _walk(root, folder, skipped, followed)]
+    if not photos and not any(item.path == folder for item in skipped[told:]):
         skipped.append(Skipped(folder, "a class folder without photos"))
     return photos
 
 
-def _walk(root: Path, folder: str, skipped: list[Skipped], seen: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Paths (relative to root, with slashes) of the photos below a folder. A link back to a folder above is left."""
-    real = os.path.realpath(root / folder)
-    if real in seen:
-        skipped.append(Skipped(folder, "a link that leads back to a folder above it"))
+def _walk(root: Path, folder: str, skipped: list[Skipped], followed: set[str]) -> Iterator[str]:
+    """Paths (relative to root, with slashes) of the photos below a folder.
+
+    `followed` are the folders that links led to so far: none is followed twice, nor one back to the root or above.
+    """
+    if folder and os.path.islink(root / folder):  # noqa: PTH114 - Path's raises where the folder above is locked
+        real = os.path.realpath(root / folder)
+        if Path(os.path.realpath(root)).is_relative_to(real) or _leads_back(root, folder, real):
+            skipped.append(Skipped(folder, "a link that leads back to a folder above it"))
+            return
+        if real in followed:
+            skipped.append(Skipped(folder, "a link to a folder that another link led to"))
+            return
+        followed.add(real)
+    if folder.count("/") >= _DEEPEST:
+        skipped.append(Skipped(folder, f"more than {_DEEPEST} folders deep"))
         return
     try:
         with os.scandir(root / folder) as found:
@@ -152,13 +182,50 @@ def _walk(root: Path, folder: str, skipped: list[Skipped], seen: frozenset[str] 
         return
     for entry in entries:
         path = f"{folder}/{entry.name}" if folder else entry.name
-        if entry.name.startswith((".", "__")):
-            skipped.append(Skipped(path, "hidden"))
-        elif entry.is_dir():
-            yield from _walk(root, path, skipped, seen | {real})
-        elif Path(entry.name).suffix.lower() not in SUFFIXES:
-            skipped.append(Skipped(path, "not a photo by its name"))
-        elif not entry.is_file():
-            skipped.append(Skipped(path, "a link to nothing" if entry.is_symlink() else "not a regular file"))
-        else:
+        if reason := _unwanted(entry):
+            skipped.append(Skipped(f"{folder}/{_shown(entry.name)}" if folder else _shown(entry.name), reason))
+        elif _is_dir(entry):
+            yield from _walk(root, path, skipped, followed)
+        elif _is_photo(entry):
             yield path
+        else:
+            skipped.append(Skipped(path, _why_no_photo(entry)))
+
+
+def _leads_back(root: Path, folder: str, real: str) -> bool:
+    """Whether a link's target is one of the folders on the way to it."""
+    above = Path(folder).parents
+    return any(os.path.realpath(root / parent) == real for parent in above)
+
+
+def _unwanted(entry: os.DirEntry[str]) -> str:
+    """Why an entry is not even looked at, or nothing."""
+    if entry.name.startswith((".", "__")):
+        return "hidden"
+    return "" if _shown(entry.name) == entry.name else "its name is not valid text (UTF-8): rename it"
+
+
+def _shown(name: str) -> str:
+    """A name as it can be printed and saved; bytes that are no text as \\xe4."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _is_dir(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, or into a locked folder
+        return False
+
+
+def _is_photo(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file with a photo's ending."""
+    try:
+        return Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file()
+    except OSError:
+        return False
+
+
+def _why_no_photo(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink() and not os.path.exists(entry.path):  # noqa: PTH110 - Path's raises in a locked folder
+        return "a link to nothing"
+    return "not a regular file" if Path(entry.name).suffix.lower() in SUFFIXES else "not a photo by its name"

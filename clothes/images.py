@@ -4,7 +4,7 @@ Reason codes of the PhotoErrors raised here:
 
     missing        there is no such file             not-a-photo   the bytes are no picture of a known format
     no-permission  the file may not be read          truncated     the picture ends too early
-    folder         the path is a folder              too-large     more than MAX_PIXELS pixels
+    folder         the path is a folder              too-large     more than MAX_PIXELS pixels or MAX_BYTES bytes
     empty          the file has no bytes             damaged       the picture cannot be decoded
     heic-extra     a HEIC photo, and the extra 'heic' is not installed
 """
@@ -12,6 +12,8 @@ Reason codes of the PhotoErrors raised here:
 import contextlib
 import io
 import os
+import stat
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,6 +40,7 @@ SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif", ".tif", ".tiff", ".mpo", ".heic", ".heif"}
 )
 MAX_PIXELS = 52_000_000  # the largest common phone photo has 50 million
+MAX_BYTES = 500_000_000  # as many pixels of 16 bits and four channels, not compressed, fit in
 # The decoders a photo may reach. Pillow has dozens more (EPS, PSD, FITS ...), which stay shut.
 _FORMATS = [
     plugin.format
@@ -70,6 +73,15 @@ def read_file(path: str | os.PathLike[str], *, name: str | None = None) -> bytes
     """The bytes of a photo's file. Raises PhotoError."""
     label = name or os.fspath(path)
     try:
+        status = Path(path).stat()
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):  # reading a pipe could wait for ever
+            raise PhotoError(label, "not-a-photo", "this is not a regular file")
+        if status.st_size > MAX_BYTES:
+            raise PhotoError(
+                label,
+                "too-large",
+                f"{status.st_size / 1e6:,.0f} MB are more than the {MAX_BYTES // 1_000_000} MB allowed",
+            )
         return Path(path).read_bytes()
     except FileNotFoundError:
         raise PhotoError(label, "missing", "there is no such file") from None
@@ -78,7 +90,8 @@ def read_file(path: str | os.PathLike[str], *, name: str | None = None) -> bytes
     except PermissionError:
         raise PhotoError(label, "no-permission", "the file may not be read (no permission)") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise PhotoError(label, "missing", f"the file cannot be read ({error})") from None
+        what = getattr(error, "strerror", None) or error  # not the path: reports are shared
+        raise PhotoError(label, "missing", f"the file cannot be read ({what})") from None
 
 
 def read_square(photo: Photo, size: int, *, name: str | None = None) -> np.ndarray:
@@ -123,14 +136,19 @@ def dimensions(photo: str | os.PathLike[str] | bytes, *, name: str | None = None
     """Width and height of the upright photo in pixels, from its header alone."""
     with _opened(photo, name) as (image, label), _explained(label):
         width, height = image.size
-        sideways = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        sideways = False
+        with contextlib.suppress(Exception):  # as in `_upright`
+            sideways = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         return (height, width) if sideways else (width, height)
 
 
 def has_location(photo: str | os.PathLike[str] | bytes) -> bool:
     """Whether the photo's EXIF says where it was taken."""
     with _opened(photo, None) as (image, label), _explained(label):
-        return bool(image.getexif().get_ifd(0x8825))
+        try:
+            return bool(image.getexif().get_ifd(0x8825))
+        except Exception:  # EXIF that makes no sense says no place
+            return False
 
 
 @contextlib.contextmanager
@@ -156,8 +174,7 @@ def _opened(
     if data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS:
         _register_heic(label)
         formats.append("HEIF")
-    with _explained(label), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with _explained(label):
         image = Image.open(io.BytesIO(data), formats=formats)
     with image:
         _check_size(image, label)
@@ -173,12 +190,37 @@ def _check_size(image: Image.Image, label: str) -> None:
         )
 
 
+class _Quiet:
+    """No warnings while any thread is inside. `warnings.catch_warnings` alone, in many threads, leaves them off."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._caught = warnings.catch_warnings()
+                self._caught.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._caught.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
 @contextlib.contextmanager
 def _explained(label: str) -> Iterator[None]:
     """Whatever a decoder raises on a hostile file, as a PhotoError."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _QUIET:
             yield
     except PhotoError:
         raise
@@ -202,7 +244,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return Image.fromarray(_to_8_bits(np.asarray(image))).convert("RGB")
+        sixteen = image.mode.startswith("I;16")
+        return Image.fromarray(_to_8_bits(np.asarray(image), sixteen=sixteen)).convert("RGB")
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -210,13 +253,13 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
+def _to_8_bits(values: np.ndarray, *, sixteen: bool) -> np.ndarray:
     """Grey values of more than 8 bits, scaled: 16-bit ones by 257, others (floats too) from their own range."""
     values = values.astype(np.float64)
     low, high = float(np.nanmin(values)), float(np.nanmax(values))
     if not np.isfinite([low, high]).all():
         raise ValueError("pixels that are not numbers")
-    if low >= 0 and 255 < high <= 65535:
+    if sixteen or (low >= 0 and 255 < high <= 65535):
         low, high = 0.0, 65535.0
     elif low >= 0 and high <= 255:
         low, high = 0.0, 255.0

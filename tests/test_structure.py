@@ -42,7 +42,7 @@ ROOMS = (
     "cli",
 )
 HEAVY = {
-    "tensorflow": set(),
+    "tensorflow": {"converting"},
     "keras": {"models", "converting", "training"},
     "cv2": {"augmentation"},
     "gradio": {"app"},

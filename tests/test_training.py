@@ -54,7 +54,8 @@ def test_it_learns(tmp_path: Path) -> None:
 def test_the_best_epoch_is_kept(run: clothes.Run) -> None:
     best = max(run.history, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
     assert run.bundle.info["epochs"]["best"] == best["epoch"]
-    assert run.bundle.info["metrics"]["validation"]["accuracy"] == pytest.approx(best["val_accuracy"])
+    # One photo of twelve may turn over by the bundle's 8-bit weights.
+    assert run.bundle.info["metrics"]["validation"]["accuracy"] == pytest.approx(best["val_accuracy"], abs=0.09)
 
 
 def test_the_same_seed_gives_the_same_bits_and_an_interrupted_run_too(photos: Path, tmp_path: Path) -> None:
@@ -68,7 +69,16 @@ def test_the_same_seed_gives_the_same_bits_and_an_interrupted_run_too(photos: Pa
 
     with pytest.raises(KeyboardInterrupt):
         train(photos, out=tmp_path / "torn", config=config, watcher=Interrupted())
-    resumed = train(photos, out=tmp_path / "torn", resume=True)
+
+    class Counting(Watcher):
+        epochs: list[float] = []  # noqa: RUF012
+
+        def on_epoch(self, row: dict[str, float]) -> None:
+            self.epochs.append(row["epoch"])
+
+    resumed = train(photos, out=tmp_path / "torn", resume=True, watcher=Counting())
+    assert Counting.epochs[0] in (2, 3)
+    assert Counting.epochs[-1] == 4
     again = train(photos, out=tmp_path / "again", config=config)
     for other in (resumed, again):
         assert all(np.array_equal(a, b) for a, b in zip(weights(whole), weights(other), strict=True))
@@ -161,6 +171,7 @@ def test_a_torn_checkpoint_is_passed_over(run: clothes.Run) -> None:
         newest.write_bytes(data[: len(data) // 2])
         trainer.restore(run.path / "checkpoints")
         assert trainer.state.epoch == 3
+        assert [row["epoch"] for row in trainer.state.history] == [1, 2, 3]
     finally:
         newest.write_bytes(data)
 
