@@ -85,9 +85,11 @@ def convert_to_onnx(run: Path, target: Path) -> None:
     from clothes.runs import Run
 
     opened = Run.open(run)
-    model = build_model(opened.config.model, len(opened.bundle.classes))
-    model.set_weights(opened.bundle.weights())
+    bundle = opened.bundle
+    model = build_model(opened.config.model, len(bundle.classes))
+    model.set_weights(bundle.weights())
     served = keras.Model(model.inputs, {"scores": model.outputs[0], "features": model.get_layer("features").output})
+    served.predict_on_batch(bundle.probes()[0])  # the export wants a network that was called
     served.export(target, format="onnx", verbose=False)
 
 

@@ -16,6 +16,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,6 @@ from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
     Image,
-    ImageOps,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -54,6 +54,16 @@ _FORMATS = [
         TiffImagePlugin.TiffImageFile,
     )
 ]
+# What turns a picture upright, by its EXIF orientation.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
@@ -115,40 +125,45 @@ def letterbox(pixels: np.ndarray, size: int, *, fill: int = 127) -> np.ndarray:
     return square
 
 
-def thumbnail(photo: Photo, size: int, *, name: str | None = None) -> Image.Image:
-    """A small upright RGB copy, at most `size` pixels a side and without EXIF.
+@dataclass(frozen=True)
+class Inspection:
+    """A photo at a glance: the upright photo's size, a small copy, and whether its EXIF says where it was taken."""
+
+    width: int
+    height: int
+    small: Image.Image
+    located: bool
+
+
+def inspect(photo: Photo, size: int, *, name: str | None = None) -> Inspection:
+    """What a photo is, with an upright RGB copy of at most `size` pixels a side and without EXIF.
 
     For looking and comparing, not for predicting: a JPEG is decoded at a fraction of its size, which is much faster
-    and changes the pixels a little.
+    and changes the pixels a little. Raises PhotoError.
     """
-    if isinstance(photo, np.ndarray | Image.Image):
-        small = Image.fromarray(read(photo, name=name))
-    else:
-        with _opened(photo, name) as (image, label), _explained(label):
-            image.draft("RGB", (size, size))
-            small = _to_rgb(_upright(image))
-    small.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    small.info = {}
-    return small
-
-
-def dimensions(photo: str | os.PathLike[str] | bytes, *, name: str | None = None) -> tuple[int, int]:
-    """Width and height of the upright photo in pixels, from its header alone."""
+    if isinstance(photo, np.ndarray):
+        pixels = _from_array(photo, name or "array")
+        return Inspection(pixels.shape[1], pixels.shape[0], _shrunk(Image.fromarray(pixels), size), False)
     with _opened(photo, name) as (image, label), _explained(label):
         width, height = image.size
-        sideways = False
-        with contextlib.suppress(Exception):  # as in `_upright`
-            sideways = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-        return (height, width) if sideways else (width, height)
+        if image is not photo:  # another's picture stays as it is
+            image.draft("RGB", (size, size))
+        upright = _upright(image)
+        # A TIFF's size is the upright one already. Elsewhere the sides change places when the picture is turned.
+        if image.format != "TIFF" and _orientation(image) in (5, 6, 7, 8):
+            width, height = height, width
+        return Inspection(width, height, _shrunk(_to_rgb(upright), size), _located(image))
 
 
-def has_location(photo: str | os.PathLike[str] | bytes) -> bool:
-    """Whether the photo's EXIF says where it was taken."""
-    with _opened(photo, None) as (image, label), _explained(label):
-        try:
-            return bool(image.getexif().get_ifd(0x8825))
-        except Exception:  # EXIF that makes no sense says no place
-            return False
+def thumbnail(photo: Photo, size: int, *, name: str | None = None) -> Image.Image:
+    """A small upright RGB copy, at most `size` pixels a side and without EXIF. Not for predicting: see `inspect`."""
+    return inspect(photo, size, name=name).small
+
+
+def _shrunk(image: Image.Image, size: int) -> Image.Image:
+    image.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    image.info = {}
+    return image
 
 
 @contextlib.contextmanager
@@ -236,10 +251,24 @@ def _explained(label: str) -> Iterator[None]:
 
 
 def _upright(image: Image.Image) -> Image.Image:
+    """The picture turned as its EXIF says. `ImageOps.exif_transpose` writes EXIF anew too, and can fail at that."""
+    image.load()  # some formats say it after the pixels, and TIFF is turned by this
+    turn = _TURNS.get(_orientation(image))
+    return image if turn is None else image.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
     try:
-        return ImageOps.exif_transpose(image)
+        return int(image.getexif().get(0x0112, 1))
     except Exception:  # EXIF that makes no sense is no reason to refuse a good picture
-        return image
+        return 1
+
+
+def _located(image: Image.Image) -> bool:
+    try:
+        return bool(image.getexif().get_ifd(0x8825))
+    except Exception:  # what makes no sense says no place
+        return False
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

@@ -23,9 +23,11 @@ from clothes.folders import Listing
 
 THUMB = 64  # pixels: side of the picture on which look-alikes are confirmed
 # The distances below (see `_distance`) were chosen by looking at all pairs of clothing-dataset-small, whatever their
-# hash. As they lie: its one copy 0.003, made copies up to 0.1, two garments of one shape on one sheet from 0.22.
-# Moved onto each other: made bursts 0.04 (95 % below 0.08), two garments from 0.165. Mirrored pairs: none was a copy.
-_STILL, _MOVED = 0.14, 0.12
+# hash. As they lie: its one copy 0.003, made copies mostly below 0.1, two garments of one shape on one sheet from 0.22.
+# Moved onto each other: made bursts 0.05, two garments from 0.14. Mirrored pairs: none was a copy. On the 28 pixels of
+# Fashion-MNIST two pairs of trousers come as near as 0.095, light and dark ones too.
+_STILL, _MOVED, _STILL_SMALL = 0.12, 0.10, 0.07
+_CONTRASTS = 1.4  # times the other's contrast: more is another colour, not another exposure
 _HASH_DISTANCE, _HASH_DISTANCE_SMALL = 10, 4  # of 64 bits
 _COARSE_STILL, _COARSE_MOVED = 0.16, 0.35  # the same distance on 8 x 8 means, which spares most hits the rest
 _SMALL = 64  # pixels: pictures of a shorter long side hold too little to be moved onto each other
@@ -99,17 +101,15 @@ class Survey(AbstractContextManager["Survey"]):
         photo = self.listing.photos[i]
         try:
             data = images.read_file(self.listing.root / photo.path, name=photo.path)
-            width, height = images.dimensions(data, name=photo.path)
-            small = images.thumbnail(data, THUMB, name=photo.path)
-            located = images.has_location(data)
+            seen = images.inspect(data, THUMB, name=photo.path)
         except PhotoError as error:
             return Record(photo.path, photo.label, photo.part, error=error)
-        self._thumbs[i] = np.asarray(small.resize((THUMB, THUMB)))
+        self._thumbs[i] = np.asarray(seen.small.resize((THUMB, THUMB)))
         self._hashes[i] = difference_hash(self._thumbs[i])
         self._coarse[i] = _normalized(self._thumbs[i : i + 1], cell=8)[0]
         self._contrast[i] = self._thumbs[i].std()
         digest = hashlib.sha256(data).hexdigest()
-        return Record(photo.path, photo.label, photo.part, digest, width, height, located)
+        return Record(photo.path, photo.label, photo.part, digest, seen.width, seen.height, seen.located)
 
     def pairs(self) -> list[Pair]:
         """The look-alikes, closest first. Identical files are paired with the first of them, which stands for all."""
@@ -126,15 +126,19 @@ class Survey(AbstractContextManager["Survey"]):
         # The small pictures are squeezed into squares, so the photos' own shapes are compared here.
         shape = (widths[one] * heights[other]) / (heights[one] * widths[other])
         keep = (shape > 0.8) & (shape < 1.25)
+        contrasts = self._contrast[chosen[one]] / self._contrast[chosen[other]]
+        keep &= (contrasts < _CONTRASTS) & (contrasts > 1 / _CONTRASTS)
         one, other, coarse = one[keep], other[keep], coarse[keep]
         still = np.full(len(one), np.inf, dtype=np.float32)
         close = np.flatnonzero(coarse <= _COARSE_STILL)
         still[close] = self._compare(_distance, chosen[one[close]], chosen[other[close]])
-        rest = np.flatnonzero((still > _STILL) & ~small[one] & ~small[other])
+        tiny = small[one] | small[other]
+        alike = still <= np.where(tiny, _STILL_SMALL, _STILL)
+        rest = np.flatnonzero(~alike & ~tiny)
         rest = rest[_nearest(one[rest], other[rest], coarse[rest])]
         moved = np.full(len(one), np.inf, dtype=np.float32)
         moved[rest] = self._compare(_distance_moved, chosen[one[rest]], chosen[other[rest]])
-        for i in np.flatnonzero((still <= _STILL) | (moved <= _MOVED)).tolist():
+        for i in np.flatnonzero(alike | (moved <= _MOVED)).tolist():
             a, b = sorted((int(chosen[one[i]]), int(chosen[other[i]])))
             found.append(Pair(a, b, "near", float(min(still[i], moved[i]))))
         return sorted(found, key=lambda pair: (pair.distance, pair.a, pair.b))

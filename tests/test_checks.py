@@ -1,6 +1,9 @@
 """The check finds what is wrong, says it shortly, and touches nothing."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -43,9 +46,9 @@ def messy(tmp_path: Path) -> Path:
 def test_everything_wrong_is_found(messy: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in messy.rglob("*")}
     report = clothes.check(messy)
-    assert {item.path: item.reason.split(" ")[0] for item in report.unreadable} == {
-        "train/hat/cut.jpg": "the",
-        "train/hat/page.jpg": "this",
+    assert {item.path: (item.code, item.reason) for item in report.unreadable} == {
+        "train/hat/cut.jpg": ("truncated", "the picture ends too early (an interrupted copy?)"),
+        "train/hat/page.jpg": ("not-a-photo", "this is not a picture of a known format"),
     }
     assert [item.path for item in report.odd_files] == ["train/hat/thumbs.db"]
     assert report.tiny == ("train/shoe/tiny.png",)
@@ -66,11 +69,14 @@ def test_everything_wrong_is_found(messy: Path) -> None:
 def test_the_report_is_short_and_the_json_complete(messy: Path) -> None:
     report = clothes.check(messy)
     text = str(report)
-    assert "cannot be read" in text
+    assert "2 photos that cannot be read" in text
+    assert "1 tiny photo (" in text
+    assert "1 class in test or validation but not in train" in text
     assert "One label of each is probably wrong" in text
     assert max(map(len, text.splitlines())) < 140
     assert len(text.splitlines()) < 45
     data = json.loads(json.dumps(report.to_json()))
+    assert {item["code"] for item in data["unreadable"]} == {"truncated", "not-a-photo"}
     assert len(data["across_parts"]) == len(report.across_parts)
     assert str(messy) not in json.dumps(data)
 
@@ -83,9 +89,75 @@ def test_small_pictures_are_no_finding_where_all_are_small(tmp_path: Path) -> No
     assert str(clothes.check(tmp_path)).endswith("Nothing wrong was found.")
 
 
+def test_examples_are_few_and_names_cannot_move_the_cursor(tmp_path: Path) -> None:
+    make_photos(tmp_path, each=20, shapes=("bar", "square"))
+    for i in range(9):
+        (tmp_path / "bar" / f"bad{i}.jpg").write_bytes(b"")
+    (tmp_path / "bar" / "a\x1b[2J\nb.jpg").write_bytes(b"")
+    text = str(clothes.check(tmp_path))
+    assert "10 photos that cannot be read" in text
+    assert "... and 7 more: --json lists all" in text
+    assert "\x1b" not in text
+    assert "bar/a?[2J?b.jpg: the file is empty" in text
+
+
+def test_columns_stand_below_each_other_in_any_script(tmp_path: Path) -> None:
+    make_photos(tmp_path, each=20, shapes=("bar", "square"))
+    (tmp_path / "bar").rename(tmp_path / "连衣裙")
+    table = str(clothes.check(tmp_path)).splitlines()[:3]
+    assert table[0].index("photos") + len("photos") == len(table[1])
+    assert len(table[2]) + 3 == len(table[1])  # three characters that take two columns each
+
+
+def test_a_class_with_one_photo_and_one_with_none_readable(tmp_path: Path) -> None:
+    make_photos(tmp_path, each=20, shapes=("bar",))
+    make_photos(tmp_path, each=1, shapes=("frame",))
+    (tmp_path / "hat").mkdir()
+    (tmp_path / "hat" / "1.jpg").write_bytes(b"")
+    report = clothes.check(tmp_path)
+    assert report.few == ("frame: 1", "hat: 0")
+    assert report.photos == 21
+    assert [item.path for item in report.unreadable] == ["hat/1.jpg"]
+
+
+def test_a_folder_of_only_bad_photos_is_reported_not_raised(tmp_path: Path) -> None:
+    (tmp_path / "hat").mkdir()
+    for name, data in (("a.jpg", b""), ("b.jpg", b"<html>")):
+        (tmp_path / "hat" / name).write_bytes(data)
+    report = clothes.check(tmp_path)
+    assert report.photos == 0
+    assert "2 photos that cannot be read" in str(report)
+    assert json.dumps(report.to_json())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+def test_a_photo_without_permission_is_listed_and_the_others_go_on(tmp_path: Path) -> None:
+    make_photos(tmp_path / "photos", each=20, shapes=("bar", "square"))
+    locked = tmp_path / "photos" / "bar" / "000.png"
+    locked.chmod(0)
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    code = (
+        "import os, sys, clothes.checks\n"
+        "clothes.checks.check(sys.argv[1])\n"  # imports what another user may not: root's Python
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+        "report = clothes.checks.check(sys.argv[1])\n"
+        "print(report.photos, [(item.path, item.code) for item in report.unreadable])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "photos")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+        cwd="/",
+        timeout=60,
+    )
+    assert done.stdout == "39 [('bar/000.png', 'no-permission')]\n", done.stderr
+
+
 def test_one_class_and_imbalance(tmp_path: Path) -> None:
     make_photos(tmp_path, each=33, shapes=("bar",))
-    assert "There is one class only" in str(clothes.check(tmp_path))
+    assert "There is one class only, bar;" in str(clothes.check(tmp_path))
     make_photos(tmp_path, each=3, shapes=("square",))
     report = clothes.check(tmp_path)
     assert report.imbalance == 11

@@ -64,14 +64,83 @@ def test_what_is_skipped_is_listed_with_its_reason(tmp_path: Path) -> None:
     }
 
 
-def test_a_link_back_up_ends(tmp_path: Path) -> None:
+def test_a_link_back_up_is_not_followed(tmp_path: Path) -> None:
+    root = tmp_path / "photos"
+    touch(root / "hat" / "1.jpg", root / "shoe" / "2.jpg", tmp_path / "elsewhere" / "3.jpg")
+    (root / "hat" / "again").symlink_to(root / "hat")
+    (root / "hat" / "up").symlink_to(root)
+    (root / "hat" / "above").symlink_to(tmp_path)
+    (root / "all").symlink_to(root)
+    listing = list_class_folders(root)
+    assert [(photo.path, photo.label) for photo in listing.photos] == [("hat/1.jpg", "hat"), ("shoe/2.jpg", "shoe")]
+    assert [item.path for item in listing.skipped] == ["all", "hat/above", "hat/again", "hat/up"]
+    assert {item.reason for item in listing.skipped} == {"a link that leads back to a folder above it"}
+
+
+def test_a_link_to_itself_is_a_link_to_nothing(tmp_path: Path) -> None:
     touch(tmp_path / "hat" / "1.jpg")
-    (tmp_path / "hat" / "again").symlink_to(tmp_path / "hat")
-    (tmp_path / "hat" / "up").symlink_to(tmp_path)
+    for path in (tmp_path / "x", tmp_path / "hat" / "folder", tmp_path / "hat" / "2.jpg"):
+        path.symlink_to(path.name)
     listing = list_class_folders(tmp_path)
-    assert "hat/1.jpg" in [photo.path for photo in listing.photos]
-    assert len(listing.photos) <= 3
-    assert any("leads back" in item.reason for item in listing.skipped)
+    assert [photo.path for photo in listing.photos] == ["hat/1.jpg"]
+    assert {item.path: item.reason for item in listing.skipped} == dict.fromkeys(
+        ["hat/2.jpg", "hat/folder", "x"], "a link to nothing"
+    )
+
+
+def test_folders_linked_to_each_other_do_not_multiply(tmp_path: Path) -> None:
+    names = [f"class{i}" for i in range(8)]
+    for name in names:
+        touch(tmp_path / name / "1.jpg")
+        for other in names:
+            if other != name:
+                (tmp_path / name / f"to-{other}").symlink_to(tmp_path / other)
+    listing = list_class_folders(tmp_path)
+    assert len(listing.photos) == 16  # each once as itself and once through the first link to it
+    assert any("another link led to" in item.reason for item in listing.skipped)
+
+
+def test_linked_folders_and_photos_elsewhere_are_used(tmp_path: Path) -> None:
+    touch(tmp_path / "store" / "hats" / "1.jpg", tmp_path / "store" / "2.jpg")
+    (tmp_path / "photos" / "shoe").mkdir(parents=True)
+    (tmp_path / "photos" / "hat").symlink_to(tmp_path / "store" / "hats")
+    (tmp_path / "photos" / "shoe" / "2.jpg").symlink_to(tmp_path / "store" / "2.jpg")
+    assert [photo.path for photo in list_class_folders(tmp_path / "photos").photos] == ["hat/1.jpg", "shoe/2.jpg"]
+
+
+def test_very_deep_folders_are_left(tmp_path: Path) -> None:
+    touch(tmp_path / "hat" / "1.jpg", tmp_path.joinpath("hat", *["d"] * 60) / "2.jpg")
+    listing = list_class_folders(tmp_path)
+    assert [photo.path for photo in listing.photos] == ["hat/1.jpg"]
+    assert [item.reason for item in listing.skipped] == ["more than 40 folders deep"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not take such names")
+def test_a_name_that_is_no_text_is_skipped_and_can_be_printed(tmp_path: Path) -> None:
+    touch(tmp_path / "hat" / "1.jpg")
+    Path(os.fsdecode(os.fsencode(tmp_path / "hat") + b"/k\xe4se.jpg")).write_bytes(b"x")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xfctze")).mkdir()
+    listing = list_class_folders(tmp_path)
+    assert listing.classes == ("hat",)
+    assert [item.path for item in listing.skipped] == ["hat/k\\xe4se.jpg", "m\\xfctze"]
+    assert str(listing.skipped).encode()
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes both spellings for one")
+def test_a_class_spelt_in_two_unicode_forms_is_one(tmp_path: Path) -> None:
+    composed, decomposed = "H\u00fcte", "Hu\u0308te"
+    touch(tmp_path / "train" / composed / "1.jpg", tmp_path / "test" / decomposed / "2.jpg")
+    listing = list_class_folders(tmp_path)
+    assert listing.classes == (composed,)
+    assert all((tmp_path / photo.path).is_file() for photo in listing.photos)
+
+
+def test_train_alone_is_a_part_and_not_a_class(tmp_path: Path) -> None:
+    touch(tmp_path / "train" / "hat" / "1.jpg", tmp_path / "train" / "shoe" / "2.jpg")
+    listing = list_class_folders(tmp_path)
+    assert (listing.classes, listing.parts) == (("hat", "shoe"), ("train",))
+    touch(tmp_path / "train" / "3.jpg")  # now it looks like a class
+    assert list_class_folders(tmp_path).classes == ("train",)
 
 
 @pytest.mark.parametrize(

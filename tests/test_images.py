@@ -1,9 +1,14 @@
 """One decoder: the same photo gives the same pixels however it comes, and bad ones give a reason."""
 
 import io
+import os
 import struct
+import subprocess
+import sys
 import time
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +47,11 @@ def test_every_orientation_comes_out_upright(kind: str, orientation: int) -> Non
     exif = Image.Exif()
     exif[0x0112] = orientation
     lossless = {"JPEG": {"quality": 100, "subsampling": 0}, "WEBP": {"lossless": True}}.get(kind, {})
-    pixels = images.read(encode(stored, kind, exif=exif, **lossless))
+    data = encode(stored, kind, exif=exif, **lossless)
+    pixels = images.read(data)
     assert pixels.shape == (48, 80, 3)
+    seen = images.inspect(data, 40)
+    assert (seen.width, seen.height, seen.small.size) == (80, 48, (40, 24))
     assert np.abs(pixels.astype(int) - np.asarray(upright)).max() <= 8
 
 
@@ -60,7 +68,10 @@ def test_path_bytes_pil_and_array_give_the_same_pixels(tmp_path: Path) -> None:
     for same in (str(path), path.read_bytes(), Image.open(path), loaded, images.read(path)):
         assert np.array_equal(images.read_square(same, 64), expected)
     assert images.read(path).shape == (120, 90, 3)
-    assert images.dimensions(path) == (90, 120)
+    for same in (path, path.read_bytes(), Image.open(path), loaded, images.read(path)):
+        seen = images.inspect(same, 30)
+        assert (seen.width, seen.height, seen.small.size) == (90, 120, (22, 30))
+    assert loaded.size == (120, 90)  # the caller's picture stays as it is
 
 
 @pytest.mark.parametrize(
@@ -85,6 +96,11 @@ def test_16_bit_grey_is_scaled_not_clipped() -> None:
     ramp = np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8)
     pixels = images.read(encode(Image.fromarray(ramp), "PNG"))[..., 0]
     assert np.abs(pixels.astype(int) - ramp // 257).max() <= 1
+
+
+def test_dark_16_bit_grey_stays_dark() -> None:
+    dark = encode(Image.fromarray(np.full((8, 8), 200, dtype=np.uint16)), "PNG")
+    assert images.read(dark).max() == 1
 
 
 def test_palette_with_transparency_lies_on_white() -> None:
@@ -148,6 +164,82 @@ def test_a_bad_photo_is_refused_with_its_reason(tmp_path: Path, data: bytes, cod
     assert time.perf_counter() - started < 2
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs the resource module")
+def test_a_bomb_costs_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_header(60_000, 60_000))
+    code = (
+        "import resource, sys, clothes.images as images\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak()\n"
+        "for way in (images.read, lambda p: images.inspect(p, 64), lambda p: images.thumbnail(p, 64)):\n"
+        "    try: way(sys.argv[1]); print('read')\n"
+        "    except Exception as error: print(error.code)\n"
+        "print(peak() - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, timeout=60)
+    *codes, grown = done.stdout.split()
+    assert codes == ["too-large"] * 3, done.stderr
+    assert int(grown) < (20_000_000 if sys.platform == "darwin" else 20_000)  # bytes there, kilobytes elsewhere
+
+
+def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "film.jpg"
+    path.touch()
+    os.truncate(path, images.MAX_BYTES + 1)  # sparse: takes no room
+    with pytest.raises(PhotoError, match="500 MB allowed") as caught:
+        images.read(path)
+    assert caught.value.code == "too-large"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.jpg")
+    code = "import sys, clothes.images as i\ntry: i.read(sys.argv[1])\nexcept Exception as error: print(error.code)"
+    command = [sys.executable, "-c", code, str(tmp_path / "pipe.jpg")]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=30).stdout == "not-a-photo\n"
+
+
+def test_a_link_to_itself_is_missing_and_the_reason_names_no_place(tmp_path: Path) -> None:
+    (tmp_path / "loop.jpg").symlink_to("loop.jpg")
+    with pytest.raises(PhotoError) as caught:
+        images.read(tmp_path / "loop.jpg", name="loop.jpg")
+    assert caught.value.code == "missing"
+    assert str(tmp_path) not in str(caught.value)
+
+
+def test_whatever_is_broken_only_photo_errors_come_out() -> None:
+    rng = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8825)[1] = "N"
+    picture = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8))
+    outcomes = set()
+    for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"):
+        good = encode(picture, kind, **({} if kind in ("GIF", "BMP") else {"exif": exif}))
+        for _ in range(60):
+            bad = bytearray(good)
+            for place in rng.integers(0, min(len(bad), 400), 4):  # where headers and EXIF are
+                bad[place] = rng.integers(0, 256)
+            try:
+                pixels = images.read(bytes(bad))
+            except PhotoError as error:
+                outcomes.add(error.code)
+                continue
+            outcomes.add("read")
+            assert pixels.ndim == 3
+            seen = images.inspect(bytes(bad), 16)
+            assert (seen.width, seen.height) == (pixels.shape[1], pixels.shape[0])
+    assert {"read", "not-a-photo", "damaged"} <= outcomes
+
+
+def test_reading_in_threads_leaves_warnings_as_they_were() -> None:
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(images.read, [GOOD_JPEG] * 400))
+    assert list(warnings.filters) == before
+
+
 def test_missing_file_folder_and_strange_arrays(tmp_path: Path) -> None:
     for photo, code in [
         (tmp_path / "none.jpg", "missing"),
@@ -195,5 +287,5 @@ def test_a_photo_that_says_where_it_was_taken_is_known() -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8825)[1] = "N"
     located = encode(Image.new("RGB", (9, 9)), "JPEG", exif=exif)
-    assert images.has_location(located)
-    assert not images.has_location(GOOD_JPEG)
+    assert images.inspect(located, 8).located
+    assert not images.inspect(GOOD_JPEG, 8).located

@@ -2,6 +2,10 @@
 
 import gzip
 import io
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +58,74 @@ def test_copies_are_found_and_others_are_not(tmp_path: Path) -> None:
     found = {(names[pair.a], names[pair.b]): pair.kind for pair in pairs}
     assert found[("a/0.jpg", "a/1-same.jpg")] == "exact"
     assert sorted({name for pair in found for name in pair}) == sorted(copies)
-    assert len(found) == 10
+    assert len(found) == 1 + 6  # the second copy beside the first, and the four different files with each other
     assert group(len(names), pairs) == [[names.index(name) for name in sorted(copies)]]
+
+
+def moved(image: Image.Image, seed: int) -> Image.Image:
+    """The same scene a moment later: the hand moved, the exposure changed, other noise."""
+    rng = np.random.default_rng(seed)
+    width, height = image.size
+    corners = [(0.03, 0.03), (0.03, 0.97), (0.97, 0.97), (0.97, 0.03)]
+    places = [(width * (x + rng.uniform(-0.015, 0.015)), height * (y + rng.uniform(-0.015, 0.015))) for x, y in corners]
+    quad = [value for place in places for value in place]
+    pixels = np.asarray(image.transform(image.size, Image.Transform.QUAD, quad, Image.Resampling.BICUBIC), dtype=float)
+    pixels = pixels * rng.uniform(0.9, 1.1) + rng.normal(0, 5, pixels.shape)
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def test_a_burst_is_found_and_so_is_a_cropped_copy(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for i in range(20):
+        photo = smooth(i)
+        photo.save(tmp_path / "a" / f"{i:02}.jpg")
+        moved(photo, i).save(tmp_path / "a" / f"{i:02}-moved.jpg", quality=85)
+        photo.crop((5, 7, 295, 393)).save(tmp_path / "a" / f"{i:02}-cropped.jpg")
+    with Survey(list_class_folders(tmp_path)) as survey:
+        pairs = survey.pairs()
+        names = [record.path for record in survey.records]
+    assert all(names[pair.a][:4] == names[pair.b][:4] for pair in pairs)  # no two scenes are taken for one
+    assert len({names[pair.a][:4] for pair in pairs}) == 20
+    assert len(pairs) >= 50  # of 60
+
+
+def test_identical_files_are_cheap_and_one_group(tmp_path: Path) -> None:
+    """The picture that a shop shows for "no picture": each with each would be half a million pairs."""
+    (tmp_path / "a").mkdir()
+    data = jpeg(smooth(0, (90, 90)), 80)
+    for i in range(1000):
+        (tmp_path / "a" / f"{i}.jpg").write_bytes(data)
+    with Survey(list_class_folders(tmp_path)) as survey:
+        started = time.perf_counter()
+        pairs = survey.pairs()
+        groups = group(len(survey.records), pairs)
+    assert len(pairs) == 999
+    assert groups == [list(range(1000))]
+    assert time.perf_counter() - started < 5
+
+
+def test_blank_pictures_are_not_alike_unless_the_same_file(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for gray in (0, 128, 255):
+        Image.new("L", (80, 80), gray).save(tmp_path / "a" / f"{gray}.png")
+    shutil.copy(tmp_path / "a" / "0.png", tmp_path / "a" / "copy.png")
+    with Survey(list_class_folders(tmp_path)) as survey:
+        pairs = [(survey.records[p.a].path, survey.records[p.b].path, p.kind) for p in survey.pairs()]
+    assert pairs == [("a/0.png", "a/copy.png", "exact")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is the system's")
+def test_no_room_for_the_small_copies_is_said(tmp_path: Path) -> None:
+    make_photos(tmp_path, each=40)
+    code = (
+        "import resource, sys, clothes.errors, clothes.folders, clothes.lookalikes\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
+        "try: clothes.lookalikes.Survey(clothes.folders.list_class_folders(sys.argv[1]))\n"
+        "except clothes.errors.PhotosError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert "No room" in done.stdout, done.stderr
+    assert "TMPDIR" in done.stdout
 
 
 def test_groups_do_not_chain() -> None:
@@ -63,6 +133,8 @@ def test_groups_do_not_chain() -> None:
     assert group(5, sorted(chain, key=lambda pair: pair.distance)) == [[0, 1], [3, 4]]
     complete = [*chain, Pair(0, 2, "near", 0.13)]
     assert group(5, complete) == [[0, 1, 2], [3, 4]]
+    copied = [Pair(0, 4, "exact", 0.0), *complete[:2], complete[3]]  # a copy goes where its original goes
+    assert group(5, copied) == [[0, 1, 2, 4]]
 
 
 def test_unreadable_photos_are_recorded_and_never_alike(tmp_path: Path) -> None:
