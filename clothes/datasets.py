@@ -20,7 +20,7 @@ from clothes.config import Augmentation
 from clothes.errors import PhotoError, SplitError
 from clothes.splits import Row, Split
 
-_DECODER = 1  # raise it whenever images.read_square gives other pixels
+_DECODER = 2  # raise it whenever images.read_square gives other pixels
 _KEEP_DAYS = 30
 
 Progress = Callable[[int, int], None]
