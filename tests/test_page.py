@@ -67,6 +67,8 @@ def test_a_person_uploads_a_photo_and_reads_the_answer(page: Any, classifier: An
 def test_the_webcam_takes_a_photo(page: Any) -> None:
     page.get_by_label("Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
+    # Gradio ignores the button until the camera's first frame is there, which takes seconds on a busy machine.
+    page.wait_for_function("document.querySelector('#photo video')?.videoWidth > 0")
     page.get_by_label("capture photo").click()
     page.wait_for_selector(".bars")
     assert "sure" in page.inner_text(".answer")
