@@ -1,28 +1,40 @@
 """The web page: `build_app(classifier)` -> gr.Blocks. No model logic; every answer is the classifier's own."""
 
 import csv
+import errno
 import html
 import io
 import os
 import shutil
+import socket
+import stat
 import tempfile
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-# Uploads go into a folder of our own, which is swept at each start: Gradio forgets those of a process that was killed.
-PAGE_FOLDER = Path(os.environ.setdefault("GRADIO_TEMP_DIR", str(Path(tempfile.gettempdir()) / "clothes-page")))
+_USER = os.getuid() if hasattr(os, "getuid") else 0  # 0: what Windows says owns each file
+
+
+def _own_folder(given: Path) -> Path:
+    """This user's own folder below a given one, which may already be it: child processes inherit GRADIO_TEMP_DIR."""
+    name = f"clothes-page-{_USER}"
+    return given if given.name == name else given / name
+
+
+# Gradio reads where uploads go when it is imported.
+PAGE_FOLDER = _own_folder(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).absolute())
+os.environ["GRADIO_TEMP_DIR"] = str(PAGE_FOLDER)
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
-import numpy as np
-from PIL import Image
 
-from clothes import images
-from clothes.errors import PhotoError
+from clothes.errors import ClothesError, PhotoError
 from clothes.prediction import Classifier, Prediction, percent
 
 MOST_BYTES = "25mb"  # of one upload
@@ -34,10 +46,11 @@ _EXAMPLES = ("t-shirt", "trouser", "dress", "sneaker", "bag")
 _CSS = """
 .gradio-container { max-width: 860px !important; margin: 0 auto !important; }
 #head h1 { font-size: 1.7rem; margin: .4rem 0 .1rem; }
-#head p, #about p { color: var(--neutral-500); margin: 0; }
+#head p, #about p { color: var(--body-text-color-subdued); margin: 0; }
 #about p { font-size: .9rem; line-height: 1.5; overflow-wrap: anywhere; }
+#photo .image-frame img, .gallery-item img { width: 100%; height: 100%; object-fit: contain; }
 .answer { margin: 0 0 .9rem; font-size: 1.35rem; font-weight: 600; overflow-wrap: anywhere; }
-.answer small { font-weight: 400; color: var(--neutral-500); }
+.answer small { font-weight: 400; color: var(--body-text-color-subdued); }
 .bars { list-style: none; margin: 0; padding: 0; display: grid; gap: .55rem; }
 .bars li { display: grid; grid-template-columns: 1fr auto; gap: .15rem .75rem; overflow-wrap: anywhere; margin: 0; }
 .bars .track { grid-column: 1 / -1; height: .5rem; border-radius: .25rem; background: var(--border-color-primary); }
@@ -45,88 +58,105 @@ _CSS = """
 .bars li:first-child .fill { background: var(--primary-500); }
 .bars li:first-child { font-weight: 600; }
 .bars .number { font-variant-numeric: tabular-nums; }
-.hint { color: var(--neutral-500); padding: 1.5rem 0; text-align: center; }
+.hint { color: var(--body-text-color-subdued); padding: 1.5rem 0; text-align: center; }
+#table table { width: 100%; }
+#table table, #table tr { border: 0; }
+#table th, #table td { border: 0; border-bottom: 1px solid var(--border-color-primary); padding: .45rem .5rem; }
+#table th, #table td { text-align: start; vertical-align: top; overflow-wrap: anywhere; }
+#table td:first-child { width: 40%; }
+#table .number { width: 1%; text-align: end; white-space: nowrap; font-variant-numeric: tabular-nums; }
+.problem.problem { color: var(--error-text-color); }
 """
+# A photo that is pasted, or dropped beside its box or onto another, is as if dropped into the box; the browser would
+# leave the page for it. A box that shows the clipboard or the camera takes no files until its upload button is clicked.
+_HEAD = """<script>
+for (const name of ["dragover", "drop", "paste"]) {
+  document.addEventListener(name, (event) => {
+    const given = event.dataTransfer ?? event.clipboardData;
+    if (event.defaultPrevented || !given?.types.includes("Files")) return;
+    event.preventDefault();
+    if (name === "dragover") return;
+    const dataTransfer = new DataTransfer();
+    for (const file of given.files) dataTransfer.items.add(file);
+    const box = [...document.querySelectorAll("#photo, #many")].find((box) => box.checkVisibility());
+    box?.querySelector("[aria-label='Upload file']")?.click();
+    setTimeout(() => box?.querySelector("[aria-dropeffect]")?.dispatchEvent(new DragEvent("drop", { dataTransfer })));
+  });
+}
+</script>"""
 _HINT = '<p class="hint">Drop a photo, take one, or pick an example: the answer stands here.</p>'
+_MANY_HINT = '<p class="hint">Drop photos above: a table stands here, with a CSV file to download.</p>'
 _THEME = gr.themes.Default(
     primary_hue="blue",
     font=["system-ui", "-apple-system", "Segoe UI", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
-)
-
-
-def _decode(upload: Any) -> np.ndarray | None:
-    """An upload's pixels, by the decoder that the library uses; a sentence when it cannot be read."""
-    if upload is None or not upload.path:
-        return None
-    try:
-        return images.read(upload.path, name=upload.orig_name or "The photo")
-    except PhotoError as error:
-        raise gr.Error(f"This photo cannot be used: {error.reason}.", print_exception=False) from None
+).set(body_text_color_subdued="*neutral_600")  # Gradio's own, neutral_400, is too pale to read on white
 
 
 def build_app(classifier: Classifier) -> gr.Blocks:
-    """The page of a classifier. Serve it with `launch`, which also sets what keeps it safe."""
+    """The page of a classifier, ready for its own `launch()`, whose defaults here are the page's looks and safety."""
+    _prepare()
     folder = PAGE_FOLDER / "made"
     with gr.Blocks(title="What is it? · clothes", analytics_enabled=False, delete_cache=(60, KEEP_SECONDS)) as app:
         gr.HTML("<h1>What is it?</h1><p>Show me a photo of one piece of clothing.</p>", elem_id="head")
-        with gr.Tab("One photo"), gr.Row(equal_height=False):
-            photo = gr.Image(
-                sources=["upload", "webcam", "clipboard"],
-                label="Photo",
-                height=320,
-                buttons=["fullscreen"],
-                elem_id="photo",
-            )
-            # Not in a subclass: Gradio writes a file beside the source of each subclass of a component.
-            photo.preprocess = _decode
-            with gr.Column():
-                answer = gr.HTML(_HINT, elem_id="answer")
-                numbers = gr.JSON(visible=False)
-                ask = gr.Button(visible=False)
+        with gr.Tab("One photo"):
+            with gr.Row(equal_height=False):
+                photo = gr.Image(
+                    sources=["upload", "webcam", "clipboard"],
+                    label="Photo",
+                    height=320,
+                    buttons=["fullscreen"],
+                    elem_id="photo",
+                )
+                with gr.Column():
+                    answer = gr.HTML(_HINT, elem_id="answer")
+                    numbers = gr.JSON(visible=False)
+                    ask = gr.Button(visible=False)
+            gr.Examples(_example_pictures(PAGE_FOLDER / "examples"), inputs=photo, cache_examples=False)
         with gr.Tab("Many photos"):
             many = gr.File(file_count="multiple", label="Photos", elem_id="many", height=160)
-            table = gr.Dataframe(
-                headers=["photo", "answer", "sure", "problem"],
-                interactive=False,
-                visible=False,
-                wrap=True,
-                elem_id="table",
-            )
+            table = gr.HTML(_MANY_HINT, elem_id="table")
             download = gr.DownloadButton("Download as CSV", visible=False, elem_id="download")
-        gr.Examples(_example_pictures(PAGE_FOLDER / "examples"), inputs=photo, label="Examples", cache_examples=False)
         gr.HTML(_about(classifier), elem_id="about")
 
-        def show(pixels: np.ndarray | None) -> str:
-            return _HINT if pixels is None else _bars(classifier.predict(pixels))
+        def look(upload: dict[str, Any] | None) -> Prediction | PhotoError | None:
+            try:
+                return classifier.predict(upload["path"]) if upload and upload["path"] else None
+            except PhotoError as error:
+                return error
 
-        def predict(pixels: np.ndarray | None) -> dict[str, Any]:
-            if pixels is None:
-                raise gr.Error("There is no photo to look at.", print_exception=False)
-            result = classifier.predict(pixels)
-            return {"label": result.label, "confidence": result.confidence, "scores": result.scores}
+        def show(upload: dict[str, Any] | None) -> str:
+            seen = look(upload)
+            if seen is None:
+                return _HINT
+            if isinstance(seen, PhotoError):
+                return f'<p class="hint problem">{html.escape(_refusal(seen))}</p>'
+            return _bars(seen)
 
-        def predict_many(paths: list[str] | None) -> tuple[Any, Any]:
+        def predict(upload: dict[str, Any] | None) -> dict[str, Any]:
+            seen = look(upload)
+            if seen is None or isinstance(seen, PhotoError):
+                raise gr.Error(_refusal(seen) if seen else "There is no photo to look at.", print_exception=False)
+            return {"label": seen.label, "confidence": seen.confidence, "scores": seen.scores}
+
+        def predict_many(paths: list[str] | None) -> tuple[str, Any]:
             if not paths:
-                return gr.Dataframe(visible=False), gr.DownloadButton(visible=False)
+                return _MANY_HINT, gr.DownloadButton(visible=False)
             if len(paths) > MOST_PHOTOS:
                 message = (
                     f"{len(paths)} photos at once are too many; up to {MOST_PHOTOS} go. `clothes predict` has no limit."
                 )
                 raise gr.Error(message, print_exception=False)
             answers = list(zip([Path(path).name for path in paths], classifier.predict_many(paths), strict=True))
-            rows = [
-                [name, "", "", got.reason]
-                if isinstance(got, PhotoError)
-                else [name, got.label, percent(got.confidence), ""]
-                for name, got in answers
-            ]
             made = _write_csv(folder, classifier.classes, answers)
-            return gr.Dataframe(value=rows, visible=True), gr.DownloadButton(value=str(made), visible=True)
+            return _table(answers), gr.DownloadButton(value=str(made), visible=True)
 
-        photo.change(show, photo, answer, api_visibility="private", show_progress="hidden")
+        # Uploads come as they are, for the decoder that the library uses: Gradio's own reads photos otherwise.
+        photo.change(show, photo, answer, preprocess=False, api_visibility="private", show_progress="hidden")
+        ask.click(predict, photo, numbers, preprocess=False, api_name="predict")
         many.change(predict_many, many, [table, download], api_visibility="private")
-        ask.click(predict, photo, numbers, api_name="predict")
+    app.queue(max_size=64, api_open=False, default_concurrency_limit=os.cpu_count())
+    app.launch = partial(app.launch, **launch_settings())
     return app
 
 
@@ -138,11 +168,14 @@ def launch(
     auth: tuple[str, str] | None = None,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
-    """Serves the page until Ctrl-C; `on_ready` is called with its address. Raises OSError when the port is taken."""
-    sweep()
+    """Serves the page until Ctrl-C; `on_ready` is called with its address. Raises ClothesError when it cannot."""
+    port = _free_port(host, port)
     app = build_app(classifier)
-    app.queue(max_size=64, api_open=False, default_concurrency_limit=os.cpu_count())
-    _, url, _ = app.launch(**launch_settings(), server_name=host, server_port=port, auth=auth, prevent_thread_lock=True)
+    name = f"[{host}]" if ":" in host else host  # as an IPv6 address stands in a link
+    try:
+        _, url, _ = app.launch(server_name=name, server_port=port, auth=auth, quiet=True, prevent_thread_lock=True)
+    except OSError:  # Gradio needs the port on 127.0.0.1 too
+        raise ClothesError(_taken(port)) from None
     on_ready(url)
     app.block_thread()
 
@@ -152,8 +185,8 @@ def launch_settings() -> dict[str, Any]:
     return {
         "theme": _THEME,
         "css": _CSS,
+        "head": _HEAD,
         "share": False,
-        "quiet": True,
         "show_error": False,
         "enable_monitoring": False,
         "ssr_mode": False,
@@ -165,12 +198,63 @@ def launch_settings() -> dict[str, Any]:
     }
 
 
-def sweep() -> None:
-    """Removes what an earlier page left behind, and makes the folder anew, for its owner only."""
-    for child in PAGE_FOLDER.glob("*"):
-        if time.time() - child.stat().st_mtime > KEEP_SECONDS:
-            shutil.rmtree(child, ignore_errors=True)
-    PAGE_FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _free_port(host: str, port: int) -> int:
+    """The port, or for 0 a free one, once it is sure that the page can be opened there."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, UnicodeError):
+        raise ClothesError(
+            f"There is no host {host!r}. --host 127.0.0.1 opens the page to this machine, 0.0.0.0 to the network."
+        ) from None
+    with socket.socket(family, kind) as server:
+        if os.name == "posix":  # elsewhere it would share a port that is taken
+            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            server.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                message = _taken(port)
+            elif error.errno == errno.EACCES:
+                message = f"This user may not open port {port}. Take one above 1023, such as --port 7860."
+            else:
+                message = (
+                    f"The page cannot be opened at {host}, port {port}: {error.strerror}. --host takes an address of "
+                    "this machine: 127.0.0.1 for it alone, 0.0.0.0 for the network."
+                )
+            raise ClothesError(message) from None
+        return int(server.getsockname()[1])
+
+
+def _taken(port: int) -> str:
+    return f"Port {port} is taken, perhaps by another page. Take another with --port, or any free one with --port 0."
+
+
+def _prepare() -> None:
+    """Makes the page's folder, for its owner only, and removes what an earlier page left there."""
+    try:
+        PAGE_FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = PAGE_FOLDER.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != _USER:
+            raise PermissionError(errno.EPERM, "it is a link or belongs to someone else")
+        PAGE_FOLDER.chmod(0o700)
+        _sweep(PAGE_FOLDER)
+    except OSError as error:
+        raise ClothesError(
+            f"The page cannot keep its photos in {PAGE_FOLDER}: {error.strerror}. "
+            "Set GRADIO_TEMP_DIR to a folder of yours."
+        ) from None
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what is old in a folder of the page: Gradio forgets the uploads of a process that was killed."""
+    for child in folder.iterdir():
+        with suppress(OSError):  # another page sweeps too
+            if time.time() - child.lstat().st_mtime > KEEP_SECONDS:
+                shutil.rmtree(child)
+
+
+def _refusal(error: PhotoError) -> str:
+    return f"This photo cannot be used: {error.reason}."
 
 
 def _bars(prediction: Prediction) -> str:
@@ -183,6 +267,19 @@ def _bars(prediction: Prediction) -> str:
     )
     label, sure = html.escape(prediction.label), html.escape(percent(prediction.confidence))
     return f'<p class="answer">{label} <small>{sure} sure</small></p><ul class="bars">{rows}</ul>'
+
+
+def _table(answers: list[tuple[str, Prediction | PhotoError]]) -> str:
+    """The answers of many photos, in order. Not gr.Dataframe, which is wider than a phone."""
+    rows = "".join(
+        f'<tr><td>{html.escape(name)}</td><td class="problem" colspan="2">{html.escape(got.reason)}</td></tr>'
+        if isinstance(got, PhotoError)
+        else f"<tr><td>{html.escape(name)}</td><td>{html.escape(got.label)}</td>"
+        f'<td class="number">{html.escape(percent(got.confidence))}</td></tr>'
+        for name, got in answers
+    )
+    head = '<tr><th>Photo</th><th>Answer</th><th class="number">Sure</th></tr>'
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
 def _about(classifier: Classifier) -> str:
@@ -215,9 +312,7 @@ def _write_csv(folder: Path, classes: tuple[str, ...], answers: list[tuple[str, 
             scores = [f"{got.scores[c]:.6f}" for c in classes]
             writer.writerow([_harmless(name), _harmless(got.label), f"{got.confidence:.6f}", *scores, ""])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        if time.time() - old.stat().st_mtime > KEEP_SECONDS:
-            shutil.rmtree(old, ignore_errors=True)
+    _sweep(folder)
     path = Path(tempfile.mkdtemp(dir=folder)) / "answers.csv"
     path.write_text(text.getvalue(), encoding="utf-8-sig", newline="")
     return path
@@ -228,13 +323,13 @@ def _harmless(cell: str) -> str:
 
 
 def _example_pictures(folder: Path) -> list[str]:
-    """A few starter pictures, enlarged."""
+    """A few starter pictures, as they are: enlarged they would be other pictures to a model of their size."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = []
     with zipfile.ZipFile(io.BytesIO((files("clothes") / "starter" / "starter.zip").read_bytes())) as archive:
         for name in _EXAMPLES:
             first = next(entry for entry in archive.namelist() if entry.startswith(f"{name}/"))
             path = folder / f"{name}.png"
-            Image.fromarray(images.letterbox(images.read(archive.read(first)), 224)).save(path)
+            path.write_bytes(archive.read(first))
             found.append(str(path))
     return found
