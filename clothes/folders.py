@@ -12,10 +12,12 @@ from clothes.images import SUFFIXES
 # What people call the three parts.
 PART_FOLDERS = {
     "train": "train",
+    "training": "train",
     "validation": "validation",
     "val": "validation",
     "valid": "validation",
     "test": "test",
+    "testing": "test",
 }
 _DEEPEST = 40  # folders below one another
 _OURS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # what clothes itself puts beside photos
@@ -62,7 +64,8 @@ def list_class_folders(root: str | os.PathLike[str]) -> Listing:
     """The photos of ROOT/<class>/** or ROOT/{train,validation|val|valid,test}/<class>/**, sorted by path.
 
     A folder that holds train/ alone, with class folders in it, has that one part. Hidden folders, odd files and empty
-    classes are listed as skipped. Nothing is opened. Raises PhotosError when there is nothing to list.
+    classes are listed as skipped. Nothing is opened. Raises PhotosError when there is nothing to list, or parts without
+    train.
     """
     root = Path(root)
     entries = _entries(root)
@@ -71,7 +74,8 @@ def list_class_folders(root: str | os.PathLike[str]) -> Listing:
     photos: list[PhotoFile] = []
     followed: set[str] = set()
     as_parts = {name: PART_FOLDERS[name.lower()] for name in folders if name.lower() in PART_FOLDERS}
-    if "train" in as_parts.values() and (len(as_parts) > 1 or _holds_classes_alone(root, folders)):
+    holds_classes = [name for name in as_parts if _holds_folders_alone(root / name)]
+    if "train" in as_parts.values() and (len(as_parts) > 1 or holds_classes == folders):
         for name in folders:
             if name not in as_parts:
                 skipped.append(Skipped(name, "beside train/ and test/ a folder is not a class"))
@@ -80,6 +84,12 @@ def list_class_folders(root: str | os.PathLike[str]) -> Listing:
             skipped += [Skipped(path, "lies outside the class folders") for path in lost]
             for label in classes:
                 photos += _class_photos(root, f"{name}/{label}", as_parts[name], skipped, followed)
+    elif holds_classes:
+        raise PhotosError(
+            f"{root / holds_classes[0]} holds folders like a part of a split, but parts are called train, "
+            f"test and validation, and train must be there. {root} has {', '.join(folders[:5])}. Rename those, or name "
+            "the folder that holds one folder per class."
+        )
     else:
         for name in folders:
             photos += _class_photos(root, name, None, skipped, followed)
@@ -121,11 +131,9 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise PhotosError(f"The folder {folder} cannot be read: {error.strerror}.") from None
 
 
-def _holds_classes_alone(root: Path, folders: list[str]) -> bool:
-    """Whether there is one folder, and in it are folders and no photos."""
-    if len(folders) != 1:
-        return False
-    inner, loose = _sort_out(root / folders[0], _entries(root / folders[0]), [])
+def _holds_folders_alone(folder: Path) -> bool:
+    """Whether there are folders and no photos in it."""
+    inner, loose = _sort_out(folder, _entries(folder), [])
     return bool(inner) and not loose
 
 
@@ -188,7 +196,7 @@ def _walk(root: Path, folder: str, skipped: list[Skipped], followed: set[str]) -
             yield from _walk(root, path, skipped, followed)
         elif _is_photo(entry):
             yield path
-        else:
+        elif entry.name not in _OURS:
             skipped.append(Skipped(path, _why_no_photo(entry)))
 
 

@@ -1,6 +1,8 @@
 """Pictures of a run: data in, matplotlib Axes out. matplotlib is imported when something is drawn."""
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 TRAIN_COLOR, VALIDATION_COLOR = "#6b7a90", "#d1495b"
 FORMATS = ("png", "svg")
+_LONGEST = 32  # characters of a name
 
 
 def history(rows: Sequence[dict[str, float]], *, axes: "tuple[Axes, Axes] | None" = None) -> "tuple[Axes, Axes]":
@@ -29,17 +32,12 @@ def history(rows: Sequence[dict[str, float]], *, axes: "tuple[Axes, Axes] | None
         few = "o" if len(rows) < 3 else None
         ax.plot(epochs, [row[name] for row in rows], color=TRAIN_COLOR, label=name, marker=few)
         ax.plot(epochs, [row[f"val_{name}"] for row in rows], color=VALIDATION_COLOR, label=f"val_{name}", marker=few)
-        ax.plot(best["epoch"], best[f"val_{name}"], "o", color=VALIDATION_COLOR, markersize=7)
-        ax.annotate(
-            f"kept: {best[f'val_{name}']:.3f}",
-            (best["epoch"], best[f"val_{name}"]),
-            xytext=(0, -16 if name == "accuracy" else 10),
-            textcoords="offset points",
-            ha="right" if best["epoch"] > len(rows) / 2 else "left",
-            color=VALIDATION_COLOR,
-        )
+        kept = best[f"val_{name}"]
+        ax.plot(best["epoch"], kept, "o", color=VALIDATION_COLOR, markersize=7, label=f"kept: {kept:.3f}")
         ax.set(xlabel="epoch", title="Accuracy" if name == "accuracy" else "Loss")
         ax.xaxis.get_major_locator().set_params(integer=True)
+        if len(rows) == 1:
+            ax.set_xticks(epochs)
         ax.grid(alpha=0.25)
         ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False, loc="lower right" if name == "accuracy" else "upper right")
@@ -51,8 +49,9 @@ def confusion(
 ) -> "Axes":
     """Draws a confusion matrix (row the truth, column the answer), coloured by the share of the row."""
     matrix = np.asarray(counts)
-    side = 2.5 + 0.55 * len(classes)
+    names, fonts = _legible(classes)
     if ax is None:
+        side = 2 + (0.55 if len(names) <= 15 else 0.4) * max(2, len(names)) + 0.08 * max(map(len, names))
         ax = _figure(side, side).add_subplot()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -60,8 +59,10 @@ def confusion(
         if count:
             dark = shares[row, column] > 0.5
             ax.text(column, row, str(count), ha="center", va="center", color="white" if dark else "#1f2933")
-    ax.set_xticks(range(len(classes)), classes, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(len(classes)), classes)
+    ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(len(names)), names)
+    for text in (*ax.get_xticklabels(), *ax.get_yticklabels()):
+        text.set(parse_math=False, fontfamily=fonts)  # a name may hold $
     ax.set(xlabel="answer", ylabel="truth", title=title or "Confusion matrix")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
@@ -79,8 +80,47 @@ def save(drawn: Any, path: Path) -> Path:
 
 def _figure(width: float, height: float) -> "Figure":
     """A figure of its own, outside pyplot: nothing global, no window, no leak."""
-    try:
+    with _needed():
         from matplotlib.figure import Figure
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _legible(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Names as they can be drawn, and the font families to draw them with.
+
+    What matplotlib's own font lacks comes from an installed one; what no font has, and what would break the line,
+    stands as \\u88d9. Marks that only join or vary others are dropped there, and long names lose their middle.
+    """
+    with _needed():
+        from matplotlib import font_manager, rcParams
+
+    def glyphs(path: str) -> set[str]:
+        return set(map(chr, font_manager.get_font(path).get_charmap()))
+
+    def draw(char: str) -> str:
+        if char not in missing | breaking:
+            return char
+        joins = unicodedata.category(char) == "Cf" or unicodedata.name(char, "").startswith("VARIATION SELECTOR")
+        return "" if joins else char.encode("unicode_escape").decode()
+
+    breaking = {char for char in set().union(*names) if unicodedata.category(char) in ("Cc", "Zl", "Zp")}
+    missing = set().union(*names) - breaking
+    missing -= glyphs(font_manager.findfont(font_manager.FontProperties()))
+    families = list(rcParams["font.family"])
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name):
+        upright = (font.style, font.weight, font.stretch) == ("normal", 400, "normal")
+        last_resort = font.name.lstrip(".").lower().replace(" ", "").startswith("lastresort")  # all of it boxes
+        if missing and upright and not last_resort and (found := missing & glyphs(font.fname)):
+            missing -= found
+            families.append(font.name)
+    shown = ["".join(map(draw, name)) for name in names]
+    half = _LONGEST // 2
+    return [name if len(name) <= _LONGEST else f"{name[: half - 1]}…{name[-half:]}" for name in shown], families
+
+
+@contextmanager
+def _needed() -> Iterator[None]:
+    try:
+        yield
     except ModuleNotFoundError:
         raise MissingExtraError("train", "Drawing a plot") from None
-    return Figure(figsize=(width, height), layout="constrained")

@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import shutil
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,12 +16,13 @@ from clothes.assignment import assign, unite
 from clothes.config import SplitConfig
 from clothes.errors import PhotosError, SplitError
 from clothes.files import write_bytes
-from clothes.folders import PART_FOLDERS, Skipped, list_class_folders
+from clothes.folders import PART_FOLDERS, Skipped, list_class_folders, list_photos
 from clothes.lookalikes import Pair, Record, Survey, group
 
 PARTS = ("train", "test", "validation")
 _ALIKE = "alike-"  # begins the names of groups that were found, not given
 COLUMNS = ("photo", "class", "part", "group", "sha256")
+_ANEW = "Split anew with --overwrite, or write another split with --out."
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,10 @@ def split(
     side. Folders train/, test/ (and validation/) are kept as they are, a missing validation part is cut from train;
     with `groups`, train and validation are split anew and test is kept; `pool` splits all anew. Photos of a `previous`
     split keep their part. Unreadable photos are listed in `skipped`. Writes nothing.
+
+    Raises SplitError when a `config`, `groups` or `pool` asks for other parts than those of the `previous` split.
     """
-    config = config or SplitConfig()
+    wanted, config = config, config or SplitConfig()
     listing = list_class_folders(photos)
     with Survey(listing, progress=progress) as survey:
         records, pairs = survey.records, survey.pairs()
@@ -134,16 +138,44 @@ def split(
     skipped = [*listing.skipped, *(Skipped(r.path, r.error.reason) for r in records if r.error is not None)]
     notes = _label_conflicts(records, pairs)
     given = _read_groups(Path(groups), records, notes) if groups is not None else {}
-    fixed, weights = _fixed_parts(records, listing.parts, config, regroup=groups is not None, pool=pool, notes=notes)
-    if previous is not None and not given:
-        given = _earlier_groups(records, previous)
-    kept = fixed | (_earlier_parts(records, previous, notes) if previous is not None else {})
+    earlier: dict[int, str] = {}
+    if previous is not None:
+        pooled = _is_pooled(previous)
+        if pool and listing.parts and not pooled:
+            raise SplitError(f"The split that is there keeps the test folder as it is, which --pool does not. {_ANEW}")
+        pool = pooled
+        earlier = _earlier_parts(records, previous, notes)
+        given = _with_earlier_groups(given, records, previous)
+        if groups is None and given and len(earlier) < len(usable):
+            notes.append("The earlier split has groups, and the new photos are in none: name theirs with --groups.")
+    fixed, weights = _fixed_parts(records, listing.parts, config, regroup=bool(given), pool=pool, notes=notes)
+    kept = fixed | earlier
+    if odd := sum(kept[i] != part for i, part in fixed.items()):
+        notes.append(f"{_count(odd, 'photo')} in another folder than the part of the earlier split, which is kept.")
     together = [[i for i in members if records[i].error is None] for members in group(len(records), pairs)]
-    units = _detach(unite(usable, [*together, *given.values()]), kept, fixed)
     labels = [record.label for record in records]
     keys = [record.sha256 + record.path for record in records]
-    parts = assign(units, labels, keys, kept=kept, weights=weights, seed=config.seed)
+
+    def place(photos: Collection[int], kept: Mapping[int, str]) -> tuple[list[list[int]], dict[int, str]]:
+        held = [[i for i in members if i in photos] for members in (*together, *given.values())]
+        units = _detach(unite(photos, held), kept, fixed)
+        return units, assign(units, labels, keys, kept=kept, weights=weights, seed=config.seed)
+
+    if wanted is not None and earlier:
+        anew = place(earlier, {i: part for i, part in fixed.items() if i in earlier})[1]
+        if moved := sum(anew[i] != part for i, part in earlier.items()):
+            raise SplitError(
+                f"The {_count(len(earlier), 'photo')} of the split that is there keep their parts, but this --seed or "
+                f"--ratios would move {moved:,} of them. Leave it out to add new photos to that split. {_ANEW}"
+            )
+    units, parts = place(set(usable), kept)
     plain = assign([[i] for i in usable], labels, keys, kept=kept, weights=weights, seed=config.seed)
+    torn = sorted(name for name, members in given.items() if len({parts[i] for i in members if i not in fixed}) > 1)
+    if torn and groups is not None:
+        raise SplitError(
+            f"{_count(len(torn), 'group')} of {groups} would stand on two sides{_example(torn)}. The photos of the "
+            f"split that is there keep their parts. {_ANEW}"
+        )
     left = [pair for pair in pairs if parts[pair.a] != parts[pair.b]]
     prevented = max(0, sum(plain[pair.a] != plain[pair.b] for pair in pairs) - len(left))
     names: dict[int, list[str]] = defaultdict(list)
@@ -165,21 +197,37 @@ def copy_parts(result: Split, to: str | os.PathLike[str]) -> None:
     """Copies the photos into train/<class>/, test/<class>/ and validation/<class>/ below a folder.
 
     A photo that is there already with the same content is left; another of its name is never overwritten. Raises
-    SplitError, before anything is copied when a name is taken.
+    SplitError, before anything is copied, when a name is taken or a photo stands there in another place, as it does
+    after another split: it would be in two parts.
     """
     to = Path(to)
     if to.resolve().is_relative_to(result.root.resolve()):
         raise SplitError(f"{to} lies among the photos in {result.root}. Choose a folder outside for --copy-to.")
+    targets = [to / target for target in _targets(result.rows)]
+    places: dict[str, list[Path]] = defaultdict(list)
+    for row, target in zip(result.rows, targets, strict=True):
+        places[row.sha256].append(target)
     missing = []
-    for row, target in zip(result.rows, _targets(result.rows), strict=True):
-        source, target = result.root / row.photo, to / target
-        try:
+    try:
+        found = to.iterdir() if to.exists() else ()
+        folders = [path for path in found if path.name.lower() in PART_FOLDERS and path.is_dir()]
+        there = {
+            path: hashlib.sha256(path.read_bytes()).hexdigest() for folder in folders for path in list_photos(folder)[0]
+        }
+        for path, sha256 in there.items():
+            if sha256 in places and path not in places[sha256]:
+                raise SplitError(
+                    f"{path} would now be {places[sha256][0]}: {to} holds the copies of another split. Choose an empty "
+                    "folder for --copy-to."
+                )
+        for row, target in zip(result.rows, targets, strict=True):
+            source = result.root / row.photo
             if not target.exists():
                 missing.append((source, target))
-            elif hashlib.sha256(target.read_bytes()).hexdigest() != row.sha256:
+            elif there.get(target) != row.sha256:
                 raise SplitError(f"{target} is another photo than {source}. Choose an empty folder for --copy-to.")
-        except OSError as error:
-            raise SplitError(f"{target} is in the way: {error.strerror}. Choose an empty folder.") from None
+    except OSError as error:
+        raise SplitError(f"{to} cannot be used: {error.strerror}. Choose another folder for --copy-to.") from None
     for source, target in missing:
         making = target.with_name(f".making-{target.name}")
         try:
@@ -196,7 +244,7 @@ def _targets(rows: Sequence[Row]) -> list[Path]:
 
     Photos that bore one name in two part folders get that folder's name added.
     """
-    inner = [PurePosixPath(*_without_part(row.photo).parts[1:]) for row in rows]
+    inner = [_inner(row) for row in rows]
     places = [f"{row.part}/{row.label}/{path}".casefold() for row, path in zip(rows, inner, strict=True)]
     taken = Counter(places)
     targets = []
@@ -207,6 +255,13 @@ def _targets(rows: Sequence[Row]) -> list[Path]:
     return targets
 
 
+def _inner(row: Row) -> PurePosixPath:
+    """A photo's path below its class folder, which may bear a part's name itself."""
+    path = PurePosixPath(row.photo)
+    is_class = unicodedata.normalize("NFC", path.parts[0]) == row.label
+    return PurePosixPath(*(path if is_class else _without_part(row.photo)).parts[1:])
+
+
 def _without_part(photo: str) -> PurePosixPath:
     """A photo's path from its class folder on: train/shirt/1.jpg -> shirt/1.jpg."""
     path = PurePosixPath(photo)
@@ -214,14 +269,11 @@ def _without_part(photo: str) -> PurePosixPath:
 
 
 def _label_conflicts(records: Sequence[Record], pairs: Sequence[Pair]) -> list[str]:
-    odd = [pair for pair in pairs if records[pair.a].label != records[pair.b].label]
+    odd = [_both(pair, records) for pair in pairs if records[pair.a].label != records[pair.b].label]
     if not odd:
         return []
-    first = odd[0]
-    return [
-        f"{_count(len(odd), 'look-alike pair')} in two classes, such as {records[first.a].path} and "
-        f"{records[first.b].path}: one of the labels is probably wrong."
-    ]
+    count = _count(len(odd), "look-alike pair")
+    return [f"{count} in two classes{_example(odd)}. One of the labels is probably wrong."]
 
 
 def _read_groups(path: Path, records: Sequence[Record], notes: list[str]) -> dict[str, list[int]]:
@@ -229,8 +281,10 @@ def _read_groups(path: Path, records: Sequence[Record], notes: list[str]) -> dic
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise SplitError(f"The groups in {path} cannot be read: {error}.") from None
+    except OSError as error:
+        raise SplitError(f"The groups in {path} cannot be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SplitError(f"{path} is not a CSV file in UTF-8: {error}.") from None
     head = [name.strip().lower() for name in lines[0]] if lines else []
     if len(head) < 2 or "photo" not in head:
         raise SplitError(
@@ -294,6 +348,12 @@ def _fixed_parts(
     return {i: r.part for i, r in enumerate(records) if r.part in stay and r.error is None and r.part}, weights
 
 
+def _is_pooled(previous: Split) -> bool:
+    """Whether an earlier split took photos out of a test folder, or into test from another part's."""
+    folders = [(PART_FOLDERS.get(row.photo.partition("/")[0].lower()), row.part) for row in previous.rows]
+    return any(folder is not None and (folder == "test") != (part == "test") for folder, part in folders)
+
+
 def _earlier_parts(records: Sequence[Record], previous: Split, notes: list[str]) -> dict[int, str]:
     """The parts of photos that were split before. A photo renamed or put into another class keeps its part too."""
     by_name = {(row.photo, row.sha256): row.part for row in previous.rows}
@@ -301,21 +361,30 @@ def _earlier_parts(records: Sequence[Record], previous: Split, notes: list[str])
     good = [(i, record) for i, record in enumerate(records) if record.error is None]
     found = {i: by_name.get((r.path, r.sha256), by_content.get(r.sha256)) for i, r in good}
     kept = {i: part for i, part in found.items() if part is not None}
+    gone = len(by_content.keys() - {record.sha256 for _, record in good})
     notes.append(
         f"{_count(len(kept), 'photo')} with the part of the earlier split (--overwrite splits anew), "
-        f"{len(good) - len(kept)} new."
+        f"{len(good) - len(kept):,} new" + f", {gone:,} gone" * bool(gone) + "."
     )
     return kept
 
 
-def _earlier_groups(records: Sequence[Record], previous: Split) -> dict[str, list[int]]:
-    """The groups that an earlier split was told, so that photos added without a group file do not lose them."""
+def _with_earlier_groups(
+    given: Mapping[str, list[int]], records: Sequence[Record], previous: Split
+) -> dict[str, list[int]]:
+    """The groups given now, and those that an earlier split was told of photos that are in none now."""
     names = {row.sha256: row.group for row in previous.rows if row.group and not row.group.startswith(_ALIKE)}
-    groups: dict[str, list[int]] = defaultdict(list)
+    earlier: dict[str, list[int]] = defaultdict(list)
     for i, record in enumerate(records):
         if record.error is None and record.sha256 in names:
-            groups[names[record.sha256]].append(i)
-    return dict(groups)
+            earlier[names[record.sha256]].append(i)
+    grouped = {i for members in given.values() for i in members}
+    rest = {
+        name: given.get(name, []) + [i for i in members if i not in grouped]
+        for name, members in earlier.items()
+        if name in given or grouped.isdisjoint(members)  # else look-alikes joined two, or the file names them anew
+    }
+    return {**given, **rest}
 
 
 def _detach(units: list[list[int]], kept: Mapping[int, str], fixed: Collection[int]) -> list[list[int]]:
@@ -345,14 +414,12 @@ def _name_group(unit: Sequence[int], records: Sequence[Record], names: Mapping[i
 
 def _say_leaks(left: Sequence[Pair], records: Sequence[Record], sides: Mapping[str, Collection[str]]) -> list[str]:
     """What still stands on two sides: look-alikes, and groups (their name -> their parts)."""
-    lines = []
-    if left:
-        one, other = records[left[0].a].path, records[left[0].b].path
-        lines.append(f"{_count(len(left), 'look-alike pair')} still stand on two sides, such as {one} and {other}.")
     torn = sorted(name for name, parts in sides.items() if len(parts) > 1)
-    if torn:
-        lines.append(f"{_count(len(torn), 'group')} still stand on two sides, such as {torn[0]}.")
-    return lines
+    return [
+        f"{_count(len(found), what)} still {'stands' if len(found) == 1 else 'stand'} on two sides{_example(found)}."
+        for found, what in (([_both(pair, records) for pair in left], "look-alike pair"), (torn, "group"))
+        if found
+    ]
 
 
 def _say_gaps(result: Split) -> list[str]:
@@ -362,6 +429,14 @@ def _say_gaps(result: Split) -> list[str]:
         for part in PARTS
         if any(counts[part].values()) and (missing := [name for name in result.classes if not counts[part].get(name)])
     ]
+
+
+def _both(pair: Pair, records: Sequence[Record]) -> str:
+    return f"{records[pair.a].path} and {records[pair.b].path}"
+
+
+def _example(found: Sequence[str]) -> str:
+    return f": {found[0]}" if len(found) == 1 else f", such as {found[0]}"
 
 
 def _count(n: int, what: str) -> str:

@@ -38,6 +38,19 @@ def test_a_class_may_be_called_test_where_there_is_no_train(tmp_path: Path) -> N
     assert list_class_folders(tmp_path).classes == ("hat", "test")
 
 
+def test_training_and_testing_are_parts(tmp_path: Path) -> None:
+    touch(*(tmp_path / part / "hat" / "1.jpg" for part in ("Training", "testing")))
+    listing = list_class_folders(tmp_path)
+    assert (listing.classes, listing.parts) == (("hat",), ("train", "test"))
+
+
+@pytest.mark.parametrize("parts", [("test", "val"), ("train", "dev"), ("validation",)])
+def test_parts_that_cannot_be_classes_are_refused(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    touch(*(tmp_path / part / "hat" / "1.jpg" for part in parts))
+    with pytest.raises(PhotosError, match=r"train must be there.*Rename those, or name the folder"):
+        list_class_folders(tmp_path)
+
+
 def test_what_is_skipped_is_listed_with_its_reason(tmp_path: Path) -> None:
     touch(
         tmp_path / "hat" / "1.jpg",
@@ -199,7 +212,7 @@ def test_no_permission_is_said(tmp_path: Path) -> None:
 
 
 def test_list_photos_of_any_folder(tmp_path: Path) -> None:
-    touch(tmp_path / "b.jpg", tmp_path / "deep" / "a.png", tmp_path / "x.pdf")
+    touch(tmp_path / "b.jpg", tmp_path / "deep" / "a.png", tmp_path / "x.pdf", tmp_path / "split.csv")
     photos, skipped = list_photos(tmp_path)
     assert photos == [tmp_path / "b.jpg", tmp_path / "deep" / "a.png"]
     assert [item.path for item in skipped] == ["x.pdf"]

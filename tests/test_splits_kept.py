@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 import clothes
+from clothes.cli import main
 from clothes.config import SplitConfig
 from clothes.errors import SplitError
 from clothes.splits import PARTS, Split, copy_parts
@@ -53,10 +54,7 @@ def test_the_test_folder_does_not_grow_by_look_alikes(tmp_path: Path) -> None:
     result = clothes.split(photos)
     assert len(result.part("test")) == 5
     assert parts_of(result)["train/dress/copy.png"] != "test"
-    assert (
-        "1 look-alike pair still stand on two sides, such as test/dress/002.png and train/dress/copy.png."
-        in result.notes
-    )
+    assert "1 look-alike pair still stands on two sides: test/dress/002.png and train/dress/copy.png." in result.notes
 
 
 def test_the_test_folder_does_not_grow_by_groups(tmp_path: Path) -> None:
@@ -91,7 +89,7 @@ def test_relabelled_and_renamed_photos_keep_their_part(tmp_path: Path) -> None:
         assert new.get(name, part) == part
     assert "hat/002.png" not in new
     assert [after.counts()[part]["coat"] for part in PARTS] == [7, 2, 1]
-    assert "39 photos with the part of the earlier split (--overwrite splits anew), 10 new." in after.notes
+    assert "39 photos with the part of the earlier split (--overwrite splits anew), 10 new, 1 gone." in after.notes
 
 
 def test_a_copy_added_later_goes_where_its_look_alike_is(tmp_path: Path) -> None:
@@ -109,6 +107,157 @@ def test_groups_are_remembered_without_their_file(tmp_path: Path) -> None:
     before = clothes.split(photos, groups=write_groups(tmp_path / "groups.csv", lines))
     assert {row.group for row in before.rows} == {f"g{n}" for n in range(5)}
     assert clothes.split(photos, previous=before).rows == before.rows
+
+
+def test_groups_that_do_not_fit_the_earlier_split_are_refused(tmp_path: Path) -> None:
+    photos = make(tmp_path / "photos", {"dress": 20})
+    before = clothes.split(photos)
+    pairs = [("photo", "group"), *((f"dress/{i:03}.png", f"g{i // 2}") for i in range(20))]
+    with pytest.raises(SplitError, match=r"groups of .* would stand on two sides, such as g.*--overwrite.*--out"):
+        clothes.split(photos, previous=before, groups=write_groups(tmp_path / "groups.csv", pairs))
+    fitting = [("photo", "group"), *((row.photo, f"all of {row.part}") for row in before.rows)]
+    after = clothes.split(photos, previous=before, groups=write_groups(tmp_path / "groups.csv", fitting))
+    assert parts_of(after) == parts_of(before)
+    assert {row.group for row in after.rows} == {f"all of {part}" for part in PARTS}
+
+
+def test_groups_go_on_with_photos_added_later(tmp_path: Path) -> None:
+    photos = make(tmp_path / "photos", {"dress": 20})
+    lines = [("photo", "group"), *((f"dress/{i:03}.png", f"g{i // 4}") for i in range(20))]
+    before = clothes.split(photos, groups=write_groups(tmp_path / "groups.csv", lines))
+    make(photos, {"hat": 10}, first=100)
+    assert "the new photos are in none" in " ".join(clothes.split(photos, previous=before).notes)
+    # Only the new ones are named, with a person who is known and one who is not.
+    new = [("photo", "group"), *((f"hat/{i:03}.png", "g1" if i < 5 else "new") for i in range(10))]
+    after = clothes.split(photos, previous=before, groups=write_groups(tmp_path / "groups.csv", new))
+    sides = defaultdict(set)
+    for row in after.rows:
+        sides[row.group].add(row.part)
+    assert sides.keys() == {"g0", "g1", "g2", "g3", "g4", "new"}
+    assert all(len(parts) == 1 for parts in sides.values())
+
+
+def test_another_seed_or_other_ratios_are_refused(tmp_path: Path) -> None:
+    photos = make(tmp_path, {"dress": 20, "hat": 20})
+    config = SplitConfig(seed=3)
+    before = clothes.split(photos, config=config)
+    for other in (SplitConfig(), SplitConfig(seed=3, train=60, test=20, validation=20)):
+        with pytest.raises(SplitError, match=r"The 40 photos .* would move \d+ of them.*--overwrite.*--out"):
+            clothes.split(photos, config=other, previous=before)
+    assert clothes.split(photos, config=config, previous=before).rows == before.rows
+    make(photos, {"coat": 10}, first=500)
+    for same in (config, None):
+        after = parts_of(clothes.split(photos, config=same, previous=before))
+        assert parts_of(before).items() < after.items()
+
+
+def test_pooling_a_split_that_keeps_the_folders_is_refused(tmp_path: Path) -> None:
+    photos = make(tmp_path, {"train/dress": 20, "test/dress": 10})
+    kept, pooled = clothes.split(photos), clothes.split(photos, pool=True)
+    with pytest.raises(SplitError, match=r"keeps the test folder as it is, which --pool does not.*--overwrite.*--out"):
+        clothes.split(photos, previous=kept, pool=True)
+    make(photos, {"test/hat": 10}, first=500)
+    for pool in (True, False):
+        after = clothes.split(photos, previous=pooled, pool=pool)
+        assert parts_of(pooled).items() < parts_of(after).items()
+        assert [after.counts()[part]["hat"] for part in PARTS] == [7, 2, 1]
+        assert "are kept" not in " ".join(after.notes)
+
+
+def test_a_photo_put_into_another_part_is_noted(tmp_path: Path) -> None:
+    photos = make(tmp_path, {"train/dress": 20, "test/dress": 10})
+    before = clothes.split(photos)
+    (photos / "train" / "dress" / "000.png").rename(photos / "test" / "dress" / "moved.png")
+    after = clothes.split(photos, previous=before)
+    assert parts_of(after)["test/dress/moved.png"] == parts_of(before)["train/dress/000.png"]
+    assert "1 photo in another folder than the part of the earlier split, which is kept." in after.notes
+
+
+# --- the command ---
+
+
+def split_command(*arguments: object, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["clothes", "split", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(str(end.value.code))
+
+
+def test_the_command_leaves_a_split_alone_or_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = make(tmp_path / "photos", {"dress": 20})
+    pairs = [("photo", "group"), *((f"dress/{i:03}.png", f"g{i // 2}") for i in range(20))]
+    groups = write_groups(tmp_path / "groups.csv", pairs)
+    assert split_command(photos, monkeypatch=monkeypatch) == 0
+    written = (photos / "split.csv").read_bytes()
+    for setting in (["--groups", groups], ["--seed", 1], ["--ratios", "50/30/20"]):
+        assert split_command(photos, *setting, monkeypatch=monkeypatch) == 1
+        assert (photos / "split.csv").read_bytes() == written
+        message = capsys.readouterr().err.splitlines()[-1]
+        assert message.startswith("Error: ") and "--overwrite" in message and "--out" in message
+    for setting in ([], ["--seed", 0], ["--ratios", "70/20/10"], ["--pool"]):
+        assert split_command(photos, *setting, monkeypatch=monkeypatch) == 0
+        assert (photos / "split.csv").read_bytes() == written
+    assert split_command(photos, "--groups", groups, "--overwrite", monkeypatch=monkeypatch) == 0
+    assert split_command(photos, "--groups", groups, monkeypatch=monkeypatch) == 0
+    assert split_command(photos, "--groups", tmp_path / "none.csv", monkeypatch=monkeypatch) == 1
+    assert capsys.readouterr().err.endswith("none.csv cannot be read: No such file or directory.\n")
+
+
+def test_copies_of_another_split_are_refused_and_the_split_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, copies = make(tmp_path / "photos", {"dress": 20}), tmp_path / "copies"
+    assert split_command(photos, "--copy-to", copies, monkeypatch=monkeypatch) == 0
+    written, before = (photos / "split.csv").read_bytes(), sorted(copies.rglob("*"))
+    again = ("--copy-to", copies, "--seed", 1, "--overwrite")
+    assert split_command(photos, *again, monkeypatch=monkeypatch) == 1
+    assert "holds the copies of another split" in capsys.readouterr().err
+    assert sorted(copies.rglob("*")) == before
+    assert (photos / "split.csv").read_bytes() == written
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+def test_the_commands_say_what_is_locked(tmp_path: Path) -> None:
+    """In a process of another user when the tests run as root, whom no permission stops."""
+    photos = make(tmp_path / "photos", {"dress": 3})
+    make(tmp_path / "locked" / "photos", {"dress": 3})
+    code = (
+        "import os, sys\n"
+        "from clothes.cli import main\n"
+        "def run(*arguments):\n"
+        "    sys.argv = ['clothes', *arguments]\n"
+        "    try: main()\n"
+        "    except SystemExit as end: return end.code\n"
+        "run('check', 'photos'), run('split', 'photos')\n"  # imports what another user may not: root's Python
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+        "print('BEGIN', file=sys.stderr)\n"
+        "for line in (['check', 'locked/photos'], ['split', 'locked/photos'], ['split', 'photos', '--out',\n"
+        "    'locked/x.csv'], ['split', 'photos', '--out', 'x.csv', '--copy-to', 'locked/copies']):\n"
+        "    assert run(*line) == 1\n"
+    )
+    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+        folder.chmod(0o755)
+    (tmp_path / "locked").chmod(0)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])},
+            cwd=tmp_path,
+        )
+    finally:
+        (tmp_path / "locked").chmod(0o755)
+    errors = [line for line in done.stderr.partition("BEGIN\n")[2].splitlines() if "Skipped" not in line]
+    assert errors == [
+        "Error: The folder locked/photos cannot be read: Permission denied.",
+        "Error: The folder locked/photos cannot be read: Permission denied.",
+        "Error: The split cannot be written to locked/x.csv: Permission denied. Name a place: --out.",
+        "Error: locked/copies cannot be used: Permission denied. Choose another folder for --copy-to.",
+    ]
+    assert photos.exists()
 
 
 # --- group files ---
@@ -232,6 +381,26 @@ def test_photos_of_one_name_from_two_parts_both_arrive(tmp_path: Path) -> None:
     photos = make(tmp_path / "photos", {"train/dress": 12, "test/dress": 12})
     result = clothes.split(photos, pool=True)
     copy_parts(result, tmp_path / "copies")
+    copy_parts(result, tmp_path / "copies")
+    arrived = [path.read_bytes() for path in (tmp_path / "copies").rglob("*.png")]
+    assert sorted(arrived) == sorted(path.read_bytes() for path in photos.rglob("*.png"))
+
+
+def test_a_copy_that_would_be_in_two_parts_is_refused(tmp_path: Path) -> None:
+    result = clothes.split(make(tmp_path / "photos", {"dress": 10}))
+    photo = result.part("train")[0]
+    elsewhere = tmp_path / "copies" / "val" / "dress" / "mine.png"
+    elsewhere.parent.mkdir(parents=True)
+    shutil.copy(result.root / photo.photo, elsewhere)
+    with pytest.raises(SplitError, match=r"mine\.png would now be .*holds the copies of another split"):
+        copy_parts(result, tmp_path / "copies")
+    assert [path for path in (tmp_path / "copies").rglob("*") if path.is_file()] == [elsewhere]
+
+
+def test_photos_in_folders_of_a_class_called_test_all_arrive(tmp_path: Path) -> None:
+    photos = make(tmp_path / "photos", {"hat": 3, "test/old": 3, "test/new": 3})
+    paint(99).save(photos / "test" / "loose.png")
+    result = clothes.split(photos)
     copy_parts(result, tmp_path / "copies")
     arrived = [path.read_bytes() for path in (tmp_path / "copies").rglob("*.png")]
     assert sorted(arrived) == sorted(path.read_bytes() for path in photos.rglob("*.png"))
