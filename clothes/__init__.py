@@ -113,11 +113,12 @@ def __getattr__(name: str) -> object:
     try:
         value = getattr(import_module(f"clothes.{_ROOMS[name]}"), name)
     except ModuleNotFoundError as error:
-        if error.name not in _EXTRAS:
+        module = (error.name or "").partition(".")[0]
+        if module not in _EXTRAS:
             raise
         from clothes.errors import MissingExtraError
 
-        raise MissingExtraError(_EXTRAS[error.name], f"clothes.{name}") from None
+        raise MissingExtraError(_EXTRAS[module], f"clothes.{name}") from None
     globals()[name] = value
     return value
 

@@ -1,6 +1,7 @@
 """A split's photos as arrays: decoded once, in parallel, into a memory-mapped file; then shuffled batches."""
 
 import hashlib
+import math
 import os
 import queue
 import tempfile
@@ -8,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -17,7 +19,8 @@ import numpy as np
 from clothes import images
 from clothes.augmentation import augment
 from clothes.config import Augmentation
-from clothes.errors import PhotoError, SplitError
+from clothes.errors import PhotoError, SplitError, TrainingError
+from clothes.files import reserve
 from clothes.splits import Row, Split
 
 _DECODER = 2  # raise it whenever images.read_square gives other pixels
@@ -40,14 +43,20 @@ class Pictures:
 
 def cache_folder() -> Path:
     """Where decoded photos are kept between runs: `$CLOTHES_CACHE`, else `~/.cache/clothes`."""
-    return Path(os.environ.get("CLOTHES_CACHE") or Path.home() / ".cache" / "clothes")
+    try:
+        return Path(os.environ.get("CLOTHES_CACHE") or Path.home() / ".cache" / "clothes")
+    except RuntimeError:
+        raise TrainingError(
+            "There is no home folder for the decoded photos. Name a folder for them by the environment variable "
+            "CLOTHES_CACHE."
+        ) from None
 
 
 def decode(split: Split, size: int, parts: tuple[str, ...], *, progress: Progress | None = None) -> dict[str, Pictures]:
     """The photos of each of these parts, letterboxed to `size`, as `Pictures` on one memory-mapped file a part.
 
     The file is found by the photos' content, so a second run on the same photos starts at once, wherever they lie.
-    Raises SplitError when a photo is no longer the one that was split.
+    Raises SplitError when a photo is no longer the one that was split, TrainingError when the cache cannot be written.
     """
     index = {name: i for i, name in enumerate(split.classes)}
     todo = {part: split.part(part) for part in parts}
@@ -72,30 +81,38 @@ def _decoded(root: Path, rows: tuple[Row, ...], size: int, advance: Callable[[],
     key = hashlib.sha256(f"{_DECODER} {size} ".encode() + " ".join(row.sha256 for row in rows).encode()).hexdigest()
     folder = cache_folder()
     path = folder / f"{key[:32]}.npy"
-    if path.exists():
-        try:
-            pixels = np.load(path, mmap_mode="r")
-            if pixels.shape == shape and pixels.dtype == np.uint8:
-                os.utime(path)
-                return pixels
-        except (OSError, ValueError):
-            pass  # torn or foreign: made again below
-    folder.mkdir(parents=True, exist_ok=True)
-    _forget_unused(folder)
-    handle, temporary = tempfile.mkstemp(suffix=".npy", prefix="making-", dir=folder)
-    os.close(handle)
     try:
-        _decode_into(Path(temporary), root, rows, shape, advance)
-        Path(temporary).replace(path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return np.load(path, mmap_mode="r")
+        pixels = np.load(path, mmap_mode="r")
+        if pixels.shape == shape and pixels.dtype == np.uint8:
+            with suppress(OSError):  # a cache that may only be read
+                os.utime(path)
+            return pixels
+    except (OSError, ValueError, EOFError):
+        pass  # not there yet, torn or foreign: made below
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _forget_unused(folder)
+        handle, temporary = tempfile.mkstemp(suffix=".npy", prefix="making-", dir=folder)
+        os.close(handle)
+        try:
+            _decode_into(Path(temporary), root, rows, shape, advance)
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+        return np.load(path, mmap_mode="r")
+    except OSError as error:
+        raise TrainingError(
+            f"The decoded photos cannot be kept in {folder} ({error.strerror}; {math.prod(shape) / 1e6:,.1f} MB are "
+            "needed). Make room there, or name another folder by the environment variable CLOTHES_CACHE."
+        ) from None
 
 
 def _decode_into(
     path: Path, root: Path, rows: tuple[Row, ...], shape: tuple[int, ...], advance: Callable[[], None]
 ) -> None:
     pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    with path.open("r+b") as file:
+        reserve(file.fileno(), path.stat().st_size)
 
     def decode_one(i: int) -> None:
         try:
@@ -109,7 +126,9 @@ def _decode_into(
         try:
             pixels[i] = images.read_square(data, shape[1])
         except PhotoError as error:
-            raise SplitError(f"{rows[i].photo} is in the split but cannot be used: {error.reason}") from None
+            raise SplitError(
+                f"{rows[i].photo} is in the split but cannot be used: {error.reason}. Split again."
+            ) from None
 
     # Threads: Pillow decodes and resizes without holding Python's lock, and all write to the one file.
     with ThreadPoolExecutor(os.cpu_count()) as pool:

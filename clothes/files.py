@@ -1,4 +1,4 @@
-"""Durable writing: a reader sees the old file or the new one, never half of one."""
+"""Durable writing: a reader sees the old file or the new one, never half of one; and room for what is mapped."""
 
 import os
 import tempfile
@@ -22,3 +22,11 @@ def write_bytes(path: Path, data: bytes) -> None:
         Path(temporary).replace(path)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def reserve(file: int, size: int) -> None:
+    """Room on the disk, now: writing to a mapped file on a full disk would end the process with a signal."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    else:
+        os.truncate(file, size)

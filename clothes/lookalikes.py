@@ -19,6 +19,7 @@ import numpy as np
 
 from clothes import images
 from clothes.errors import PhotoError, PhotosError
+from clothes.files import reserve
 from clothes.folders import Listing
 
 THUMB = 64  # pixels: side of the picture on which look-alikes are confirmed
@@ -71,7 +72,7 @@ class Survey(AbstractContextManager["Survey"]):
         count = len(listing.photos)
         self._file = tempfile.TemporaryFile(prefix="clothes-")  # noqa: SIM115 - lives as long as the survey
         try:
-            _reserve(self._file.fileno(), max(1, count) * THUMB * THUMB * 3)
+            reserve(self._file.fileno(), max(1, count) * THUMB * THUMB * 3)
         except OSError as error:
             self._file.close()
             raise PhotosError(
@@ -343,11 +344,3 @@ def _standard(pictures: np.ndarray, where: np.ndarray | None = None) -> np.ndarr
     centred = (pictures - (pictures * weight).sum(axis=(1, 2, 3), keepdims=True) / number) * weight
     deviation = np.sqrt((centred**2).sum(axis=(1, 2, 3), keepdims=True) / number)
     return np.asarray(centred / np.maximum(deviation, 2.0), dtype=np.float32)
-
-
-def _reserve(file: int, size: int) -> None:
-    """Room on the disk, now: writing to a mapped file on a full disk would end the process with a signal."""
-    if hasattr(os, "posix_fallocate"):
-        os.posix_fallocate(file, 0, size)
-    else:
-        os.truncate(file, size)

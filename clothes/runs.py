@@ -29,27 +29,58 @@ class Run:
 
     path: Path
 
+    @staticmethod
+    def free_folder(path: str | os.PathLike[str] | None, *, overwrite: bool = False) -> Path:
+        """The folder for a new run, not made yet: this one, else runs/<date>-<time>. Raises RunError when it is in use.
+
+        With `overwrite` a run that is there does not count.
+        """
+        folder = Path(path) if path is not None else Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
+        try:
+            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+                if not overwrite:
+                    raise RunError(
+                        f"{folder} is in use. Give another --out, go on with it by --resume, or replace it by "
+                        "--overwrite."
+                    )
+                if not (folder / "run.json").exists():
+                    raise RunError(f"{folder} is not a run folder, so --overwrite leaves it alone. Give another --out.")
+            above = next(there for there in (folder, *folder.absolute().parents) if there.exists())
+        except OSError as error:
+            raise _unmakable(folder, error.strerror) from None
+        if not above.is_dir():
+            raise _unmakable(folder, f"{above} is a file")
+        if not os.access(above, os.W_OK | os.X_OK):
+            raise _unmakable(folder, f"{above} cannot be written to")
+        return folder
+
     @classmethod
-    def new(cls, path: Path | None, *, overwrite: bool = False) -> Self:
-        """A run in a fresh folder; without a path runs/<date>-<time>. Raises RunError when the folder is in use."""
-        if path is None:
-            path = Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            if not overwrite:
-                raise RunError(
-                    f"{path} is in use. Give another --out, go on with it by --resume, or replace it by --overwrite."
-                )
-            if not (path / "run.json").exists():
-                raise RunError(f"{path} is not a run folder, so --overwrite leaves it alone. Give another --out.")
-            shutil.rmtree(path)
-        path.mkdir(parents=True, exist_ok=True)
-        return cls(path)
+    def new(cls, path: Path, config: Config, split: Split, *, overwrite: bool = False) -> Self:
+        """A run in a free folder, in which stands what it is made from. Raises RunError when the folder is in use."""
+        run = cls(cls.free_folder(path, overwrite=overwrite))
+        try:
+            if (path / "run.json").exists():
+                shutil.rmtree(path)
+            path.mkdir(parents=True, exist_ok=True)
+            write_text(path / "config.json", config.to_json())
+            split.write(path / "split.csv", overwrite=True)
+            run.note(photos=run._way_to(split.root), started=now(), finished=None, test_part_opened=0)
+        except BaseException as error:
+            shutil.rmtree(path, ignore_errors=True)  # half a run would be in the way
+            if isinstance(error, OSError):
+                raise _unmakable(path, error.strerror) from None
+            raise
+        return run
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
         """The run in this folder. Raises RunError when it is none."""
         folder = Path(path)
-        if not (folder / "run.json").is_file():
+        try:
+            found = (folder / "run.json").is_file()
+        except OSError as error:
+            raise RunError(f"{folder} cannot be read: {error.strerror}.") from None
+        if not found:
             raise RunError(f"{folder} is not a run folder: it has no run.json. `clothes train` makes one in runs/NAME.")
         return cls(folder)
 
@@ -62,14 +93,29 @@ class Run:
         """run.json: where the photos lie, how the training went, how often the test part was opened."""
         try:
             info: dict[str, Any] = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+            if not (isinstance(info, dict) and isinstance(info.get("photos"), str) and "finished" in info):
+                raise ValueError("it does not say where the photos lie and when the run was finished")
             return info
         except (OSError, ValueError) as error:
-            raise RunError(f"{self.path / 'run.json'} cannot be read: {error}.") from None
+            raise RunError(
+                f"{self.path / 'run.json'} cannot be read: {error}. Train again into another --out."
+            ) from None
 
     @property
     def photos(self) -> Path:
         """The folder of the photos it was trained on."""
-        return Path(os.path.normpath(self.path / self.info["photos"]))
+        return Path(os.path.normpath(self.path.resolve() / self.info["photos"]))
+
+    def is_of(self, photos: Path) -> bool:
+        """Whether it was trained on the photos in this folder."""
+        return self._way_to(photos) == self.info["photos"]
+
+    def _way_to(self, photos: Path) -> str:
+        """Relative, so that a folder with photos and run in it can be moved."""
+        try:
+            return os.path.relpath(photos.resolve(), self.path.resolve())
+        except ValueError:  # another drive
+            return str(photos.resolve())
 
     @property
     def split(self) -> Split:
@@ -77,26 +123,27 @@ class Run:
 
     @property
     def bundle(self) -> Bundle:
-        return read_bundle(self.path / "bundle")
+        """What it made. Raises BundleError when the training was not finished."""
+        return read_bundle(self.path)
 
     @property
     def history(self) -> list[dict[str, float]]:
-        """One row an epoch, as in history.csv."""
+        """One row an epoch, as in history.csv. Raises RunError when no epoch was finished yet."""
+        path = self.path / "history.csv"
         try:
-            with (self.path / "history.csv").open(encoding="utf-8", newline="") as file:
-                return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
-        except (OSError, ValueError, TypeError) as error:
-            raise RunError(f"{self.path / 'history.csv'} cannot be read: {error}.") from None
-
-    def start(self, config: Config, split: Split) -> None:
-        """Writes down what the training is made from."""
-        write_text(self.path / "config.json", config.to_json())
-        split.write(self.path / "split.csv", overwrite=True)
-        try:  # relative, so that a folder with photos and run in it can be moved
-            photos = os.path.relpath(split.root.resolve(), self.path.resolve())
-        except ValueError:  # another drive
-            photos = str(split.root.resolve())
-        self.note(photos=photos, started=now(), finished=None, test_part_opened=0)
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = [{name: float(row[name]) for name in HISTORY_COLUMNS} for row in csv.DictReader(file)]
+        except FileNotFoundError:
+            rows = []
+        except KeyError as error:
+            raise RunError(f"{path} cannot be read: it has no column {error}.") from None
+        except (OSError, ValueError, TypeError, csv.Error) as error:
+            raise RunError(f"{path} cannot be read: {error}.") from None
+        if not rows:
+            raise RunError(
+                f"{path}: no epoch was finished yet. Go on with: clothes train {self.photos} --out {self.path} --resume"
+            )
+        return rows
 
     def note(self, **changes: Any) -> None:
         """Changes entries of run.json."""
@@ -107,6 +154,10 @@ class Run:
         lines = [",".join(HISTORY_COLUMNS)]
         lines += [",".join(f"{row[name]:.6g}" for name in HISTORY_COLUMNS) for row in history]
         write_text(self.path / "history.csv", "\n".join(lines) + "\n")
+
+
+def _unmakable(folder: Path, reason: str | None) -> RunError:
+    return RunError(f"No run can be made in {folder}: {reason}. Give another --out.")
 
 
 def now() -> str:

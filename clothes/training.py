@@ -12,13 +12,23 @@ import re
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from clothes.errors import BundleError, ConfigError, PhotoError, PhotosError, RunError, SplitError, TrainingError
 from clothes.quiet import quiet
 
+_BACKENDS = ("tensorflow", "jax", "torch")
+_backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+if _backend not in _BACKENDS:
+    raise ConfigError(f"KERAS_BACKEND is {_backend!r}. Set it to one of {', '.join(_BACKENDS)}.")
+if _backend != "tensorflow" and find_spec(_backend) is None:
+    raise ConfigError(
+        f"KERAS_BACKEND is {_backend!r}, but {_backend} is not installed. Install it with: pip install {_backend}"
+    )
 with quiet():
     import keras
 
@@ -31,7 +41,7 @@ from clothes.bundles import MODEL, PROBES, WEIGHTS, make_probes, pack_probes, pa
 from clothes.config import Config, TrainConfig
 from clothes.converting import to_litert
 from clothes.datasets import Pictures, batches, decode, one_hot, prefetch, steps_per_epoch
-from clothes.errors import BundleError, RunError, SplitError, TrainingError
+from clothes.folders import list_class_folders
 from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, wilson_interval
 from clothes.models import build_model
 from clothes.runs import Run, now
@@ -50,7 +60,7 @@ class Watcher:
         """Photos looked at ("look") or decoded ("decode"), or steps of the training done ("train")."""
 
     def on_start(self, run: Run, config: Config, split: Split) -> None:
-        """The run folder is made and the photos are split."""
+        """The photos are split and decoded, and the run folder is made. `split.notes` say what was noticed."""
 
     def on_epoch(self, row: dict[str, float]) -> None:
         """An epoch is over: its row of history.csv."""
@@ -71,29 +81,32 @@ def train(
 
     The split is the one given, else PHOTOS/split.csv, else made as `clothes.split` makes it. Without a config the
     defaults for photos of this size are used; `changes`, such as {"train": {"epochs": 5}}, go on top. `resume` goes on
-    with an interrupted run in `out`, to the bit as if it had not been interrupted.
+    with an interrupted run in `out`, with its split and settings, to the bit as if it had not been interrupted; a
+    finished one is returned as it is.
     """
     watcher = watcher or Watcher()
+    photos = Path(photos)
     if resume:
-        if out is None:
-            raise RunError("--resume needs the run to go on with: give it by --out runs/NAME.")
-        run = Run.open(out)
+        given = {"config": config, "split": split, "overwrite": overwrite or None}
+        given |= {name: value for settings in (changes or {}).values() for name, value in settings.items()}
+        run = _run_to_resume(out, photos, [name for name, value in given.items() if value is not None])
         config, parts_of = run.config, run.split
         if run.info["finished"]:
             return run
     else:
-        parts_of = find_split(Path(photos), split, progress=lambda *at: watcher.on_progress("look", *at))
+        folder = Run.free_folder(out, overwrite=overwrite)
+        parts_of = find_split(photos, split, progress=lambda *at: watcher.on_progress("look", *at))
         check_parts(parts_of)
         config = (config or Config.for_photos(typical_side(parts_of))).changed(changes or {})
-        run = Run.new(Path(out) if out is not None else None, overwrite=overwrite)
-        run.start(config, parts_of)
-    watcher.on_start(run, config, parts_of)
     parts = decode(
         parts_of,
         config.model.image_size,
         ("train", "validation"),
         progress=lambda *at: watcher.on_progress("decode", *at),
     )
+    if not resume:  # only now, so that photos which cannot be used leave no folder in the way
+        run = Run.new(folder, config, parts_of, overwrite=overwrite)
+    watcher.on_start(run, config, parts_of)
     trainer = Trainer(config, parts_of.classes, parts["train"], parts["validation"])
     if resume:
         trainer.restore(run.path / "checkpoints")
@@ -106,20 +119,55 @@ def train(
     return run
 
 
+def _run_to_resume(out: str | os.PathLike[str] | None, photos: Path, given: list[str]) -> Run:
+    """The run in `out`. Raises RunError when it is none, of other photos, or settings are given beside it."""
+    if out is None:
+        raise RunError("--resume needs the run to go on with: give it by --out runs/NAME.")
+    if given:
+        raise RunError(
+            f"--resume goes on with the split and the settings that {out} began with, so {', '.join(given)} cannot be "
+            "given too. Leave that out, or train anew into another --out."
+        )
+    run = Run.open(out)
+    if not run.is_of(photos):
+        raise RunError(f"{out} was trained on {run.photos}, not on {photos}. Name that folder to go on with it.")
+    if not os.path.isdir(photos):  # noqa: PTH112 - Path's own raises where it may not look
+        raise PhotosError(f"There is no folder {photos} any more. Put the photos back to go on with {out}.")
+    return run
+
+
 def find_split(
     photos: Path,
     given: str | os.PathLike[str] | Split | None,
     *,
     progress: Callable[[int, int], None] | None = None,
 ) -> Split:
-    """The split given, else PHOTOS/split.csv, else a new one of these photos (which is not written to PHOTOS)."""
+    """The split given, else PHOTOS/split.csv, else a new one of these photos (which is not written to PHOTOS).
+
+    Its notes say what a new split noticed, or that photos are not in an older one.
+    """
     if isinstance(given, Split):
-        return given
-    if given is not None:
-        return Split.read(Path(given), photos)
-    if (photos / "split.csv").is_file():
-        return Split.read(photos / "split.csv", photos)
-    return make_split(photos, progress=progress)
+        found, update = given, "clothes.split(photos, previous=split)"
+    elif given is not None:
+        found, update = Split.read(given, photos), f"clothes split {photos} --out {given}"
+    elif os.path.isfile(photos / "split.csv"):  # noqa: PTH113 - Path's own raises where it may not look
+        found, update = Split.read(photos / "split.csv", photos), f"clothes split {photos}"
+    else:
+        return make_split(photos, progress=progress)
+    return replace(found, notes=(*found.notes, *_say_left_out(found, update)))
+
+
+def _say_left_out(split: Split, update: str) -> list[str]:
+    try:
+        listing = list_class_folders(split.root)
+    except PhotosError:
+        return []  # the split's photos lie in another order of folders
+    named = {row.photo for row in split.rows}
+    left = [photo.path for photo in listing.photos if photo.path not in named]
+    if not left:
+        return []
+    what = "1 photo is" if len(left) == 1 else f"{len(left):,} photos are"
+    return [f"{what} not in the split and so not used, such as {left[0]}. Take new ones in with: {update}"]
 
 
 def check_parts(split: Split) -> None:
@@ -142,8 +190,13 @@ def check_parts(split: Split) -> None:
 def typical_side(split: Split) -> int:
     """The median longer side of the first train photos, in pixels up to 64."""
     rows = split.part("train")
-    step = max(1, len(rows) // 50)
-    return int(np.median([max(images.thumbnail(split.root / row.photo, 64).size) for row in rows[::step]]))
+    sides = []
+    for row in rows[:: max(1, len(rows) // 50)]:
+        try:
+            sides.append(max(images.thumbnail(split.root / row.photo, 64).size))
+        except PhotoError as error:
+            raise SplitError(f"{row.photo} is in the split but cannot be used: {error.reason}. Split again.") from None
+    return int(np.median(sides))
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
@@ -282,11 +335,14 @@ class Trainer:
             "history_columns": np.array(list(self.state.history[0])),
         }
         making = folder / ".making.npz"
-        with making.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        making.replace(folder / f"epoch-{self.state.epoch:04d}.npz")
+        try:
+            with making.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            making.replace(folder / f"epoch-{self.state.epoch:04d}.npz")
+        finally:
+            making.unlink(missing_ok=True)
         for old in sorted(folder.glob("epoch-*.npz"))[:-_KEEP_CHECKPOINTS]:
             old.unlink()
 

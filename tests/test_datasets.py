@@ -1,5 +1,7 @@
 """Photos decoded once; batches that depend on seed and epoch alone; augmentation that does what it says."""
 
+import errno
+import os
 import threading
 import time
 from pathlib import Path
@@ -13,7 +15,7 @@ import clothes
 from clothes import datasets, images
 from clothes.augmentation import augment
 from clothes.config import Augmentation
-from clothes.errors import SplitError
+from clothes.errors import SplitError, TrainingError
 from tests.conftest import make_photos
 
 STILL = Augmentation(flip=False, rotation=0, zoom=(1, 1), stretch=0, shear=0, shift=0, color=0, gray=0, erase=0)
@@ -57,6 +59,31 @@ def test_a_photo_that_changed_or_went_since_the_split_is_named(split: clothes.Sp
     with pytest.raises(SplitError, match=f"{photo} is in the split but cannot be read"):
         datasets.decode(split, 32, ("train",))
     assert not list(datasets.cache_folder().glob("*"))
+
+
+def test_a_full_disk_is_an_error_before_anything_is_mapped(
+    split: clothes.Split, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(file: int, offset: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(TrainingError, match=r"cache \(No space left on device; 0\.3 MB are needed\).*CLOTHES_CACHE"):
+        datasets.decode(split, 64, ("train",))
+    assert not list(datasets.cache_folder().glob("*"))
+
+
+def test_a_cache_that_cannot_be_written_is_an_error_with_advice(
+    split: clothes.Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("CLOTHES_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(TrainingError, match=r"cannot be kept in .*file/cache \(Not a directory.*CLOTHES_CACHE"):
+        datasets.decode(split, 32, ("train",))
+    monkeypatch.delenv("CLOTHES_CACHE")
+    monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
+    with pytest.raises(TrainingError, match=r"no home folder.*CLOTHES_CACHE"):
+        datasets.cache_folder()
 
 
 def test_batches_depend_on_seed_and_epoch_alone() -> None:

@@ -3,18 +3,25 @@
 import csv
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
+import weakref
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 
 keras = pytest.importorskip("keras", reason="training needs the extra 'train'")
 
 import clothes
+from clothes import cli, training
 from clothes.datasets import decode
-from clothes.errors import ConfigError, RunError, SplitError
+from clothes.errors import BundleError, ClothesError, ConfigError, MissingExtraError, PhotosError, RunError, SplitError
 from clothes.splits import Split
 from clothes.training import Trainer, Watcher, learning_rate, train
 from tests.conftest import SMALL, draw, make_photos
@@ -23,6 +30,41 @@ from tests.conftest import SMALL, draw, make_photos
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_photos(tmp_path_factory.mktemp("training") / "photos", each=20)
+
+
+@pytest.fixture
+def begun(run: clothes.Run, tmp_path: Path) -> clothes.Run:
+    """A run that was interrupted before its first epoch was over."""
+    return clothes.Run.new(tmp_path / "begun", run.config, run.split)
+
+
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """A user who may not look into the tests' folders."""
+    if not hasattr(os, "setresuid"):
+        pytest.skip("needs POSIX permissions")
+    if os.getuid() != 0:
+        pytest.skip("only root can become another user")
+    os.setresuid(65534, 65534, 0)
+    yield
+    os.setresuid(0, 0, 0)
+
+
+class Noting(Watcher):
+    """Keeps what a training notes, and stops it where it would begin."""
+
+    notes: tuple[str, ...] = ()
+
+    def on_start(self, run: clothes.Run, config: clothes.Config, split: Split) -> None:
+        self.notes = split.notes
+        raise KeyboardInterrupt
+
+
+def notes_of(photos: Path, out: Path, **options: object) -> tuple[str, ...]:
+    watcher = Noting()
+    with pytest.raises(KeyboardInterrupt):
+        train(photos, out=out, watcher=watcher, **options)  # type: ignore[arg-type]
+    return watcher.notes
 
 
 def weights(run: clothes.Run) -> list[np.ndarray]:
@@ -131,6 +173,183 @@ def test_too_little_to_learn_from_is_explained(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         train(make_photos(tmp_path / "ok", each=10), out=tmp_path / "run", changes={"train": {"epochs": 0}})
     assert not (tmp_path / "run").exists()
+
+
+def test_photos_that_changed_leave_no_folder_and_no_old_run_is_lost(tmp_path: Path, begun: clothes.Run) -> None:
+    photos = make_photos(tmp_path / "photos", each=10)
+    split = clothes.split(photos)
+    split.write(photos / "split.csv")
+    changed = split.part("train")[-1].photo
+    draw("bar", 99).save(photos / changed)
+    for out in (tmp_path / "run", begun.path):
+        with pytest.raises(SplitError, match=f"{changed} has changed since the split was made. Split again"):
+            train(photos, out=out, overwrite=True)
+    assert not (tmp_path / "run").exists()
+    assert begun.info["finished"] is None
+    (photos / split.part("train")[0].photo).unlink()
+    with pytest.raises(SplitError, match=r"in the split but cannot be used: there is no such file\. Split again"):
+        train(photos, out=tmp_path / "run")
+
+
+def test_resume_takes_no_other_settings_and_no_other_photos(begun: clothes.Run, photos: Path, tmp_path: Path) -> None:
+    other = clothes.split(photos)
+    for options, named in (
+        ({"config": SMALL}, "config"),
+        ({"split": other}, "split"),
+        ({"overwrite": True}, "overwrite"),
+        ({"changes": {"model": {"image_size": 32}, "train": {"epochs": 5, "seed": None}}}, "image_size, epochs"),
+    ):
+        with pytest.raises(RunError, match=f"so {named} cannot be given too"):
+            train(begun.photos, out=begun.path, resume=True, **options)
+    with pytest.raises(RunError, match=f"was trained on {begun.photos}, not on {photos}"):
+        train(photos, out=begun.path, resume=True)
+    gone = clothes.Run.new(tmp_path / "gone", SMALL, Split(tmp_path / "none", other.rows))
+    with pytest.raises(PhotosError, match=r"There is no folder .*none any more"):
+        train(tmp_path / "none", out=gone.path, resume=True)
+
+
+def test_a_finished_run_is_said_to_be_finished(run: clothes.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (run.path / "bundle" / "bundle.json").stat().st_mtime_ns
+    cli.train(run.photos, out=run.path, resume=True)
+    shown = capsys.readouterr()
+    assert f"{run.path} was finished already, on {run.info['finished']}" in shown.err
+    assert "Validation accuracy" in shown.out
+    assert (run.path / "bundle" / "bundle.json").stat().st_mtime_ns == before
+
+
+def test_a_run_folder_that_cannot_be_made_is_an_error(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("a file")
+    with pytest.raises(RunError, match=r"No run can be made in .*a\.png is a file\. Give another --out"):
+        train(photos, out=tmp_path / "a.png" / "run")
+    with pytest.raises(RunError, match="File name too long"):
+        train(photos, out=tmp_path / ("x" * 300))
+
+
+def test_folders_without_permission_are_errors(photos: Path, tmp_path: Path, nobody: None) -> None:
+    with pytest.raises(RunError, match=r"No run can be made in .*: Permission denied\. Give another --out"):
+        train(photos, out=tmp_path / "run")
+    with pytest.raises(RunError, match="/usr cannot be written to"):
+        train(photos, out="/usr/no/run")
+    with pytest.raises(RunError, match="cannot be read: Permission denied"):
+        clothes.Run.open(tmp_path)
+    with pytest.raises(PhotosError, match="cannot be read: Permission denied"):
+        training.find_split(photos, None)
+
+
+def test_a_new_split_tells_what_it_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = make_photos(tmp_path / "photos", each=10)
+    shutil.copy(photos / "bar" / "000.png", photos / "frame" / "copy.png")
+    (photos / "bar" / "page.png").write_text("<html>")
+    with pytest.raises(typer.Abort), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "Trainer", Interrupting)
+        cli.train(photos, out=tmp_path / "a run")
+    shown = capsys.readouterr().err
+    assert "1 look-alike pair in two classes" in shown
+    assert "Skipped bar/page.png: this is not a picture" in shown
+    assert shown.splitlines()[-1] == f"Go on with:  clothes train {photos} --out '{tmp_path}/a run' --resume"
+
+
+class Interrupting:
+    def __init__(self, *arguments: object) -> None:
+        raise KeyboardInterrupt
+
+
+def test_photos_that_are_not_in_the_split_are_noted(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos", each=10)
+    split = clothes.split(photos)
+    split.write(photos / "split.csv")
+    split.write(tmp_path / "other.csv")
+    assert notes_of(photos, tmp_path / "all") == ()
+    draw("bar", 50).save(photos / "bar" / "new.png")
+    text = "1 photo is not in the split and so not used, such as bar/new.png. Take new ones in with: "
+    assert notes_of(photos, tmp_path / "new") == (f"{text}clothes split {photos}",)
+    given = notes_of(photos, tmp_path / "given", split=tmp_path / "other.csv")
+    assert given == (f"{text}clothes split {photos} --out {tmp_path / 'other.csv'}",)
+    assert notes_of(photos, tmp_path / "object", split=split)[-1].startswith(text)
+    shutil.move(photos / "bar", tmp_path / "bar")  # the split's photos lie elsewhere: nothing to say, and no error
+    elsewhere = Split(tmp_path / "nowhere", split.rows)
+    assert training.find_split(photos, elsewhere).notes == ()
+
+
+def test_a_damaged_run_is_an_error(begun: clothes.Run) -> None:
+    for text in ("{}", "[]", '{"photos": "p"}', '{"photos": 1, "finished": null}', "{"):
+        (begun.path / "run.json").write_text(text)
+        with pytest.raises(RunError, match=r"run\.json cannot be read: "):
+            train(begun.path, out=begun.path, resume=True)
+    (begun.path / "history.csv").write_text("epoch,loss\n1,2\n")
+    with pytest.raises(RunError, match=r"history\.csv cannot be read: it has no column 'accuracy'"):
+        begun.history  # noqa: B018
+
+
+def test_an_unfinished_run_says_how_to_go_on(begun: clothes.Run) -> None:
+    with pytest.raises(BundleError, match=f"was not finished.*--out {begun.path} --resume"):
+        begun.bundle  # noqa: B018
+    go_on = f"no epoch was finished yet. Go on with: clothes train {begun.photos} --out {begun.path} --resume"
+    with pytest.raises(RunError, match=go_on):
+        cli.plot(begun.path)
+    begun.write_history([])
+    with pytest.raises(RunError, match=go_on):
+        cli.plot(begun.path)
+
+
+def test_a_run_folder_behind_a_link_finds_its_photos(begun: clothes.Run, tmp_path: Path) -> None:
+    (tmp_path / "deep" / "er").mkdir(parents=True)
+    (tmp_path / "deep" / "er" / "link").symlink_to(begun.path)
+    assert clothes.Run.open(tmp_path / "deep" / "er" / "link").photos == begun.photos
+
+
+def test_an_interrupt_that_python_dropped_comes_again(capsys: pytest.CaptureFixture[str]) -> None:
+    def drop(reference: object) -> None:
+        raise KeyboardInterrupt
+
+    thing = Watcher()
+    reference = weakref.ref(thing, drop)
+    with pytest.raises(typer.Abort), cli.watching():
+        del thing
+        assert reference() is None
+        for _ in range(500):
+            time.sleep(0.01)
+    assert "KeyboardInterrupt" not in capsys.readouterr().err
+
+
+def test_an_interrupt_that_tensorflow_makes_another_error_of_stays_one() -> None:
+    with pytest.raises(typer.Abort), cli.watching():
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise SystemError("bad argument to internal function") from None
+    with pytest.raises(SystemError), cli.watching():
+        raise SystemError("not interrupted")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize(
+    ("backend", "message"),
+    [
+        ("foo", "KERAS_BACKEND is 'foo'. Set it to one of tensorflow, jax, torch."),
+        ("jax", "KERAS_BACKEND is 'jax', but jax is not installed. Install it with: pip install jax"),
+    ],
+)
+def test_an_unknown_or_missing_backend_is_an_error(backend: str, message: str) -> None:
+    code = (
+        "import sys, clothes\n"
+        "sys.modules['jax'] = None\n"  # as if it were not installed
+        "try: clothes.train\n"
+        "except clothes.ConfigError as error: print(error)"
+    )
+    environment = os.environ | {"KERAS_BACKEND": backend}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == message, done.stderr
+
+
+def test_a_missing_module_is_named() -> None:
+    with (
+        pytest.raises(ClothesError, match=r"Training needs the module no_such, .* pip install no_such"),
+        cli.needs("train", "Training"),
+    ):
+        import no_such.thing  # type: ignore[import-not-found]  # noqa: F401
+    with pytest.raises(MissingExtraError), cli.needs("train", "Training"):
+        raise ModuleNotFoundError(name="keras.models")
 
 
 def test_a_loss_that_is_no_number_stops_with_advice(run: clothes.Run) -> None:
