@@ -17,7 +17,7 @@ def main(paths: list[str]) -> None:
     found = []
     for path in paths:
         run = Run.open(Path(path))
-        info, result = run.bundle.info, read_evaluation(run)
+        info, result = run.bundle.info, read_evaluation(run.path)
         low, high = result["interval"]
         validation = info["metrics"]["validation"]["accuracy"]
         found.append((validation, result["accuracy"], result["ece"]))

@@ -113,9 +113,15 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     Raises BundleError when it is missing, damaged or from a newer version of clothes.
     """
     folder = Path(path)
-    if not (folder / "bundle.json").exists() and (folder / "bundle" / "bundle.json").exists():
-        folder = folder / "bundle"
     try:
+        if not (folder / "bundle.json").exists():
+            if (folder / "bundle" / "bundle.json").exists():
+                folder = folder / "bundle"
+            elif (folder / "run.json").exists():
+                raise BundleError(
+                    f"The training in {folder} was not finished, so it has no bundle yet. "
+                    f"Go on with: clothes train PHOTOS --out {folder} --resume"
+                )
         text = (folder / "bundle.json").read_bytes()[:_LARGEST_INFO]
     except FileNotFoundError:
         what = "there is no such folder" if not folder.exists() else "it holds no bundle.json"
@@ -126,10 +132,12 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
         raise BundleError(f"The bundle {folder} cannot be read: {error.strerror}.") from None
     try:
         info = json.loads(text)
+        if not isinstance(info["format"], int):
+            raise ValueError(f"format {info['format']!r} is no number")
         if info["format"] > FORMAT:
             raise BundleError(
                 f"The bundle {folder} has format {info['format']}, made by a newer clothes; this one reads up to "
-                f"{FORMAT}. Update with: pip install --upgrade clothes"
+                f"{FORMAT}. Update clothes to use it."
             )
         _check_info(info)
     except (ValueError, KeyError, TypeError) as error:
@@ -145,6 +153,13 @@ def _check_info(info: dict[str, Any]) -> None:
         raise ValueError("a class stands there twice")
     if not (isinstance(size, int) and 1 <= size <= 4096):
         raise ValueError(f"image_size {size!r} is no size")
+    for part in ("files", "metrics", "photos", "epochs", "versions", "config"):
+        if not isinstance(info.get(part, {}), dict):
+            raise ValueError(f"{part} must be an object")
+    for part, result in info.get("metrics", {}).items():
+        low, high = result["interval"]
+        if not all(isinstance(number, int | float) for number in (result["accuracy"], result["photos"], low, high)):
+            raise ValueError(f"metrics: {part} must hold numbers")
     for name, value in info["files"].items():
         if Path(name).name != name or not isinstance(value, str):
             raise ValueError(f"files: {name!r} is no file name with a hash")

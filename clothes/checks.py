@@ -1,7 +1,6 @@
 """`check`: what is wrong with a folder of photos -> CheckReport. Changes nothing."""
 
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from clothes.folders import Skipped, list_class_folders
 from clothes.lookalikes import Record, Survey
+from clothes.terminal import columns, padded, plain
 
 TINY = 32  # pixels: shorter sides than this hold too little to see
 LONG = 4.0  # times as long as wide
@@ -68,11 +68,10 @@ class CheckReport:
 
     def _table(self) -> list[str]:
         parts = list(self.counts)
-        width = max(map(_width, (*self.classes, "class")))
+        width = max(map(columns, (*self.classes, "class")))
         head = f"{'class':{width}}" + "".join(f"{part if part != 'all' else 'photos':>12}" for part in parts)
         rows = [
-            _plain(name) + " " * (width - _width(name)) + "".join(f"{self.counts[p].get(name, 0):>12,}" for p in parts)
-            for name in self.classes
+            padded(name, width) + "".join(f"{self.counts[p].get(name, 0):>12,}" for p in parts) for name in self.classes
         ]
         total = f"{'':{width}}" + "".join(f"{sum(self.counts[p].values()):>12,}" for p in parts)
         return [head, *rows, total]
@@ -88,19 +87,19 @@ class CheckReport:
                 if len(found) > _SHOWN:
                     lines.append(f"    ... and {len(found) - _SHOWN:,} more: --json lists all")
 
-        tell(self.unreadable, "photo", "that cannot be read", "They are left out; replace or delete them.")
-        tell(self.across_parts, "look-alike pair", "in two parts", "They flatter the test: `clothes split --pool`.")
-        tell(self.across_classes, "look-alike pair", "in two classes", "One label of each is probably wrong.")
-        tell(self.within_class, "look-alike pair", "within a class", "`clothes split` keeps them on one side.")
-        tell(self.tiny, "tiny photo", f"(a side under {TINY} pixels)", "They hold too little to see.")
-        tell(self.long, "photo", f"over {LONG:g} times as long as wide", "Cut them to the garment.")
-        tell(self.odd_files, "skipped file", "or folder", "Look whether one should be a photo.")
-        tell(self.few, "class", f"with under {FEW} photos", "Collect more of them first.")
-        tell(self.untrained, "class", "in test or validation but not in train", "They cannot be learnt.")
-        tell(self.located, "photo", "with the place where it was taken (GPS)", "Mind that before you share them.")
+        tell(self.unreadable, "photo", "that cannot be read", "Left out; to be replaced or deleted.")
+        tell(self.across_parts, "look-alike pair", "in two parts", "This flatters the test: `clothes split --pool`.")
+        tell(self.across_classes, "look-alike pair", "in two classes", "One of the two labels is probably wrong.")
+        tell(self.within_class, "look-alike pair", "within a class", "`clothes split` keeps both on one side.")
+        tell(self.tiny, "tiny photo", f"(a side under {TINY} pixels)", "Too little to see.")
+        tell(self.long, "photo", f"over {LONG:g} times as long as wide", "Best cut to the garment.")
+        tell(self.odd_files, "item", "skipped", "Should any be a photo?")
+        tell(self.few, "class", f"with under {FEW} photos", "Collect more first.")
+        tell(self.untrained, "class", "in test or validation but not in train", "Train needs photos of each.")
+        tell(self.located, "photo", "with the place where it was taken (GPS)", "Mind that before sharing.")
         if len(self.classes) < 2:
             lines.append(
-                f"There is one class only, {_plain(self.classes[0])}; a recogniser needs two. If that folder holds the "
+                f"There is one class only, {plain(self.classes[0])}; a recogniser needs two. If that folder holds the "
                 "class folders, name it instead."
             )
         if self.imbalance > UNEQUAL:
@@ -151,18 +150,7 @@ def check(photos: str | os.PathLike[str], *, progress: Callable[[int, int], None
 
 def _example(item: object) -> str:
     if isinstance(item, Skipped | Unreadable):
-        return _plain(f"{item.path}: {item.reason}")
+        return plain(f"{item.path}: {item.reason}")
     if isinstance(item, Alike):
-        return _plain(f"{item.photo}  {'=' if item.kind == 'exact' else '~'}  {item.other}")
-    return _plain(str(item))
-
-
-def _plain(text: str) -> str:
-    """Text without what would move a terminal's cursor or colour it: names of files may hold anything."""
-    return "".join(c if unicodedata.category(c) not in ("Cc", "Zl", "Zp") else "?" for c in text)
-
-
-def _width(text: str) -> int:
-    """Columns that a name takes in a terminal: two for most of Chinese, Japanese and Korean, none for accents."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
+        return plain(f"{item.photo}  {'=' if item.kind == 'exact' else '~'}  {item.other}")
+    return plain(str(item))

@@ -4,26 +4,31 @@ Results go to stdout, notes and progress to stderr.
 """
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
 import clothes
-from clothes.errors import ClothesError, MissingExtraError, PhotoError
+from clothes.errors import ClothesError, MissingExtraError, PhotoError, PhotosError
+from clothes.terminal import columns, padded, plain
 
 if TYPE_CHECKING:
     from clothes.evaluation import Evaluation
     from clothes.folders import Skipped
     from clothes.training import Watcher
 
+T = TypeVar("T")
+
 app = typer.Typer(
     name="clothes",
-    help="From a pile of photos of clothes to a recogniser you can trust. Start with: clothes demo",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -40,19 +45,25 @@ ModelOption = Annotated[
 
 def main() -> NoReturn:
     """The command line: exit status 0 when all went well, 1 for an error, 2 for wrong usage, 130 after Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):  # names of files may be in any script, or in none
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = app(standalone_mode=False)
+        if status == 130:  # where Typer caught the Ctrl-C
+            note("Stopped.")
     except ClothesError as error:
         note(f"Error: {error}")
         status = 1
-    except typer.Abort:
-        status = 130
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         note("Stopped.")
         status = 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, as in `clothes predict ... | head`
         status = 0
+    except OSError as error:
+        note(f"Error: {error.filename}: {error.strerror}." if error.filename else f"Error: {error}.")
+        status = 1
     except Exception as error:
         show = getattr(error, "show", None)  # click's own usage errors
         if show is None:
@@ -60,6 +71,21 @@ def main() -> NoReturn:
         show()
         status = getattr(error, "exit_code", 2)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"clothes {clothes.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def everything(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """From a pile of photos of clothes to a recogniser you can trust. Start with: clothes demo"""
 
 
 @app.command()
@@ -75,13 +101,20 @@ def demo(
     from clothes.prediction import percent
 
     with needs("train", "The demo"):
-        from clothes.demo import free_folder, run_demo
+        from clothes.demo import free_folder, is_interrupted, run_demo
     folder = free_folder(out)
     if folder != out:
         note(f"{out} is in use and stays as it is.")
-    note(f"2,000 pictures of Fashion-MNIST go into {folder / 'photos'}; then check, split, train, evaluate.")
-    with watching() as watcher:
-        result = run_demo(folder, watcher=watcher)
+    if is_interrupted(folder):
+        note(f"Going on with the demo in {folder}.")
+    else:
+        note(f"2,000 pictures of Fashion-MNIST go into {folder / 'photos'}; then check, split, train, evaluate.")
+    try:
+        with watching() as watcher:
+            result = run_demo(folder, watcher=watcher, on_check=lambda report: note(f"{report}\n"))
+    except (typer.Abort, OSError):
+        note(f"Go on with:  clothes demo --out {quote(folder)}")
+        raise
     pictures = draw_run(result.run.path, "png")
     print_evaluation(result.evaluation)
     print()
@@ -138,13 +171,17 @@ def check(photos: PhotosFolder, as_json: AsJson = False) -> None:
     with progress_bars() as bars:
         report = clothes.check(photos, progress=bars.to("Looking at the photos"))
     print(to_json(report.to_json()) if as_json else report)
+    if not as_json:
+        note(f"Next:  clothes split {quote(photos)}")
 
 
 @app.command()
 def split(
     photos: PhotosFolder,
-    ratios: Annotated[str, typer.Option(help="Train, test and validation in percent.")] = "70/20/10",
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another split.")] = 0,
+    ratios: Annotated[
+        str | None, typer.Option(help="Train, test and validation in percent. [default: 70/20/10]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Another seed, another split. [default: 0]")] = None,
     groups: Annotated[
         Path | None,
         typer.Option(metavar="FILE.csv", help="photo,group: photos of a group (person, shop) stay on one side."),
@@ -158,25 +195,29 @@ def split(
 ) -> None:
     """Divide photos 70/20/10 into train, test and validation, look-alikes kept together.
 
+    Photos added later are divided too, and the others keep the part they have.
+
     Example: clothes split photos --groups people.csv
     """
     from clothes.config import SplitConfig
     from clothes.splits import PARTS, Split, copy_parts
 
     path = out or photos / "split.csv"
-    previous = Split.read(path, photos) if path.exists() and not overwrite else None
+    there = os.path.exists(path)  # noqa: PTH110 - Path's raises in a locked folder
+    previous = Split.read(path, photos) if there and not overwrite else None
+    asked = ratios is not None or seed is not None
     with progress_bars() as bars:
         result = clothes.split(
             photos,
-            config=SplitConfig.from_ratios(ratios, seed=seed),
+            config=SplitConfig.from_ratios(ratios or "70/20/10", seed=seed or 0) if asked else None,
             groups=groups,
             pool=pool,
             previous=previous,
             progress=bars.to("Looking at the photos"),
         )
-    result.write(path, overwrite=True)
     if copy_to is not None:
         copy_parts(result, copy_to)
+    result.write(path, overwrite=True)
     counts = result.counts()
     table = [[name, *(counts[part].get(name, 0) for part in PARTS)] for name in result.classes]
     table.append(["all", *(sum(counts[part].values()) for part in PARTS)])
@@ -222,9 +263,9 @@ def train(
     with needs("train", "Training"):
         from clothes.training import train as train_run
 
-    run = None
-    with watching() as watcher:
-        try:
+    watcher: Any = None
+    try:
+        with watching() as watcher:
             run = train_run(
                 photos,
                 out=out,
@@ -235,11 +276,13 @@ def train(
                 overwrite=overwrite,
                 watcher=watcher,
             )
-        except KeyboardInterrupt:
-            where = watcher.run.path if watcher.run else None  # type: ignore[attr-defined]
-            if where is not None:
-                note(f"Go on with:  clothes train {quote(photos)} --out {quote(where)} --resume")
-            raise
+    except (typer.Abort, OSError):
+        place = watcher.run.path if watcher and watcher.run else out if resume else None
+        if place is not None:
+            note(f"Go on with:  clothes train {quote(photos)} --out {quote(place)} --resume")
+        raise
+    if watcher.run is None:
+        note(f"{run.path} was finished already, on {run.info['finished']}. Nothing was trained.")
     pictures = draw_run(run.path, "png")
     validation = run.bundle.info["metrics"]["validation"]
     low, high = validation["interval"]
@@ -258,30 +301,39 @@ def evaluate(
     photos: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Class folders to test on. [default: the run's test part]")
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where results on --photos go. [default: evaluations/<date>-<time>]"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure accuracy with its 95 % interval, per class, on photos the model never saw.
 
     Example: clothes evaluate runs/shirts
     """
+    if photos is None and out is not None:
+        raise typer.BadParameter("goes with --photos; a run keeps its own test part's results", param_hint="--out")
+    folder = model if (model / "run.json").exists() else model.resolve().parent
+    if photos is not None:
+        folder = out or Path("evaluations") / datetime.now().strftime("%Y%m%d-%H%M%S")
     with progress_bars() as bars:
-        result = clothes.evaluate(model, photos=photos, progress=bars.to("Evaluating"))
+        result = clothes.evaluate(
+            model, photos=photos, out=None if photos is None else folder, progress=bars.to("Evaluating")
+        )
+    try:
+        pictures = draw_run(folder, "png") if photos is None else [draw_confusion(folder, "png")]
+    except MissingExtraError as error:
+        note(f"No pictures: {error}")
+        pictures = []
     if as_json:
         print(to_json(result.to_dict()))
-    else:
-        print_evaluation(result)
-        note_skipped(result.skipped)
-    if photos is None:
-        run = model if (model / "run.json").exists() else model.resolve().parent
-        try:
-            pictures = draw_run(run, "png")
-        except MissingExtraError as error:
-            note(f"No pictures: {error}")
-            pictures = []
-        if not as_json:
-            files = {"numbers": run / "evaluation.json", "answers": run / "predictions.csv"}
-            print_files(files | {f"plot {i}": path for i, path in enumerate(pictures, 1)})
-            print(f"Next, the web page:  clothes serve --model {quote(run / 'bundle')}")
+        return
+    print_evaluation(result)
+    note_skipped(result.skipped, where=str(folder / "evaluation.json"))
+    print()
+    files = {"numbers": folder / "evaluation.json", "answers": folder / "predictions.csv"}
+    print_files(files | {path.stem: path for path in pictures})
+    print(f"Next, the web page:  clothes serve --model {quote(model)}")
 
 
 @app.command()
@@ -304,7 +356,9 @@ def predict(
     failed = False
     paths, skipped = find_photos(photos)
     note_skipped(skipped)
-    for answer in classifier.predict_many(paths):
+    if not paths:
+        raise PhotosError(f"No photo in {', '.join(photos)}. Name photos, folders of photos, or - for a list on stdin.")
+    for answer in with_progress(classifier.predict_many(paths), "Looking at the photos", len(paths)):
         if isinstance(answer, PhotoError):
             failed = True
             if as_json:
@@ -318,7 +372,7 @@ def predict(
             print(json.dumps(line, ensure_ascii=False))
         else:
             best = list(answer.scores.items())[: top or 3]
-            print(f"{answer.photo}: " + ", ".join(f"{name} {percent(score)}" for name, score in best))
+            print(plain(f"{answer.photo}: " + ", ".join(f"{name} {percent(score)}" for name, score in best)))
     if failed:
         raise typer.Exit(1)
 
@@ -416,7 +470,7 @@ def plot(
 
 
 def note(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(*map(plain, text.split("\n")), sep="\n", file=sys.stderr, flush=True)
 
 
 def quote(path: Path) -> str:
@@ -437,9 +491,9 @@ def print_files(files: dict[str, Path]) -> None:
 
 def print_table(head: list[str], rows: list[list[Any]]) -> None:
     cells = [head, *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    widths = [max(columns(row[i]) for row in cells) for i in range(len(head))]
     for first, *others in cells:
-        print("  ".join([first.ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(others, widths[1:], strict=True))]))
+        print("  ".join([padded(first, widths[0]), *map(str.rjust, others, widths[1:])]))
 
 
 def print_evaluation(result: "Evaluation") -> None:
@@ -449,23 +503,31 @@ def print_evaluation(result: "Evaluation") -> None:
         return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
 
     low, high = result.interval
-    columns = ["precision", "recall", "f1", "photos"]
+    measures = ["precision", "recall", "f1", "photos"]
     print_table(
-        ["class", *columns],
-        [[name, *(number(figures[c]) for c in columns)] for name, figures in result.per_class.items()],
+        ["class", *measures],
+        [[name, *(number(figures[m]) for m in measures)] for name, figures in result.per_class.items()],
     )
+    if len(result.classes) <= 20:  # as wide as a terminal
+        numbered = [f"{i} {name}" for i, name in enumerate(result.classes, 1)]
+        print()
+        print_table(
+            ["truth, and how often each answer", *map(str, range(1, len(numbered) + 1))],
+            [[name, *(count or "." for count in row)] for name, row in zip(numbered, result.confusion, strict=True)],
+        )
     interval = f"95 % interval {percent(low)} to {percent(high)}, {result.photos} photos"
     print(f"\naccuracy           {percent(result.accuracy)}  ({interval})")
     print(f"loss               {result.loss:.3f}")
     print(f"calibration error  {result.ece:.3f}")
 
 
-def note_skipped(skipped: "Iterable[Skipped]", *, most: int = 5) -> None:
+def note_skipped(skipped: "Iterable[Skipped]", *, where: str = "clothes check PHOTOS --json") -> None:
+    """Says what was skipped and why, a few by name; `where` tells where all are listed."""
     listed = list(skipped)
-    for item in listed[:most]:
+    for item in listed[:5]:
         note(f"Skipped {item.path}: {item.reason}")
-    if len(listed) > most:
-        note(f"... and {len(listed) - most} more skipped.")
+    if len(listed) > 5:
+        note(f"... and {len(listed) - 5:,} more skipped, listed by: {where}")
 
 
 def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
@@ -477,34 +539,50 @@ def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
     found: list[Path] = []
     skipped: list[Skipped] = []
     for argument in arguments:
-        names = [line.rstrip("\r\n") for line in sys.stdin if line.strip()] if argument == "-" else [argument]
+        names = read_names() if argument == "-" else [argument]
         for name in names:
-            if Path(name).is_dir():
-                photos, left = list_photos(Path(name))
-                found += photos
-                skipped += left
-            elif has_magic(name) and not Path(name).exists():
-                found += map(Path, sorted(glob(name, recursive=True)) or [name])  # noqa: PTH207 - absolute globs too
-            else:
-                found.append(Path(name))
+            matches = [name]
+            if has_magic(name) and not os.path.lexists(name):
+                matches = sorted(glob(name, recursive=True)) or matches  # noqa: PTH207 - absolute ones too
+            for match in matches:
+                if os.path.isdir(match):  # noqa: PTH112 - Path's own raises where it may not look
+                    photos, left = list_photos(match)
+                    found += photos
+                    skipped += left
+                else:
+                    found.append(Path(match))
     return found, skipped
+
+
+def read_names() -> list[str]:
+    """The lines of stdin, as names of files: undecodable bytes are kept."""
+    if isinstance(sys.stdin, TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")
+    return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
 
 
 def draw_run(path: Path, ending: str) -> list[Path]:
     """Writes the pictures of a run: its history and, once it was evaluated, its confusion matrix."""
     from clothes import plots
-    from clothes.evaluation import read_evaluation
-    from clothes.prediction import percent
     from clothes.runs import Run
 
     run = Run.open(path)
     drawn = [plots.save(plots.history(run.history), run.path / f"history.{ending}")]
     if (run.path / "evaluation.json").exists():
-        result = read_evaluation(run)
-        title = f"{percent(result['accuracy'])} of {result['photos']} test photos right"
-        matrix = plots.confusion(result["classes"], result["confusion"], title=title)
-        drawn.append(plots.save(matrix, run.path / f"confusion.{ending}"))
+        drawn.append(draw_confusion(run.path, ending))
     return drawn
+
+
+def draw_confusion(folder: Path, ending: str) -> Path:
+    """Writes the picture of the evaluation in a folder."""
+    from clothes import plots
+    from clothes.evaluation import read_evaluation
+    from clothes.prediction import percent
+
+    result = read_evaluation(folder)
+    title = f"{percent(result['accuracy'])} of {result['photos']} test photos right"
+    matrix = plots.confusion(result["classes"], result["confusion"], title=title)
+    return plots.save(matrix, folder / f"confusion.{ending}")
 
 
 @contextmanager
@@ -513,9 +591,14 @@ def needs(extra: str, what: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "clothes":
+        module = (error.name or "clothes").partition(".")[0]
+        if module == "clothes":
             raise
-        raise MissingExtraError(extra, what) from None
+        if module in clothes._EXTRAS:
+            raise MissingExtraError(extra, what) from None
+        raise ClothesError(
+            f"{what} needs the module {module}, which is not installed. Install it with: pip install {module}"
+        ) from None
 
 
 class Bars:
@@ -534,6 +617,18 @@ class Bars:
         self.progress.update(self._tasks[title], completed=done, total=total, visible=done < total)
 
 
+def with_progress(items: Iterable[T], title: str, total: int) -> Iterator[T]:
+    """The same items, with a progress bar from the second on: a single answer should not wait for a bar."""
+    if total < 2 or sys.stdout.isatty():  # on a terminal the answers themselves show it
+        yield from items
+        return
+    with progress_bars() as bars:
+        show = bars.to(title)
+        for done, item in enumerate(items, 1):
+            yield item
+            show(done, total)
+
+
 @contextmanager
 def progress_bars() -> Iterator[Bars]:
     from rich.console import Console
@@ -547,8 +642,29 @@ def progress_bars() -> Iterator[Bars]:
 
 @contextmanager
 def watching() -> "Iterator[Watcher]":
-    """Shows a training: a bar for its photos and its steps, and a line for each epoch."""
+    """Shows a training: a bar for its photos and its steps, and a line for each epoch. Ctrl-C ends it with an Abort.
+
+    Python drops one that comes while a weak reference is cleared, of which TensorFlow has many: it is sent again. And
+    TensorFlow's own C code makes a SystemError of one in a hundred.
+    """
+    import signal
+    from _thread import interrupt_main
+    from threading import Timer
+
     from clothes.training import Watcher
+
+    interrupted = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    def send_again(event: Any) -> None:
+        if event.exc_type is KeyboardInterrupt:
+            Timer(0.05, interrupt_main).start()
+        else:
+            before(event)
 
     with progress_bars() as bars:
 
@@ -566,6 +682,8 @@ def watching() -> "Iterator[Watcher]":
                 counts = {part: sum(found.values()) for part, found in split.counts().items()}
                 photos = ", ".join(f"{count} {part}" for part, count in counts.items())
                 self.say(f"{len(split.classes)} classes; {photos} photos. The run goes into {run.path}.")
+                for line in split.notes:
+                    self.say(line)
                 note_skipped(split.skipped)
 
             def on_epoch(self, row: dict[str, float]) -> None:
@@ -579,6 +697,19 @@ def watching() -> "Iterator[Watcher]":
                 )
 
             def say(self, text: str) -> None:
-                bars.progress.console.print(text, markup=False, soft_wrap=True)
+                bars.progress.console.print(text, markup=False, emoji=False, soft_wrap=True)
 
-        yield Screen()
+        before, sys.unraisablehook = sys.unraisablehook, send_again
+        handler = signal.getsignal(signal.SIGINT)
+        if handler is signal.default_int_handler:
+            signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield Screen()
+        except BaseException as error:
+            if interrupted or isinstance(error, KeyboardInterrupt):
+                raise typer.Abort from None  # Typer ends a KeyboardInterrupt without a word
+            raise
+        finally:
+            if handler is signal.default_int_handler:
+                signal.signal(signal.SIGINT, handler)
+            sys.unraisablehook = before

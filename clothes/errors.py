@@ -68,7 +68,7 @@ class MissingExtraError(ClothesError):
     """An optional part of clothes is not installed."""
 
     def __init__(self, extra: str, what: str) -> None:
-        super().__init__(f"{what} needs the extra '{extra}'. Install it with: pip install 'clothes[{extra}]'")
+        super().__init__(f"{what} needs the extra '{extra}'. In the folder of clothes: pip install '.[{extra}]'")
         self.extra = extra
         self.what = what
 

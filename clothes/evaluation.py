@@ -1,11 +1,12 @@
 """`evaluate`: a saved bundle on photos with known classes -> Evaluation. The only opener of the test part."""
 
 import csv
+import hashlib
 import io
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from clothes import metrics
 from clothes.errors import PhotoError, PhotosError, RunError
 from clothes.files import write_text
 from clothes.folders import Skipped, list_class_folders
+from clothes.images import read_file
 from clothes.prediction import Classifier, Prediction, load
 from clothes.runs import Run, now
 
@@ -55,18 +57,29 @@ def evaluate(
     model: str | os.PathLike[str] | Classifier,
     *,
     photos: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """How a bundle does: on its run's test part, or on `photos`, any folder of class folders.
 
     `model` is a run folder, a bundle, or a loaded classifier (the last two need `photos`). On a run's test part the
-    numbers are written into the run: evaluation.json, predictions.csv, and the test accuracy into the bundle.
+    numbers are written into the run: evaluation.json, predictions.csv, and the test accuracy into the bundle. On
+    `photos` they are written into the folder `out`, if one is given; photos that the run was trained on are left out.
+    Raises PhotosError when there is nothing to measure.
     """
     run = None if isinstance(model, Classifier) else _run_of(Path(model))
     classifier = model if isinstance(model, Classifier) else load(model)
     if photos is not None:
-        root, truths, skipped = _labelled_folder(Path(photos), classifier)
-        return _measure(classifier, root, truths, skipped, progress)
+        root, truths, skipped = _labelled_folder(Path(photos), classifier, run)
+        result = _measure(classifier, root, truths, skipped, progress)
+        if result.photos == 0:
+            raise PhotosError(
+                f"None of the {len(truths)} photos in {root} can be read (the first: {result.skipped[-1].reason}). "
+                f"`clothes check {root}` lists the reasons."
+            )
+        if out is not None:
+            _write(Path(out), result, {})
+        return result
     if run is None:
         raise RunError("A bundle outside a run has no test part. Name photos to evaluate on: --photos DIR.")
     split = run.split
@@ -77,15 +90,18 @@ def evaluate(
     truths = [(row.photo, row.label) for row in split.part("test")]
     if not truths:
         raise RunError(f"{run.path}: the test part of its split is empty. Name photos to evaluate on: --photos DIR.")
-    opened = int(run.info.get("test_part_opened", 0)) + 1
-    run.note(test_part_opened=opened)
     result = _measure(classifier, split.root, truths, [], progress)
     if result.photos == 0:
         raise PhotosError(
             f"None of the {len(truths)} test photos can be read below {split.root} (the first: "
-            f"{result.skipped[0].reason}). If they were moved, name them by --photos DIR."
+            f"{result.skipped[0].reason}). If they were moved, name their folder by --photos DIR: those that the model "
+            "was trained on are left out."
         )
-    _write(run, result, opened)
+    opened = _count_opening(run)
+    _write(run.path, result, {"test_part_opened": opened})
+    test = {name: getattr(result, name) for name in ("photos", "accuracy", "interval", "loss", "ece")}
+    bundle = run.bundle
+    bundle.update(metrics=bundle.info["metrics"] | {"test": test})
     return result
 
 
@@ -97,7 +113,22 @@ def _run_of(path: Path) -> Run | None:
     return None
 
 
-def _labelled_folder(photos: Path, classifier: Classifier) -> tuple[Path, list[tuple[str, str]], list[Skipped]]:
+def _count_opening(run: Run) -> int:
+    """Writes down that the test part was opened once more, and says how often that was."""
+    opened = int(run.info.get("test_part_opened", 0)) + 1
+    try:
+        run.note(test_part_opened=opened)
+    except OSError as error:
+        raise RunError(
+            f"{run.path} cannot be written to ({error.strerror}), so it cannot record that its test part was opened. "
+            "Copy the run to where you may write."
+        ) from None
+    return opened
+
+
+def _labelled_folder(
+    photos: Path, classifier: Classifier, run: Run | None
+) -> tuple[Path, list[tuple[str, str]], list[Skipped]]:
     listing = list_class_folders(photos)
     known = [photo for photo in listing.photos if photo.label in classifier.classes]
     skipped = list(listing.skipped)
@@ -111,7 +142,33 @@ def _labelled_folder(photos: Path, classifier: Classifier) -> tuple[Path, list[t
             f"No photo in {photos} is of a class the bundle knows. Folders there: {', '.join(listing.classes)}. "
             f"The bundle's classes: {', '.join(classifier.classes)}."
         )
-    return listing.root, [(photo.path, photo.label) for photo in known], skipped
+    truths = [(photo.path, photo.label) for photo in known]
+    if run is not None:
+        truths = _without_trained(run, listing.root, truths, skipped)
+    return listing.root, truths, skipped
+
+
+def _without_trained(
+    run: Run, root: Path, truths: list[tuple[str, str]], skipped: list[Skipped]
+) -> list[tuple[str, str]]:
+    """The photos that the run did not learn from, by their content; the others are added to `skipped`."""
+    parts = {row.sha256: row.part for row in run.split.rows}
+    left, tested = [], False
+    for photo, truth in truths:
+        try:
+            part = parts.get(hashlib.sha256(read_file(root / photo)).hexdigest())
+        except PhotoError:
+            part = None  # its reason is given where it is measured
+        if part in ("train", "validation"):
+            skipped.append(Skipped(photo, f"it is one of the model's {part} photos"))
+        else:
+            left.append((photo, truth))
+            tested = tested or part == "test"
+    if not left:
+        raise PhotosError(f"The model was trained on all {len(truths)} photos in {root}. Name other photos.")
+    if tested:
+        _count_opening(run)
+    return left
 
 
 def _measure(
@@ -153,27 +210,26 @@ def _measure(
     )
 
 
-def _write(run: Run, result: Evaluation, opened: int) -> None:
-    write_text(run.path / "predictions.csv", result.predictions_csv())
-    summary = result.to_dict() | {"test_part_opened": opened, "created": now()}
-    write_text(run.path / "evaluation.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    bundle = run.bundle
-    test = {
-        "photos": result.photos,
-        "accuracy": result.accuracy,
-        "interval": list(result.interval),
-        "loss": result.loss,
-        "ece": result.ece,
-    }
-    bundle.update(metrics=bundle.info["metrics"] | {"test": test})
-
-
-def read_evaluation(run: Run) -> dict[str, Any]:
-    """evaluation.json of a run. Raises RunError when the run was not evaluated yet."""
+def _write(folder: Path, result: Evaluation, more: dict[str, Any]) -> None:
+    summary = result.to_dict() | more | {"created": now()}
     try:
-        data: dict[str, Any] = json.loads((run.path / "evaluation.json").read_text(encoding="utf-8"))
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "predictions.csv", result.predictions_csv())
+        write_text(folder / "evaluation.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise RunError(f"The evaluation cannot be written into {folder}: {error.strerror}.") from None
+
+
+def read_evaluation(folder: Path) -> dict[str, Any]:
+    """evaluation.json of a run or another folder. Raises RunError when there is none yet, or it is damaged."""
+    path = folder / "evaluation.json"
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = [item.name for item in fields(Evaluation) if item.name not in (*data, "predictions", "skipped")]
+        if missing:
+            raise ValueError(f"it has no {missing[0]}")
         return data
     except FileNotFoundError:
-        raise RunError(f"{run.path} was not evaluated yet. Do it with: clothes evaluate {run.path}") from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{run.path / 'evaluation.json'} cannot be read: {error}.") from None
+        raise RunError(f"{folder} was not evaluated yet. Do it with: clothes evaluate {folder}") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise RunError(f"{path} cannot be read: {error}.") from None

@@ -316,5 +316,5 @@ def _register_heic(label: str) -> None:
     try:
         import pillow_heif
     except ModuleNotFoundError:
-        raise PhotoError(label, "heic-extra", "HEIC photos need: pip install 'clothes[heic]'") from None
+        raise PhotoError(label, "heic-extra", "HEIC photos need the extra 'heic': pip install '.[heic]'") from None
     pillow_heif.register_heif_opener()

@@ -1,11 +1,13 @@
 """`load(bundle)` -> Classifier: from a photo to a Prediction, on LiteRT, without TensorFlow."""
 
+import json
 import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -122,12 +124,22 @@ def load(path: str | os.PathLike[str] | None = None) -> Classifier:
 
 def newest_bundle() -> Path:
     """The newest of `runs/*/bundle` and `*/run/bundle`. Raises BundleError when there is none."""
-    found = [
-        path.parent for pattern in ("runs/*/bundle", "*/run/bundle") for path in Path().glob(f"{pattern}/bundle.json")
-    ]
+    found = {
+        path.parent: _made(path)
+        for pattern in ("runs/*/bundle", "*/run/bundle")
+        for path in Path().glob(f"{pattern}/bundle.json")
+    }
     if not found:
         raise BundleError(
             "No model here: neither runs/*/bundle nor */run/bundle exists below this folder. "
             "Train one with `clothes train PHOTOS` or `clothes demo`, or name one with --model BUNDLE."
         )
-    return max(found, key=lambda path: (path / "bundle.json").stat().st_mtime)
+    return max(found, key=lambda path: found[path])
+
+
+def _made(info: Path) -> float:
+    """When a bundle was made, in seconds. Its file's own date is that of the last evaluation, too."""
+    try:
+        return datetime.fromisoformat(json.loads(info.read_bytes())["created"]).timestamp()
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0.0  # a damaged one is nobody's first choice

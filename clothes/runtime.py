@@ -1,5 +1,6 @@
 """LiteRT: a model's bytes -> scores and features. The only file that knows which runtime predicts."""
 
+import contextlib
 import threading
 from typing import Any
 
@@ -10,6 +11,8 @@ from clothes.quiet import quiet
 
 class LiteModel:
     """A LiteRT model with uint8 pictures in and `scores` and `features` out. Safe to use from several threads."""
+
+    _greeted = False
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -28,8 +31,10 @@ class LiteModel:
         if not hasattr(self._local, "runner"):
             from ai_edge_litert.interpreter import Interpreter
 
-            with quiet():
+            # LiteRT greets once a process. Later interpreters are made while others print, and must not hush them.
+            with contextlib.nullcontext() if LiteModel._greeted else quiet():
                 self._local.interpreter = Interpreter(model_content=self._data, num_threads=1)
                 self._local.interpreter.allocate_tensors()
                 self._local.runner = self._local.interpreter.get_signature_runner()
+            LiteModel._greeted = True
         return self._local.runner

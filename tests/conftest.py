@@ -1,12 +1,15 @@
 """Fixtures: small pictures made here, and one small bundle trained once for all tests that need one."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 # Before anything of clothes is imported: the tests keep their cache and their uploads to themselves.
-os.environ["CLOTHES_CACHE"] = tempfile.mkdtemp(prefix="clothes-test-cache-")
-os.environ["GRADIO_TEMP_DIR"] = tempfile.mkdtemp(prefix="clothes-test-page-")
+for name in ("CLOTHES_CACHE", "GRADIO_TEMP_DIR"):
+    os.environ[name] = tempfile.mkdtemp(prefix="clothes-test-")
+    atexit.register(shutil.rmtree, os.environ[name], ignore_errors=True)
 
 import numpy as np
 import pytest
@@ -44,12 +47,14 @@ def draw(shape: str, seed: int, *, size: tuple[int, int] = (40, 48)) -> Image.Im
     return Image.fromarray(pixels.astype(np.uint8))
 
 
-def make_photos(root: Path, *, each: int = 20, shapes: tuple[str, ...] = ("bar", "frame", "square")) -> Path:
-    """A folder of class folders with drawn pictures."""
+def make_photos(
+    root: Path, *, each: int = 20, shapes: tuple[str, ...] = ("bar", "frame", "square"), seed: int = 0
+) -> Path:
+    """A folder of class folders with drawn pictures; another seed by 1,000, other pictures."""
     for shape in shapes:
         (root / shape).mkdir(parents=True, exist_ok=True)
         for i in range(each):
-            draw(shape, i).save(root / shape / f"{i:03}.png")
+            draw(shape, seed + i).save(root / shape / f"{i:03}.png")
     return root
 
 

@@ -72,7 +72,8 @@ def test_the_report_is_short_and_the_json_complete(messy: Path) -> None:
     assert "2 photos that cannot be read" in text
     assert "1 tiny photo (" in text
     assert "1 class in test or validation but not in train" in text
-    assert "One label of each is probably wrong" in text
+    assert "1 item skipped. Should any be a photo?" in text
+    assert "One of the two labels is probably wrong" in text
     assert max(map(len, text.splitlines())) < 140
     assert len(text.splitlines()) < 45
     data = json.loads(json.dumps(report.to_json()))

@@ -85,9 +85,39 @@ def test_predict_as_json_goes_on_after_a_bad_photo(place: Path) -> None:
     assert len(json.loads(top.stdout)["scores"]) == 2
 
 
-def test_predict_a_folder(place: Path) -> None:
-    done = clothes_command("predict", "photos/frame", "--json", "--model", "runs/small", cwd=place)
+@pytest.mark.parametrize("folder", ["photos/frame", "photos/fr*", "pho*/frame/*.png"])
+def test_predict_a_folder(place: Path, folder: str) -> None:
+    done = clothes_command("predict", folder, "--json", "--model", "runs/small", cwd=place)
     assert len(done.stdout.splitlines()) == 40
+
+
+def test_predict_nothing_is_an_error(place: Path) -> None:
+    (place / "nothing").mkdir()
+    for arguments in (["nothing"], ["-"]):
+        done = clothes_command("predict", *arguments, "--model", "runs/small", cwd=place)
+        assert done.returncode == 1
+        assert done.stderr.startswith(f"Error: No photo in {arguments[0]}.")
+
+
+def test_names_that_are_no_text_and_terminals_that_know_few_letters(place: Path) -> None:
+    name = b"k\xe4se.png"
+    shutil.copy(place / "bar.png", os.fsencode(place) + b"/" + name)
+    shutil.copy(place / "bar.png", place / "裙子.png")
+    command = [sys.executable, "-m", "clothes", "predict", name, "裙子.png", "-", "--json", "--model", "runs/small"]
+    done = subprocess.run(
+        command, cwd=place, input=name + b"\n", capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 3
+    Path(os.fsdecode(os.fsencode(place) + b"/" + name)).unlink()
+
+
+def test_every_error_of_many_is_seen(place: Path) -> None:
+    missing = [f"none-{i}.png" for i in range(40)]
+    done = clothes_command("predict", "bar.png", *missing, "bar.png", "--model", "runs/small", cwd=place)
+    assert [line for line in done.stderr.splitlines() if line.startswith("Error: none-")] == [
+        f"Error: {name}: there is no such file" for name in missing
+    ]
 
 
 def test_check_split_evaluate_info_plot(place: Path) -> None:
@@ -103,7 +133,9 @@ def test_check_split_evaluate_info_plot(place: Path) -> None:
     assert "95 % interval" in evaluate.stdout
     assert (place / "runs/small/confusion.png").stat().st_size > 2000
     data = json.loads(clothes_command("evaluate", "runs/small", "--photos", "photos", "--json", cwd=place).stdout)
-    assert data["photos"] == 120
+    assert data["photos"] == 24
+    (results,) = (place / "evaluations").iterdir()
+    assert sorted(path.name for path in results.iterdir()) == ["confusion.png", "evaluation.json", "predictions.csv"]
     info = clothes_command("info", "runs/small", cwd=place).stdout
     assert "test accuracy" in info and "3: bar, frame, square" in info
     plot = clothes_command("plot", "runs/small", "--format", "svg", cwd=place)
@@ -147,6 +179,16 @@ def test_an_error_is_a_sentence(place: Path, arguments: list[str], message: str)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(message)
     assert "Traceback" not in done.stderr
+
+
+def test_what_the_system_refuses_is_a_sentence(place: Path) -> None:
+    done = clothes_command("data", "fashion-mnist", "--to", "bar.png/data", cwd=place)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert done.stderr.startswith("Error: ")
+
+
+def test_the_version(tmp_path: Path) -> None:
+    assert clothes_command("--version", cwd=tmp_path).stdout == f"clothes {clothes.__version__}\n"
 
 
 def test_wrong_usage_has_status_2(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import clothes
 from clothes import plots
 from clothes.errors import ClothesError, PhotosError, RunError
+from clothes.evaluation import read_evaluation
 from tests.conftest import make_photos
 
 
@@ -54,7 +56,7 @@ def test_what_is_written(copy: clothes.Run) -> None:
 
 
 def test_any_labelled_folder(copy: clothes.Run, tmp_path: Path) -> None:
-    photos = make_photos(tmp_path / "other", each=5, shapes=("bar", "square"))
+    photos = make_photos(tmp_path / "other", each=5, shapes=("bar", "square"), seed=1000)
     (photos / "hat").mkdir()
     shutil.copy(photos / "bar" / "000.png", photos / "hat" / "000.png")
     (photos / "bar" / "bad.jpg").write_bytes(b"")
@@ -67,20 +69,62 @@ def test_any_labelled_folder(copy: clothes.Run, tmp_path: Path) -> None:
     assert result.per_class["frame"]["recall"] is None
     assert copy.info["test_part_opened"] == 0
     assert not (copy.path / "evaluation.json").exists()
+    clothes.evaluate(copy.path / "bundle", photos=photos, out=tmp_path / "new" / "results")
+    assert read_evaluation(tmp_path / "new" / "results")["photos"] == 10
+    assert len((tmp_path / "new" / "results" / "predictions.csv").read_text().splitlines()) == 11
     with pytest.raises(PhotosError, match="is of a class the bundle knows"):
         clothes.evaluate(copy.path, photos=make_photos(tmp_path / "none", each=1, shapes=("circle",)))
+
+
+def test_photos_it_was_trained_on_are_left_out(copy: clothes.Run, tmp_path: Path) -> None:
+    expected = clothes.evaluate(copy.path)
+    copy.photos.rename(tmp_path / "moved")
+    with pytest.raises(PhotosError, match="None of the 24 test photos can be read"):
+        clothes.evaluate(copy.path)
+    assert copy.info["test_part_opened"] == 1  # it could not be
+    found = clothes.evaluate(copy.path, photos=tmp_path / "moved")
+    assert (found.photos, found.confusion) == (24, expected.confusion)
+    assert Counter(item.reason for item in found.skipped) == {
+        "it is one of the model's train photos": 84,
+        "it is one of the model's validation photos": 12,
+    }
+    assert copy.info["test_part_opened"] == 2
+    for row in copy.split.part("test"):
+        (tmp_path / "moved" / row.photo).unlink()
+    with pytest.raises(PhotosError, match="was trained on all 96 photos"):
+        clothes.evaluate(copy.path, photos=tmp_path / "moved")
+
+
+def test_photos_of_which_none_can_be_read(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "bar").mkdir(parents=True)
+    (tmp_path / "photos" / "bar" / "empty.jpg").write_bytes(b"")
+    with pytest.raises(PhotosError, match=r"None of the 1 photos in .* can be read \(the first: the file is empty\)"):
+        clothes.evaluate(bundle, photos=tmp_path / "photos")
+
+
+def test_a_run_that_cannot_count_is_not_evaluated(copy: clothes.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: clothes.Run, **changes: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(clothes.Run, "note", refuse)
+    with pytest.raises(RunError, match="cannot record that its test part was opened"):
+        clothes.evaluate(copy.path)
+    assert not (copy.path / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"photos": 1}'])
+def test_a_damaged_evaluation_is_explained(copy: clothes.Run, text: str) -> None:
+    with pytest.raises(RunError, match="was not evaluated yet"):
+        read_evaluation(copy.path)
+    (copy.path / "evaluation.json").write_text(text)
+    with pytest.raises(RunError, match="cannot be read"):
+        read_evaluation(copy.path)
 
 
 def test_a_bundle_alone_needs_photos(bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(bundle, tmp_path / "alone")
     with pytest.raises(RunError, match="Name photos to evaluate on"):
         clothes.evaluate(tmp_path / "alone")
-
-
-def test_photos_that_went_away(copy: clothes.Run) -> None:
-    shutil.rmtree(copy.photos)
-    with pytest.raises(PhotosError, match="None of the 24 test photos can be read"):
-        clothes.evaluate(copy.path)
 
 
 def test_plots_show_what_they_are_given(copy: clothes.Run, tmp_path: Path) -> None:

@@ -131,6 +131,11 @@ def use_other_model(copy: Path) -> None:
         (change_info(image_size=-1), "is no size"),
         (change_info(image_size=32), "not of its image size"),
         (change_info(files={}), "is missing"),
+        (change_info(files=[]), "files must be an object"),
+        (change_info(format="2"), "is no number"),
+        (change_info(photos=None), "photos must be an object"),
+        (change_info(metrics={"validation": {}}), "is missing"),
+        (change_info(metrics={"test": {"accuracy": "high", "photos": 1, "interval": [0, 1]}}), "must hold numbers"),
         (change_info(files={"../../etc/passwd": "0"}), "no file name"),
     ],
 )
@@ -143,15 +148,20 @@ def test_a_bad_bundle_is_refused(bundle: Path, tmp_path: Path, damage: Callable[
 
 
 def test_without_a_path_the_newest_bundle_here(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import os
-
     monkeypatch.chdir(tmp_path)
     with pytest.raises(BundleError, match="No model here"):
         clothes.load()
-    for place, age in (("runs/old/bundle", 1000), ("demo/run/bundle", 2000)):
+    # By what the bundle says, not by its file's date: an evaluation writes the file anew.
+    for place, made in (("demo/run/bundle", "2026-02-01"), ("runs/old/bundle", "2026-01-01"), ("runs/odd/bundle", 7)):
         shutil.copytree(bundle, tmp_path / place)
-        os.utime(tmp_path / place / "bundle.json", (age, age))
+        change_info(created=made)(tmp_path / place)
     assert clothes.load().path == Path("demo/run/bundle")
+
+
+def test_a_run_without_a_bundle_tells_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(BundleError, match=r"was not finished.*--resume"):
+        clothes.load(tmp_path)
 
 
 def test_percent_is_never_rounded_up() -> None:

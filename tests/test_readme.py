@@ -18,7 +18,8 @@ DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_the_commands_page_is_what_help_says() -> None:
-    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8") == commands_page()
+    # Word by word: where lines break is Typer's to change.
+    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8").split() == commands_page().split()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -16,6 +16,7 @@ ROOMS = (
     "errors",
     "quiet",
     "files",
+    "terminal",
     "config",
     "images",
     "folders",
