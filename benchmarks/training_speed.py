@@ -20,11 +20,11 @@ OURS = """
 import sys, time
 begun = time.perf_counter()
 import clothes
-from clothes import training
+from clothes import trainer, training
 
 goal, photos, out, epochs = float(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 waited = 0.0
-original = training.prefetch
+original = trainer.prefetch
 
 def timed(items, **options):
     global waited
@@ -48,7 +48,7 @@ class Watch(training.Watcher):
         if row["val_accuracy"] >= goal:
             raise Reached
 
-training.prefetch = timed
+trainer.prefetch = timed
 watch = Watch()
 changes = {"train": {"epochs": int(epochs)}} if epochs != "default" else {}
 try:

@@ -1,31 +1,35 @@
-"""The commands: parse, call, print. The only place that prints or exits.
-
-Results go to stdout, notes and progress to stderr.
-"""
+"""The commands: parse, call, print. With `console`, the only place that prints or exits."""
 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import clothes
+from clothes.console import (
+    draw_confusion,
+    draw_run,
+    find_photos,
+    needs,
+    note,
+    note_skipped,
+    print_evaluation,
+    print_files,
+    print_table,
+    progress_bars,
+    quote,
+    to_json,
+    watching,
+    with_progress,
+)
 from clothes.errors import ClothesError, MissingExtraError, PhotoError, PhotosError
-from clothes.terminal import columns, padded, plain
-
-if TYPE_CHECKING:
-    from clothes.evaluation import Evaluation
-    from clothes.folders import Skipped
-    from clothes.training import Watcher
-
-T = TypeVar("T")
+from clothes.terminal import plain
 
 app = typer.Typer(
     name="clothes",
@@ -200,7 +204,8 @@ def split(
     Example: clothes split photos --groups people.csv
     """
     from clothes.config import SplitConfig
-    from clothes.splits import PARTS, Split, copy_parts
+    from clothes.copies import copy_parts
+    from clothes.splits import PARTS, Split
 
     path = out or photos / "split.csv"
     there = os.path.exists(path)  # noqa: PTH110 - Path's raises in a locked folder
@@ -464,252 +469,3 @@ def plot(
     """
     for path in draw_run(run, picture_format.value):
         print(path)
-
-
-# --- below: how things are printed ---
-
-
-def note(text: str) -> None:
-    print(*map(plain, text.split("\n")), sep="\n", file=sys.stderr, flush=True)
-
-
-def quote(path: Path) -> str:
-    import shlex
-
-    return shlex.quote(str(path))
-
-
-def to_json(value: Any) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
-
-
-def print_files(files: dict[str, Path]) -> None:
-    width = max(map(len, files))
-    for name, path in files.items():
-        print(f"{name:{width}}  {path}")
-
-
-def print_table(head: list[str], rows: list[list[Any]]) -> None:
-    cells = [head, *([str(cell) for cell in row] for row in rows)]
-    widths = [max(columns(row[i]) for row in cells) for i in range(len(head))]
-    for first, *others in cells:
-        print("  ".join([padded(first, widths[0]), *map(str.rjust, others, widths[1:])]))
-
-
-def print_evaluation(result: "Evaluation") -> None:
-    from clothes.prediction import percent
-
-    def number(value: float | int | None) -> str:
-        return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
-
-    low, high = result.interval
-    measures = ["precision", "recall", "f1", "photos"]
-    print_table(
-        ["class", *measures],
-        [[name, *(number(figures[m]) for m in measures)] for name, figures in result.per_class.items()],
-    )
-    if len(result.classes) <= 20:  # as wide as a terminal
-        numbered = [f"{i} {name}" for i, name in enumerate(result.classes, 1)]
-        print()
-        print_table(
-            ["truth, and how often each answer", *map(str, range(1, len(numbered) + 1))],
-            [[name, *(count or "." for count in row)] for name, row in zip(numbered, result.confusion, strict=True)],
-        )
-    interval = f"95 % interval {percent(low)} to {percent(high)}, {result.photos} photos"
-    print(f"\naccuracy           {percent(result.accuracy)}  ({interval})")
-    print(f"loss               {result.loss:.3f}")
-    print(f"calibration error  {result.ece:.3f}")
-
-
-def note_skipped(skipped: "Iterable[Skipped]", *, where: str = "clothes check PHOTOS --json") -> None:
-    """Says what was skipped and why, a few by name; `where` tells where all are listed."""
-    listed = list(skipped)
-    for item in listed[:5]:
-        note(f"Skipped {item.path}: {item.reason}")
-    if len(listed) > 5:
-        note(f"... and {len(listed) - 5:,} more skipped, listed by: {where}")
-
-
-def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
-    """The photos that the arguments of `predict` mean: files, folders, globs, and - for a list on stdin."""
-    from glob import glob, has_magic
-
-    from clothes.folders import list_photos
-
-    found: list[Path] = []
-    skipped: list[Skipped] = []
-    for argument in arguments:
-        names = read_names() if argument == "-" else [argument]
-        for name in names:
-            matches = [name]
-            if has_magic(name) and not os.path.lexists(name):
-                matches = sorted(glob(name, recursive=True)) or matches  # noqa: PTH207 - absolute ones too
-            for match in matches:
-                if os.path.isdir(match):  # noqa: PTH112 - Path's own raises where it may not look
-                    photos, left = list_photos(match)
-                    found += photos
-                    skipped += left
-                else:
-                    found.append(Path(match))
-    return found, skipped
-
-
-def read_names() -> list[str]:
-    """The lines of stdin, as names of files: undecodable bytes are kept."""
-    if isinstance(sys.stdin, TextIOWrapper):
-        sys.stdin.reconfigure(errors="surrogateescape")
-    return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
-
-
-def draw_run(path: Path, ending: str) -> list[Path]:
-    """Writes the pictures of a run: its history and, once it was evaluated, its confusion matrix."""
-    from clothes import plots
-    from clothes.runs import Run
-
-    run = Run.open(path)
-    drawn = [plots.save(plots.history(run.history), run.path / f"history.{ending}")]
-    if (run.path / "evaluation.json").exists():
-        drawn.append(draw_confusion(run.path, ending))
-    return drawn
-
-
-def draw_confusion(folder: Path, ending: str) -> Path:
-    """Writes the picture of the evaluation in a folder."""
-    from clothes import plots
-    from clothes.evaluation import read_evaluation
-    from clothes.prediction import percent
-
-    result = read_evaluation(folder)
-    title = f"{percent(result['accuracy'])} of {result['photos']} test photos right"
-    matrix = plots.confusion(result["classes"], result["confusion"], title=title)
-    return plots.save(matrix, folder / f"confusion.{ending}")
-
-
-@contextmanager
-def needs(extra: str, what: str) -> Iterator[None]:
-    """Turns a missing package into the command that installs it."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        module = (error.name or "clothes").partition(".")[0]
-        if module == "clothes":
-            raise
-        if module in clothes._EXTRAS:
-            raise MissingExtraError(extra, what) from None
-        raise ClothesError(
-            f"{what} needs the module {module}, which is not installed. Install it with: pip install {module}"
-        ) from None
-
-
-class Bars:
-    """Progress bars on stderr with the time left; nothing where stderr is no terminal."""
-
-    def __init__(self, progress: Any) -> None:
-        self.progress = progress
-        self._tasks: dict[str, Any] = {}
-
-    def to(self, title: str) -> Callable[[int, int], None]:
-        return lambda done, total: self.show(title, done, total)
-
-    def show(self, title: str, done: int, total: int) -> None:
-        if title not in self._tasks:
-            self._tasks[title] = self.progress.add_task(title, total=total)
-        self.progress.update(self._tasks[title], completed=done, total=total, visible=done < total)
-
-
-def with_progress(items: Iterable[T], title: str, total: int) -> Iterator[T]:
-    """The same items, with a progress bar from the second on: a single answer should not wait for a bar."""
-    if total < 2 or sys.stdout.isatty():  # on a terminal the answers themselves show it
-        yield from items
-        return
-    with progress_bars() as bars:
-        show = bars.to(title)
-        for done, item in enumerate(items, 1):
-            yield item
-            show(done, total)
-
-
-@contextmanager
-def progress_bars() -> Iterator[Bars]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        yield Bars(progress)
-
-
-@contextmanager
-def watching() -> "Iterator[Watcher]":
-    """Shows a training: a bar for its photos and its steps, and a line for each epoch. Ctrl-C ends it with an Abort.
-
-    Python drops one that comes while a weak reference is cleared, of which TensorFlow has many: it is sent again. And
-    TensorFlow's own C code makes a SystemError of one in a hundred.
-    """
-    import signal
-    from _thread import interrupt_main
-    from threading import Timer
-
-    from clothes.training import Watcher
-
-    interrupted = False
-
-    def interrupt(*_: object) -> None:
-        nonlocal interrupted
-        interrupted = True
-        raise KeyboardInterrupt
-
-    def send_again(event: Any) -> None:
-        if event.exc_type is KeyboardInterrupt:
-            Timer(0.05, interrupt_main).start()
-        else:
-            before(event)
-
-    with progress_bars() as bars:
-
-        class Screen(Watcher):
-            run: Any = None
-            epochs = 0
-            best = -1.0
-
-            def on_progress(self, stage: str, done: int, total: int) -> None:
-                titles = {"look": "Looking at the photos", "decode": "Decoding once", "train": "Training"}
-                bars.show(titles[stage], done, total)
-
-            def on_start(self, run: Any, config: Any, split: Any) -> None:
-                self.run, self.epochs = run, config.train.epochs
-                counts = {part: sum(found.values()) for part, found in split.counts().items()}
-                photos = ", ".join(f"{count} {part}" for part, count in counts.items())
-                self.say(f"{len(split.classes)} classes; {photos} photos. The run goes into {run.path}.")
-                for line in split.notes:
-                    self.say(line)
-                note_skipped(split.skipped)
-
-            def on_epoch(self, row: dict[str, float]) -> None:
-                mark = ""
-                if row["val_accuracy"] > self.best:
-                    self.best, mark = row["val_accuracy"], "  best"
-                self.say(
-                    f"epoch {row['epoch']:.0f}/{self.epochs}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}  "
-                    f"val_loss {row['val_loss']:.3f}  val_accuracy {row['val_accuracy']:.3f}  "
-                    f"{row['seconds']:.1f} s{mark}"
-                )
-
-            def say(self, text: str) -> None:
-                bars.progress.console.print(text, markup=False, emoji=False, soft_wrap=True)
-
-        before, sys.unraisablehook = sys.unraisablehook, send_again
-        handler = signal.getsignal(signal.SIGINT)
-        if handler is signal.default_int_handler:
-            signal.signal(signal.SIGINT, interrupt)
-        try:
-            yield Screen()
-        except BaseException as error:
-            if interrupted or isinstance(error, KeyboardInterrupt):
-                raise typer.Abort from None  # Typer ends a KeyboardInterrupt without a word
-            raise
-        finally:
-            if handler is signal.default_int_handler:
-                signal.signal(signal.SIGINT, handler)
-            sys.unraisablehook = before

@@ -11,9 +11,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import keras
 import numpy as np
 
+from clothes.backend import keras
 from clothes.config import ModelConfig
 from clothes.errors import BundleError
 from clothes.models import build_model

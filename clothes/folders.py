@@ -4,7 +4,7 @@ import os
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from clothes.errors import PhotosError
 from clothes.images import SUFFIXES
@@ -117,6 +117,12 @@ def list_photos(root: str | os.PathLike[str]) -> tuple[list[Path], list[Skipped]
     skipped: list[Skipped] = []
     found = [root / path for path in _walk(root, "", skipped, set())]
     return sorted(found), skipped
+
+
+def without_part(photo: str) -> PurePosixPath:
+    """A photo's path from its class folder on: train/shirt/1.jpg -> shirt/1.jpg."""
+    path = PurePosixPath(photo)
+    return PurePosixPath(*path.parts[1:]) if len(path.parts) > 2 and path.parts[0].lower() in PART_FOLDERS else path
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

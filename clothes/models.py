@@ -4,10 +4,10 @@ Every network takes uint8 pictures (N, size, size, 3), scales them itself, and e
 hidden layer), "logits" and "scores" (softmax), which the bundle is cut from.
 """
 
-import keras
-from keras import layers
-
+from clothes.backend import keras
 from clothes.config import ModelConfig
+
+layers = keras.layers
 
 
 def build_model(config: ModelConfig, classes: int, *, precision: str = "float32") -> keras.Model:

@@ -4,19 +4,17 @@ import csv
 import hashlib
 import io
 import os
-import shutil
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Self
 
 from clothes.assignment import assign, unite
 from clothes.config import SplitConfig
 from clothes.errors import PhotosError, SplitError
 from clothes.files import write_bytes
-from clothes.folders import PART_FOLDERS, Skipped, list_class_folders, list_photos
+from clothes.folders import PART_FOLDERS, Skipped, list_class_folders, without_part
 from clothes.lookalikes import Pair, Record, Survey, group
 
 PARTS = ("train", "test", "validation")
@@ -193,81 +191,6 @@ def split(
     return replace(result, notes=(*notes, *_say_gaps(result)))
 
 
-def copy_parts(result: Split, to: str | os.PathLike[str]) -> None:
-    """Copies the photos into train/<class>/, test/<class>/ and validation/<class>/ below a folder.
-
-    A photo that is there already with the same content is left; another of its name is never overwritten. Raises
-    SplitError, before anything is copied, when a name is taken or a photo stands there in another place, as it does
-    after another split: it would be in two parts.
-    """
-    to = Path(to)
-    if to.resolve().is_relative_to(result.root.resolve()):
-        raise SplitError(f"{to} lies among the photos in {result.root}. Choose a folder outside for --copy-to.")
-    targets = [to / target for target in _targets(result.rows)]
-    places: dict[str, list[Path]] = defaultdict(list)
-    for row, target in zip(result.rows, targets, strict=True):
-        places[row.sha256].append(target)
-    missing = []
-    try:
-        found = to.iterdir() if to.exists() else ()
-        folders = [path for path in found if path.name.lower() in PART_FOLDERS and path.is_dir()]
-        there = {
-            path: hashlib.sha256(path.read_bytes()).hexdigest() for folder in folders for path in list_photos(folder)[0]
-        }
-        for path, sha256 in there.items():
-            if sha256 in places and path not in places[sha256]:
-                raise SplitError(
-                    f"{path} would now be {places[sha256][0]}: {to} holds the copies of another split. Choose an empty "
-                    "folder for --copy-to."
-                )
-        for row, target in zip(result.rows, targets, strict=True):
-            source = result.root / row.photo
-            if not target.exists():
-                missing.append((source, target))
-            elif there.get(target) != row.sha256:
-                raise SplitError(f"{target} is another photo than {source}. Choose an empty folder for --copy-to.")
-    except OSError as error:
-        raise SplitError(f"{to} cannot be used: {error.strerror}. Choose another folder for --copy-to.") from None
-    for source, target in missing:
-        making = target.with_name(f".making-{target.name}")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, making)
-            making.replace(target)
-        except OSError as error:
-            making.unlink(missing_ok=True)
-            raise SplitError(f"{source} cannot be copied to {target}: {error.strerror}.") from None
-
-
-def _targets(rows: Sequence[Row]) -> list[Path]:
-    """Where each photo's copy goes: PART/<class>/<the path below its class folder>.
-
-    Photos that bore one name in two part folders get that folder's name added.
-    """
-    inner = [_inner(row) for row in rows]
-    places = [f"{row.part}/{row.label}/{path}".casefold() for row, path in zip(rows, inner, strict=True)]
-    taken = Counter(places)
-    targets = []
-    for row, path, place in zip(rows, inner, places, strict=True):
-        if taken[place] > 1:
-            path = path.with_name(f"{path.stem}-{row.photo.partition('/')[0]}{path.suffix}")
-        targets.append(Path(row.part, row.label, path))
-    return targets
-
-
-def _inner(row: Row) -> PurePosixPath:
-    """A photo's path below its class folder, which may bear a part's name itself."""
-    path = PurePosixPath(row.photo)
-    is_class = unicodedata.normalize("NFC", path.parts[0]) == row.label
-    return PurePosixPath(*(path if is_class else _without_part(row.photo)).parts[1:])
-
-
-def _without_part(photo: str) -> PurePosixPath:
-    """A photo's path from its class folder on: train/shirt/1.jpg -> shirt/1.jpg."""
-    path = PurePosixPath(photo)
-    return PurePosixPath(*path.parts[1:]) if len(path.parts) > 2 and path.parts[0].lower() in PART_FOLDERS else path
-
-
 def _label_conflicts(records: Sequence[Record], pairs: Sequence[Pair]) -> list[str]:
     odd = [_both(pair, records) for pair in pairs if records[pair.a].label != records[pair.b].label]
     if not odd:
@@ -296,7 +219,7 @@ def _read_groups(path: Path, records: Sequence[Record], notes: list[str]) -> dic
     for i, record in enumerate(records):
         if record.error is None:
             positions[record.path] = i
-            positions.setdefault(_without_part(record.path).as_posix(), i)
+            positions.setdefault(without_part(record.path).as_posix(), i)
     groups: dict[str, list[int]] = defaultdict(list)
     unknown = 0
     for number, cells in enumerate(lines[1:], 2):
@@ -307,7 +230,7 @@ def _read_groups(path: Path, records: Sequence[Record], notes: list[str]) -> dic
                 f"{path}, line {number}: {','.join(cells)!r} has too few columns; each line needs a group."
             )
         name = cells[photo].strip().replace("\\", "/").removeprefix("./")
-        position = positions.get(name, positions.get(_without_part(name).as_posix()))
+        position = positions.get(name, positions.get(without_part(name).as_posix()))
         if position is None:
             unknown += 1
         elif cells[column].strip():

@@ -9,8 +9,9 @@ import pytest
 
 import clothes
 from clothes.config import SplitConfig
+from clothes.copies import copy_parts
 from clothes.errors import PhotosError, SplitError
-from clothes.splits import PARTS, Split, copy_parts
+from clothes.splits import PARTS, Split
 from tests.conftest import SHARED, make_photos
 from tests.test_lookalikes import jpeg, smooth
 

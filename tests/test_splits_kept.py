@@ -15,8 +15,9 @@ from PIL import Image
 import clothes
 from clothes.cli import main
 from clothes.config import SplitConfig
+from clothes.copies import copy_parts
 from clothes.errors import SplitError
-from clothes.splits import PARTS, Split, copy_parts
+from clothes.splits import PARTS, Split
 
 
 def paint(seed: int) -> Image.Image:

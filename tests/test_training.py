@@ -23,7 +23,8 @@ from clothes import cli, training
 from clothes.datasets import decode
 from clothes.errors import BundleError, ClothesError, ConfigError, MissingExtraError, PhotosError, RunError, SplitError
 from clothes.splits import Split
-from clothes.training import Trainer, Watcher, learning_rate, train
+from clothes.trainer import Trainer, learning_rate
+from clothes.training import Watcher, train
 from tests.conftest import SMALL, draw, make_photos
 
 

@@ -1,0 +1,240 @@
+"""A network and its optimiser, trained epoch by epoch and kept in checkpoints."""
+
+import math
+import os
+import re
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from clothes.backend import keras
+from clothes.config import Config, TrainConfig
+from clothes.datasets import Pictures, batches, one_hot, prefetch, steps_per_epoch
+from clothes.errors import RunError, TrainingError
+from clothes.metrics import log_loss
+from clothes.models import build_model
+
+_KEEP_CHECKPOINTS = 3
+_AVERAGE_EVERY = 4  # steps: averaging weights after each one would cost time and change nothing
+
+
+def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
+    """The learning rate of a step: a linear warm-up, then the schedule's way to (nearly) zero."""
+    warmup = round(config.warmup * steps)
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    if config.schedule == "constant":
+        return config.learning_rate
+    left = 1 - (step - warmup) / max(1, steps - warmup)
+    return config.learning_rate * (left if config.schedule == "linear" else (1 - math.cos(math.pi * left)) / 2)
+
+
+def choose_precision(config: TrainConfig) -> str:
+    """The Keras dtype policy: "auto" is bfloat16 where the processor computes with it."""
+    if config.precision != "auto":
+        return config.precision
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return "float32"
+    return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
+
+
+@dataclass
+class State:
+    """What changes from epoch to epoch, beside the weights."""
+
+    epoch: int = 0
+    best_epoch: int = 0
+    best: tuple[float, float] = (-1.0, 0.0)  # validation accuracy, then minus the loss
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Trainer:
+    """A network and its optimiser, trained epoch by epoch; `best_weights` are those of the best epoch."""
+
+    def __init__(self, config: Config, classes: tuple[str, ...], train: Pictures, validation: Pictures) -> None:
+        self.config = config.train
+        self.model_config = config.model
+        self.classes = len(classes)
+        self.pictures = train
+        self.validation = validation
+        self.state = State()
+        keras.utils.set_random_seed(self.config.seed)
+        self.model = build_model(config.model, self.classes, precision=choose_precision(self.config))
+        self.model.compile(
+            optimizer=_optimizer(self.config), loss="categorical_crossentropy", metrics=["accuracy"], jit_compile="auto"
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.average = _values(self.model.trainable_variables)
+        self.best_weights = self.model.get_weights()
+        self._targets = one_hot(validation.labels, self.classes)
+
+    def epochs(self, *, on_step: Callable[[int, int], None]) -> Iterator[dict[str, float]]:
+        """Trains on, yielding the history's row of each epoch, until the last one or the early stop."""
+        config, state = self.config, self.state
+        steps = steps_per_epoch(len(self.pictures), config.batch_size)
+        while state.epoch < config.epochs:
+            if config.patience and state.epoch - state.best_epoch >= config.patience:
+                return
+            started = time.perf_counter()
+            losses, accuracies = [], []
+            feed = prefetch(
+                batches(
+                    self.pictures,
+                    classes=self.classes,
+                    size=config.batch_size,
+                    epoch=state.epoch,
+                    seed=config.seed,
+                    augmentation=config.augmentation,
+                    smoothing=config.label_smoothing,
+                )
+            )
+            for i, (pictures, targets) in enumerate(feed):
+                step = state.epoch * steps + i
+                rate = learning_rate(config, step, steps * config.epochs)
+                self.model.optimizer.learning_rate = rate
+                loss, accuracy = self.model.train_on_batch(pictures, targets)
+                losses.append(float(loss))
+                accuracies.append(float(accuracy))
+                if config.ema and step % _AVERAGE_EVERY == 0:
+                    self._take_average(step)
+                on_step(step + 1, steps * config.epochs)
+            val_loss, val_accuracy = self._validate()
+            if not np.isfinite([*losses, val_loss]).all():
+                raise TrainingError(
+                    f"The loss is no number any more after epoch {state.epoch + 1}. Train again with a smaller "
+                    f"learning_rate than {config.learning_rate:g} (in a --config file)."
+                )
+            state.epoch += 1
+            row = {
+                "epoch": state.epoch,
+                "loss": float(np.mean(losses)),
+                "accuracy": float(np.mean(accuracies)),
+                "val_loss": val_loss,
+                "val_accuracy": val_accuracy,
+                "learning_rate": rate,
+                "seconds": time.perf_counter() - started,
+            }
+            state.history.append(row)
+            yield row
+
+    def _take_average(self, step: int) -> None:
+        """Exponential moving average of the weights, with a short memory at first."""
+        taken = step // _AVERAGE_EVERY
+        momentum = min(self.config.ema**_AVERAGE_EVERY, (1 + taken) / (10 + taken))
+        for mean, variable in zip(self.average, self.model.trainable_variables, strict=True):
+            mean += (1 - momentum) * (keras.ops.convert_to_numpy(variable) - mean)
+
+    def _validate(self) -> tuple[float, float]:
+        """Loss and accuracy of the (averaged) weights on the validation part; keeps them if they are the best yet."""
+        current = _values(self.model.trainable_variables)
+        if self.config.ema:
+            _assign(self.model.trainable_variables, self.average)
+        scores = predict(self.model, self.validation.pixels)
+        loss = log_loss(scores, self.validation.labels)
+        accuracy = float((scores.argmax(axis=1) == self.validation.labels).mean())
+        if (accuracy, -loss) > self.state.best:
+            self.state.best = (accuracy, -loss)
+            self.state.best_epoch = self.state.epoch + 1
+            self.best_weights = self.model.get_weights()
+        _assign(self.model.trainable_variables, current)
+        return loss, accuracy
+
+    def save(self, folder: Path) -> None:
+        """Writes a checkpoint of everything the training goes on from; the last three are kept."""
+        folder.mkdir(exist_ok=True)
+        arrays = {
+            **_numbered("variable", _values(self._variables())),
+            **_numbered("average", self.average),
+            **_numbered("best", self.best_weights),
+            "epoch": np.array([self.state.epoch, self.state.best_epoch]),
+            "best_score": np.array(self.state.best),
+            "history": np.array([list(row.values()) for row in self.state.history]),
+            "history_columns": np.array(list(self.state.history[0])),
+        }
+        making = folder / ".making.npz"
+        try:
+            with making.open("wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            making.replace(folder / f"epoch-{self.state.epoch:04d}.npz")
+        finally:
+            making.unlink(missing_ok=True)
+        for old in sorted(folder.glob("epoch-*.npz"))[:-_KEEP_CHECKPOINTS]:
+            old.unlink()
+
+    def restore(self, folder: Path) -> None:
+        """Goes back to the newest checkpoint that can be read; to the start when there is none yet."""
+        found = sorted(folder.glob("epoch-*.npz"), reverse=True)
+        for path in found:
+            try:
+                with np.load(path, allow_pickle=False) as file:
+                    arrays = dict(file)
+                self._load(arrays)
+                return
+            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+                continue
+        if found:
+            raise RunError(
+                f"None of the {len(found)} checkpoints in {folder} can be read. Start anew with --overwrite."
+            )
+
+    def _load(self, arrays: dict[str, np.ndarray]) -> None:
+        variables, average, best = (_collect(name, arrays) for name in ("variable", "average", "best"))
+        history = [
+            dict(zip(arrays["history_columns"].tolist(), row, strict=True)) for row in arrays["history"].tolist()
+        ]
+        _assign(self._variables(), variables)
+        self.average, self.best_weights = average, best
+        epoch, best_epoch = arrays["epoch"].tolist()
+        accuracy, loss = arrays["best_score"].tolist()
+        self.state = State(epoch, best_epoch, (accuracy, loss), history)
+
+    def _variables(self) -> list[keras.Variable]:
+        """All of the network (its dropout's random state too) and of the optimiser."""
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+
+def predict(model: keras.Model, pixels: np.ndarray, *, batch: int = 128) -> np.ndarray:
+    """Scores float32 (N, classes), a batch in memory at a time."""
+    return np.concatenate(
+        [np.asarray(model.predict_on_batch(np.asarray(pixels[i : i + batch]))) for i in range(0, len(pixels), batch)]
+    )
+
+
+def _optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
+    if config.optimizer == "adamw":
+        optimizer = keras.optimizers.AdamW(config.learning_rate, weight_decay=config.weight_decay)
+    elif config.optimizer == "adam":
+        optimizer = keras.optimizers.Adam(config.learning_rate)
+    else:
+        optimizer = keras.optimizers.SGD(
+            config.learning_rate, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
+        )
+    if config.optimizer != "adam":
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _values(variables: list[keras.Variable]) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def _numbered(name: str, values: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{name}_{i}": value for i, value in enumerate(values)}
+
+
+def _collect(name: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
+    numbers = sorted(int(key.removeprefix(f"{name}_")) for key in arrays if re.fullmatch(rf"{name}_\d+", key))
+    return [arrays[f"{name}_{i}"] for i in numbers]
