@@ -41,6 +41,9 @@ SUFFIXES = frozenset(
 )
 MAX_PIXELS = 52_000_000  # the largest common phone photo has 50 million
 MAX_BYTES = 500_000_000  # as many pixels of 16 bits and four channels, not compressed, fit in
+_GRAY = 127  # beside a photo that is not square
+# Pillow keeps so many of its blocks of memory, of 16 MB at most, for the next photo: decoding takes a third less time.
+Image.core.set_blocks_max(8)  # type: ignore[attr-defined]
 # The decoders a photo may reach. Pillow has dozens more (EPS, PSD, FITS ...), which stay shut.
 _FORMATS = [
     plugin.format
@@ -105,23 +108,26 @@ def read_file(path: str | os.PathLike[str], *, name: str | None = None) -> bytes
 
 
 def read_square(photo: Photo, size: int, *, name: str | None = None) -> np.ndarray:
-    """A photo as a network sees it: read, then letterboxed to uint8 (size, size, 3)."""
-    return letterbox(read(photo, name=name), size)
+    """A photo as a network sees it: what `letterbox` makes of what `read` gives, uint8 (size, size, 3)."""
+    if isinstance(photo, np.ndarray):
+        return letterbox(_from_array(photo, name or "array"), size)
+    with _opened(photo, name) as (image, label), _explained(label):
+        return _fitted(_to_rgb(_upright(image)), size)
 
 
-def letterbox(pixels: np.ndarray, size: int, *, fill: int = 127) -> np.ndarray:
+def letterbox(pixels: np.ndarray, size: int) -> np.ndarray:
     """The picture shrunk or grown to fit into a square, the rest grey: uint8 (size, size, 3)."""
-    height, width = pixels.shape[:2]
-    scale = size / max(height, width)
-    fitted = (max(1, round(width * scale)), max(1, round(height * scale)))
-    if fitted != (width, height):
-        image = Image.fromarray(pixels).resize(fitted, Image.Resampling.BILINEAR, reducing_gap=2.0)
-        pixels = np.asarray(image)
-    if fitted == (size, size):
-        return pixels
-    square = np.full((size, size, 3), fill, dtype=np.uint8)
-    left, top = (size - fitted[0]) // 2, (size - fitted[1]) // 2
-    square[top : top + fitted[1], left : left + fitted[0]] = pixels
+    return _fitted(Image.fromarray(pixels), size)
+
+
+def _fitted(image: Image.Image, size: int) -> np.ndarray:
+    scale = size / max(image.size)
+    width, height = (max(1, round(side * scale)) for side in image.size)
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    square = np.full((size, size, 3), _GRAY, dtype=np.uint8)
+    left, top = (size - width) // 2, (size - height) // 2
+    square[top : top + height, left : left + width] = np.asarray(image)
     return square
 
 
@@ -152,7 +158,8 @@ def inspect(photo: Photo, size: int, *, name: str | None = None) -> Inspection:
         # A TIFF's size is the upright one already. Elsewhere the sides change places when the picture is turned.
         if image.format != "TIFF" and _orientation(image) in (5, 6, 7, 8):
             width, height = height, width
-        return Inspection(width, height, _shrunk(_to_rgb(upright), size), _located(image))
+        rgb = _to_rgb(upright)
+        return Inspection(width, height, _shrunk(rgb.copy() if rgb is photo else rgb, size), _located(image))
 
 
 def thumbnail(photo: Photo, size: int, *, name: str | None = None) -> Image.Image:
@@ -279,7 +286,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _to_8_bits(values: np.ndarray, *, sixteen: bool) -> np.ndarray:
