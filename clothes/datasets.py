@@ -25,6 +25,7 @@ from clothes.splits import Row, Split
 
 _DECODER = 2  # raise it whenever images.read_square gives other pixels
 _KEEP_DAYS = 30
+_AT_ONCE = 1000  # photos waiting for a thread: each takes a kilobyte
 
 Progress = Callable[[int, int], None]
 T = TypeVar("T")
@@ -132,8 +133,9 @@ def _decode_into(
 
     # Threads: Pillow decodes and resizes without holding Python's lock, and all write to the one file.
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(decode_one, range(len(rows))):
-            advance()
+        for start in range(0, len(rows), _AT_ONCE):
+            for _ in pool.map(decode_one, range(start, min(start + _AT_ONCE, len(rows)))):
+                advance()
     pixels.flush()
 
 
