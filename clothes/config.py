@@ -6,6 +6,7 @@ switches to the ones that won on Fashion-MNIST when the photos are as small as t
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any, Literal, Self
 
 from clothes.errors import ConfigError
 
+FEWEST_STEPS = 1000  # of a training by default; fewer leave the network near where it began
 SMALL_PHOTO = 48  # pixels: photos with a longer side up to this get the small preset
 
 
@@ -171,10 +173,24 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     @classmethod
-    def for_photos(cls, longer_side: int) -> Self:
-        """The defaults for photos of this size: the small preset up to 48 pixels, else the standard one."""
-        if longer_side > SMALL_PHOTO:
-            return cls()
+    def for_photos(cls, longer_side: int, *, count: int | None = None) -> Self:
+        """The defaults for photos of this size: the small preset up to 48 pixels, else the standard one.
+
+        With the `count` of train photos, few of them get smaller batches and more epochs.
+        """
+        preset = cls() if longer_side > SMALL_PHOTO else cls._small()
+        return preset if count is None else preset._with_steps(count)
+
+    def _with_steps(self, photos: int) -> Self:
+        batch = self.train.batch_size
+        while batch > 16 and photos < 10 * batch:
+            batch //= 2
+        epochs = max(self.train.epochs, math.ceil(FEWEST_STEPS / max(1, photos // batch)))
+        patience = max(self.train.patience, epochs // 4)
+        return self.changed({"train": {"batch_size": batch, "epochs": epochs, "patience": patience}})
+
+    @classmethod
+    def _small(cls) -> Self:
         return cls(
             model=ModelConfig(
                 image_size=28, filters=(32, 64, 128), kernels=(3, 3, 3), strides=(1, 1, 1), activation="gelu"

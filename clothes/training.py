@@ -56,9 +56,9 @@ def train(
     """A run folder with the trained bundle, made from a folder of class folders.
 
     The split is the one given, else PHOTOS/split.csv, else made as `clothes.split` makes it. Without a config the
-    defaults for photos of this size are used; `changes`, such as {"train": {"epochs": 5}}, go on top. `resume` goes on
-    with an interrupted run in `out`, with its split and settings, to the bit as if it had not been interrupted; a
-    finished one is returned as it is.
+    defaults for photos of this size and number are used; `changes`, such as {"train": {"epochs": 5}}, go on top.
+    `resume` goes on with an interrupted run in `out`, with its split and settings, to the bit as if it had not been
+    interrupted; a finished one is returned as it is.
     """
     watcher = watcher or Watcher()
     photos = Path(photos)
@@ -73,7 +73,8 @@ def train(
         folder = Run.free_folder(out, overwrite=overwrite)
         parts_of = find_split(photos, split, progress=lambda *at: watcher.on_progress("look", *at))
         check_parts(parts_of)
-        config = (config or Config.for_photos(typical_side(parts_of))).changed(changes or {})
+        preset = config or Config.for_photos(typical_side(parts_of), count=len(parts_of.part("train")))
+        config = preset.changed(changes or {})
     parts = decode(
         parts_of,
         config.model.image_size,

@@ -46,6 +46,14 @@ def test_a_wrong_setting_is_named(data: object, message: str) -> None:
         Config.from_dict(data)
 
 
+def test_few_photos_get_enough_steps() -> None:
+    assert Config.for_photos(400, count=3068) == Config()
+    few = Config.for_photos(400, count=84)
+    assert (few.train.batch_size, few.train.epochs, few.train.patience) == (16, 200, 50)
+    assert few.model == Config().model
+    assert Config.for_photos(400, count=3).train.epochs == 1000
+
+
 def test_files_that_are_no_config(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Cannot read"):
         Config.read(tmp_path / "none.json")
