@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-from datetime import datetime
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -104,7 +103,7 @@ def demo(
     """
     from clothes.prediction import percent
 
-    with needs("train", "The demo"):
+    with needs("The demo"):
         from clothes.demo import free_folder, is_interrupted, run_demo
     folder = free_folder(out)
     if folder != out:
@@ -265,7 +264,7 @@ def train(
         "model": {"architecture": model, "image_size": image_size},
         "train": {"epochs": epochs, "seed": seed},
     }
-    with needs("train", "Training"):
+    with needs("Training"):
         from clothes.training import train as train_run
 
     watcher: Any = None
@@ -316,11 +315,13 @@ def evaluate(
 
     Example: clothes evaluate runs/shirts
     """
+    from clothes.runs import stamp
+
     if photos is None and out is not None:
         raise typer.BadParameter("goes with --photos; a run keeps its own test part's results", param_hint="--out")
     folder = model if (model / "run.json").exists() else model.resolve().parent
     if photos is not None:
-        folder = out or Path("evaluations") / datetime.now().strftime("%Y%m%d-%H%M%S")
+        folder = out or Path("evaluations") / stamp()
     with progress_bars() as bars:
         result = clothes.evaluate(
             model, photos=photos, out=None if photos is None else folder, progress=bars.to("Evaluating")
@@ -442,7 +443,7 @@ def serve(
     note(f"Model: {classifier.path}")
     if host not in ("127.0.0.1", "localhost", "::1") and auth is None:
         note("Anyone who reaches this machine can use the page. Ask for a password with --auth USER:PASSWORD.")
-    with needs("serve", "The web page"):
+    with needs("The web page"):
         from clothes.app import launch
     launch(
         classifier,

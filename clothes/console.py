@@ -140,8 +140,8 @@ def draw_confusion(folder: Path, ending: str) -> Path:
 
 
 @contextmanager
-def needs(extra: str, what: str) -> Iterator[None]:
-    """Turns a missing package into the command that installs it."""
+def needs(what: str) -> Iterator[None]:
+    """Turns a package that is missing for `what` into the command that installs it."""
     try:
         yield
     except ModuleNotFoundError as error:
@@ -149,7 +149,7 @@ def needs(extra: str, what: str) -> Iterator[None]:
         if module == "clothes":
             raise
         if module in clothes._EXTRAS:
-            raise MissingExtraError(extra, what) from None
+            raise MissingExtraError(clothes._EXTRAS[module], what) from None
         raise ClothesError(
             f"{what} needs the module {module}, which is not installed. Install it with: pip install {module}"
         ) from None
@@ -189,8 +189,8 @@ def progress_bars() -> Iterator[Bars]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True, highlight=False)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    shown = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*shown, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield Bars(progress)
 
 

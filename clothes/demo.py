@@ -6,7 +6,7 @@ from pathlib import Path
 
 import clothes
 from clothes.config import Config
-from clothes.public_data import starter
+from clothes.public_data import holds_starter, starter
 from clothes.training import Watcher
 
 
@@ -54,7 +54,7 @@ def free_folder(wanted: Path) -> Path:
 
 def is_interrupted(folder: Path) -> bool:
     """Whether a demo was begun in this folder and did not come to its end."""
-    return (folder / "photos" / "SOURCE.txt").is_file() and not (folder / "run" / "evaluation.json").exists()
+    return holds_starter(folder / "photos") and not (folder / "run" / "evaluation.json").exists()
 
 
 def _is_free(folder: Path) -> bool:

@@ -74,8 +74,8 @@ def evaluate(
         result = _measure(classifier, root, truths, skipped, progress)
         if result.photos == 0:
             raise PhotosError(
-                f"None of the {len(truths)} photos in {root} can be read (the first: {result.skipped[-1].reason}). "
-                f"`clothes check {root}` lists the reasons."
+                f"None of the {len(truths)} photos in {root} can be read (the first: "
+                f"{result.skipped[len(skipped)].reason}). `clothes check {root}` lists the reasons."
             )
         if out is not None:
             _write(Path(out), result, {})

@@ -80,6 +80,13 @@ def starter(to: str | os.PathLike[str]) -> Path:
     return Path(to)
 
 
+def holds_starter(folder: str | os.PathLike[str]) -> bool:
+    """Whether the starter set was unpacked into this folder, whole or in part."""
+    source = Path(folder) / "SOURCE.txt"
+    with _starter_zip() as packed:
+        return source.is_file() and source.read_bytes() == packed.read("SOURCE.txt")
+
+
 def fashion_mnist(
     to: str | os.PathLike[str],
     *,

@@ -35,7 +35,7 @@ class Run:
 
         With `overwrite` a run that is there does not count.
         """
-        folder = Path(path) if path is not None else Path("runs") / datetime.now().strftime("%Y%m%d-%H%M%S")
+        folder = Path(path) if path is not None else Path("runs") / stamp()
         try:
             if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
                 if not overwrite:
@@ -158,6 +158,11 @@ class Run:
 
 def _unmakable(folder: Path, reason: str | None) -> RunError:
     return RunError(f"No run can be made in {folder}: {reason}. Give another --out.")
+
+
+def stamp() -> str:
+    """A name for a folder of results made now: <date>-<time>."""
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
 def now() -> str:

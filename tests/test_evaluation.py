@@ -102,6 +102,15 @@ def test_photos_of_which_none_can_be_read(bundle: Path, tmp_path: Path) -> None:
         clothes.evaluate(bundle, photos=tmp_path / "photos")
 
 
+def test_the_first_photo_that_cannot_be_read_is_the_one_named(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "bar").mkdir(parents=True)
+    (tmp_path / "photos" / "bar" / "a.txt").write_text("no photo at all")
+    (tmp_path / "photos" / "bar" / "b.jpg").write_bytes(b"")
+    (tmp_path / "photos" / "bar" / "c.jpg").write_text("<html>")
+    with pytest.raises(PhotosError, match=r"the first: the file is empty"):
+        clothes.evaluate(bundle, photos=tmp_path / "photos")
+
+
 def test_a_run_that_cannot_count_is_not_evaluated(copy: clothes.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: clothes.Run, **changes: object) -> None:
         raise PermissionError(13, "Permission denied")
