@@ -346,10 +346,10 @@ def test_an_unknown_or_missing_backend_is_an_error(backend: str, message: str) -
 def test_a_missing_module_is_named() -> None:
     with (
         pytest.raises(ClothesError, match=r"Training needs the module no_such, .* pip install no_such"),
-        cli.needs("train", "Training"),
+        cli.needs("Training"),
     ):
         import no_such.thing  # type: ignore[import-not-found]  # noqa: F401
-    with pytest.raises(MissingExtraError), cli.needs("train", "Training"):
+    with pytest.raises(MissingExtraError), cli.needs("Training"):
         raise ModuleNotFoundError(name="keras.models")
 
 
