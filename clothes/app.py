@@ -34,6 +34,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
 
+from clothes.config import SMALL_PHOTO
 from clothes.errors import ClothesError, PhotoError
 from clothes.prediction import Classifier, Prediction, percent
 
@@ -84,7 +85,7 @@ for (const name of ["dragover", "drop", "paste"]) {
   });
 }
 </script>"""
-_HINT = '<p class="hint">Drop a photo, take one, or pick an example: the answer stands here.</p>'
+_HINT = '<p class="hint">Drop a photo or take one: the answer stands here.</p>'
 _MANY_HINT = '<p class="hint">Drop photos above: a table stands here, with a CSV file to download.</p>'
 _THEME = gr.themes.Default(
     primary_hue="blue",
@@ -112,7 +113,8 @@ def build_app(classifier: Classifier) -> gr.Blocks:
                     answer = gr.HTML(_HINT, elem_id="answer")
                     numbers = gr.JSON(visible=False)
                     ask = gr.Button(visible=False)
-            gr.Examples(_example_pictures(PAGE_FOLDER / "examples"), inputs=photo, cache_examples=False)
+            if classifier.image_size <= SMALL_PHOTO:  # to a larger model the starter pictures are no photos
+                gr.Examples(_example_pictures(PAGE_FOLDER / "examples"), inputs=photo, cache_examples=False)
         with gr.Tab("Many photos"):
             many = gr.File(file_count="multiple", label="Photos", elem_id="many", height=160)
             table = gr.HTML(_MANY_HINT, elem_id="table")
@@ -137,7 +139,12 @@ def build_app(classifier: Classifier) -> gr.Blocks:
             seen = look(upload)
             if seen is None or isinstance(seen, PhotoError):
                 raise gr.Error(_refusal(seen) if seen else "There is no photo to look at.", print_exception=False)
-            return {"label": seen.label, "confidence": seen.confidence, "scores": seen.scores}
+            return {
+                "label": seen.label,
+                "confidence": seen.confidence,
+                "known": seen.known,
+                "scores": seen.scores,
+            }
 
         def predict_many(paths: list[str] | None) -> tuple[str, Any]:
             if not paths:
@@ -266,7 +273,11 @@ def _bars(prediction: Prediction) -> str:
         for name, score in list(prediction.scores.items())[:_SHOWN]
     )
     label, sure = html.escape(prediction.label), html.escape(percent(prediction.confidence))
-    return f'<p class="answer">{label} <small>{sure} sure</small></p><ul class="bars">{rows}</ul>'
+    if prediction.known:
+        answer = f"{label} <small>{sure} sure</small>"
+    else:
+        answer = f"Not sure <small>Best guess: {label} {sure} sure. Perhaps it is nothing I know.</small>"
+    return f'<p class="answer">{answer}</p><ul class="bars">{rows}</ul>'
 
 
 def _table(answers: list[tuple[str, Prediction | PhotoError]]) -> str:
@@ -274,12 +285,16 @@ def _table(answers: list[tuple[str, Prediction | PhotoError]]) -> str:
     rows = "".join(
         f'<tr><td>{html.escape(name)}</td><td class="problem" colspan="2">{html.escape(got.reason)}</td></tr>'
         if isinstance(got, PhotoError)
-        else f"<tr><td>{html.escape(name)}</td><td>{html.escape(got.label)}</td>"
+        else f"<tr><td>{html.escape(name)}</td><td>{html.escape(got.label if got.known else _unsure(got))}</td>"
         f'<td class="number">{html.escape(percent(got.confidence))}</td></tr>'
         for name, got in answers
     )
     head = '<tr><th>Photo</th><th>Answer</th><th class="number">Sure</th></tr>'
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def _unsure(prediction: Prediction) -> str:
+    return f"not sure ({prediction.label}?)"
 
 
 def _about(classifier: Classifier) -> str:
@@ -304,13 +319,14 @@ def _write_csv(folder: Path, classes: tuple[str, ...], answers: list[tuple[str, 
     """The answers as a CSV file in a folder of its own. A name that a spreadsheet would compute is quoted with '."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["photo", "label", "confidence", *map(_harmless, classes), "problem"])
+    writer.writerow(["photo", "label", "confidence", "known", *map(_harmless, classes), "problem"])
     for name, got in answers:
         if isinstance(got, PhotoError):
-            writer.writerow([_harmless(name), "", "", *[""] * len(classes), _harmless(got.reason)])
+            writer.writerow([_harmless(name), "", "", "", *[""] * len(classes), _harmless(got.reason)])
         else:
             scores = [f"{got.scores[c]:.6f}" for c in classes]
-            writer.writerow([_harmless(name), _harmless(got.label), f"{got.confidence:.6f}", *scores, ""])
+            answer = [_harmless(got.label), f"{got.confidence:.6f}", str(got.known).lower()]
+            writer.writerow([_harmless(name), *answer, *scores, ""])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     _sweep(folder)
     path = Path(tempfile.mkdtemp(dir=folder)) / "answers.csv"

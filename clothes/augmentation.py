@@ -1,4 +1,4 @@
-"""Random changes of training photos: one affine warp, one colour table and one erased rectangle each.
+"""Random changes of training photos: one affine warp, one colour table, one loss and one erased rectangle each.
 
 On NumPy and OpenCV rather than in Keras layers: the same on every backend, in a thread beside the training, and a
 function of its random generator alone, so that a training can be repeated or resumed to the bit.
@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from clothes.config import Augmentation
+from clothes.images import LETTERBOX_GRAY
 
 cv2.setNumThreads(0)  # the batches are made in one thread of their own; the cores belong to the network
 
@@ -21,22 +22,68 @@ def augment(pictures: np.ndarray, config: Augmentation, rng: np.random.Generator
     tables = _color_tables(len(pictures), config.color, rng) if config.color else None
     gray = rng.random(len(pictures)) < config.gray
     boxes = _boxes(len(pictures), pictures.shape[1], config.erase, rng)
+    mode, color = cv2.BORDER_REPLICATE, (0, 0, 0)
     for i, picture in enumerate(pictures):
+        if config.border == "any":
+            mode, color = _border(rng)
+            picture = _with_border(picture, mode, color)
         cv2.warpAffine(
             picture,
             matrices[i],
             picture.shape[:2],
             dst=out[i],
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
+            borderMode=mode,
+            borderValue=color,
         )
         if tables is not None:
             cv2.LUT(out[i], tables[i], dst=out[i])
         if gray[i]:
             out[i] = cv2.cvtColor(out[i], cv2.COLOR_RGB2GRAY)[..., None]
-        top, left, height, width, *color = boxes[i]
-        out[i, top : top + height, left : left + width] = color
+        if config.degrade and rng.random() < config.degrade:
+            out[i] = _degraded(out[i], rng)
+        top, left, height, width, *fill = boxes[i]
+        out[i, top : top + height, left : left + width] = fill
     return out
+
+
+def _border(rng: np.random.Generator) -> tuple[int, tuple[int, int, int]]:
+    """What lies beside a photo: OpenCV's mode and, for a colour, which; white and grey as often as any other."""
+    red, green, blue = rng.integers(0, 256, 3).tolist()
+    kinds = (
+        (cv2.BORDER_REPLICATE, (0, 0, 0)),
+        (cv2.BORDER_REFLECT, (0, 0, 0)),
+        (cv2.BORDER_CONSTANT, (255, 255, 255)),
+        (cv2.BORDER_CONSTANT, (LETTERBOX_GRAY,) * 3),
+        (cv2.BORDER_CONSTANT, (red, green, blue)),
+    )
+    return kinds[rng.integers(len(kinds))]
+
+
+def _with_border(picture: np.ndarray, mode: int, color: tuple[int, int, int]) -> np.ndarray:
+    """A letterboxed picture with this instead of its grey bars."""
+    seen = (picture != LETTERBOX_GRAY).any(axis=2)
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    if not len(rows):
+        return picture
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    height, width = picture.shape[:2]
+    photo = np.ascontiguousarray(picture[top:bottom, left:right])
+    return cv2.copyMakeBorder(photo, top, height - bottom, left, width - right, mode, value=color)
+
+
+def _degraded(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture as a small one enlarged, as out of focus, or as a JPEG of low quality."""
+    size = picture.shape[:2]
+    kind = rng.integers(3)
+    if kind == 0:
+        scale = rng.uniform(0.2, 0.7)
+        return cv2.resize(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), size)
+    if kind == 1:
+        return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.003, 0.012) * size[0])
+    quality = int(rng.integers(10, 50))
+    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
 
 
 def _affine_matrices(count: int, size: int, config: Augmentation, rng: np.random.Generator) -> np.ndarray:

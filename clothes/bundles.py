@@ -44,6 +44,11 @@ class Bundle:
     def image_size(self) -> int:
         return int(self.info["image_size"])
 
+    @property
+    def threshold(self) -> float:
+        """The confidence below which the answer is "not sure"."""
+        return float(self.info.get("threshold", 0.0))
+
     def file(self, name: str) -> bytes:
         """The bytes of one of its files, whose hash is checked. Raises BundleError."""
         wanted = self.info["files"].get(name)
@@ -153,6 +158,9 @@ def _check_info(info: dict[str, Any]) -> None:
         raise ValueError("a class stands there twice")
     if not (isinstance(size, int) and 1 <= size <= 4096):
         raise ValueError(f"image_size {size!r} is no size")
+    threshold = info.get("threshold", 0.0)
+    if not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
+        raise ValueError(f"threshold {threshold!r} is no probability")
     for part in ("files", "metrics", "photos", "epochs", "versions", "config"):
         if not isinstance(info.get(part, {}), dict):
             raise ValueError(f"{part} must be an object")

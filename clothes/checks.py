@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from clothes.folders import Skipped, list_class_folders
+from clothes.folders import OTHER, Skipped, list_class_folders
 from clothes.lookalikes import Record, Survey
 from clothes.terminal import columns, padded, plain
 
@@ -68,11 +68,10 @@ class CheckReport:
 
     def _table(self) -> list[str]:
         parts = list(self.counts)
-        width = max(map(columns, (*self.classes, "class")))
+        names = sorted({*self.classes, *(name for found in self.counts.values() for name in found)})
+        width = max(map(columns, (*names, "class")))
         head = f"{'class':{width}}" + "".join(f"{part if part != 'all' else 'photos':>12}" for part in parts)
-        rows = [
-            padded(name, width) + "".join(f"{self.counts[p].get(name, 0):>12,}" for p in parts) for name in self.classes
-        ]
+        rows = [padded(name, width) + "".join(f"{self.counts[p].get(name, 0):>12,}" for p in parts) for name in names]
         total = f"{'':{width}}" + "".join(f"{sum(self.counts[p].values()):>12,}" for p in parts)
         return [head, *rows, total]
 
@@ -120,7 +119,7 @@ def check(photos: str | os.PathLike[str], *, progress: Callable[[int, int], None
         part or "all": dict(sorted(Counter(record.label for record in good if record.part == part).items()))
         for part in listing.parts or (None,)
     }
-    sizes = Counter(record.label for record in good)
+    sizes = Counter(record.label for record in good if record.label != OTHER)
     tiny = [record.path for record in good if min(record.width, record.height) < TINY]
     alike = [(records[pair.a], records[pair.b], pair.kind) for pair in pairs]
 

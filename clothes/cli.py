@@ -42,7 +42,7 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder of photos per class.")]
 ModelOption = Annotated[
-    Path | None, typer.Option("--model", metavar="BUNDLE", help="A bundle or run folder. [default: the newest here]")
+    Path | None, typer.Option("--model", metavar="BUNDLE", help="A bundle or run folder. [default: the one in the box]")
 ]
 
 
@@ -234,11 +234,25 @@ def split(
     note(f"Next:  clothes train {quote(photos)}" + (f" --split {quote(out)}" if out else ""))
 
 
+class Weights(StrEnum):
+    imagenet = "imagenet"
+    none = "none"
+
+
 @app.command()
 def train(
     photos: PhotosFolder,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="[default: runs/<date>-<time>]")] = None,
-    model: Annotated[str | None, typer.Option(help="The network's architecture. [default: sequential]")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="sequential, efficientnet-lite0 or keras:NAME. [default: sequential]"),
+    ] = None,
+    weights: Annotated[
+        Weights | None, typer.Option(help="What the network begins with. [default: imagenet where there are]")
+    ] = None,
+    minutes: Annotated[
+        float | None, typer.Option(metavar="M", help="Pick image size and epochs so that it takes no longer.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="Settings, such as a run's config.json.")
     ] = None,
@@ -255,13 +269,13 @@ def train(
 ) -> None:
     """Train the CNN and write a run folder: the bundle that predicts, history and plots.
 
-    Example: clothes train photos --epochs 40
+    Example: clothes train photos --model efficientnet-lite0 --minutes 30
     """
     from clothes.config import Config
     from clothes.prediction import percent
 
     changes: dict[str, dict[str, Any]] = {
-        "model": {"architecture": model, "image_size": image_size},
+        "model": {"architecture": model, "image_size": image_size, "weights": weights and weights.value},
         "train": {"epochs": epochs, "seed": seed},
     }
     with needs("Training"):
@@ -276,6 +290,7 @@ def train(
                 config=Config.read(config) if config else None,
                 changes=changes,
                 split=split_file,
+                minutes=minutes,
                 resume=resume,
                 overwrite=overwrite,
                 watcher=watcher,
@@ -296,6 +311,11 @@ def train(
         f"epoch {run.bundle.info['epochs']['best']} of {run.bundle.info['epochs']['trained']}. It chose the epoch, "
         "so it flatters."
     )
+    if run.config.model.architecture == "sequential":
+        print(
+            "A network that has seen a million photos learns more from the same ones (transfer learning):\n"
+            f"    clothes train {quote(photos)} --model efficientnet-lite0"
+        )
     print(f"Next, the honest number:  clothes evaluate {quote(run.path)}")
 
 
@@ -353,11 +373,8 @@ def predict(
 
     Example: clothes predict shirt.jpg "summer/*.jpg" --top 1
     """
-    from clothes.prediction import load, newest_bundle, percent
+    from clothes.prediction import load, percent
 
-    if model is None:
-        model = newest_bundle()
-        note(f"Model: {model}")
     classifier = load(model)
     failed = False
     paths, skipped = find_photos(photos)
@@ -374,11 +391,17 @@ def predict(
             continue
         if as_json:
             scores = dict(list(answer.scores.items())[:top])
-            line = {"photo": answer.photo, "label": answer.label, "confidence": answer.confidence, "scores": scores}
+            line = {
+                "photo": answer.photo,
+                "label": answer.label,
+                "confidence": answer.confidence,
+                "known": answer.known,
+                "scores": scores,
+            }
             print(json.dumps(line, ensure_ascii=False))
         else:
-            best = list(answer.scores.items())[: top or 3]
-            print(plain(f"{answer.photo}: " + ", ".join(f"{name} {percent(score)}" for name, score in best)))
+            best = ", ".join(f"{name} {percent(score)}" for name, score in list(answer.scores.items())[: top or 3])
+            print(plain(f"{answer.photo}: {best}" if answer.known else f"{answer.photo}: not sure; at best {best}"))
     if failed:
         raise typer.Exit(1)
 
@@ -435,10 +458,6 @@ def serve(
     user, colon, password = (auth or "").partition(":")
     if auth is not None and not (user and colon and password):
         raise typer.BadParameter("must look like USER:PASSWORD", param_hint="--auth")
-    if model is None:
-        from clothes.prediction import newest_bundle
-
-        model = newest_bundle()
     classifier = clothes.load(model)
     note(f"Model: {classifier.path}")
     if host not in ("127.0.0.1", "localhost", "::1") and auth is None:

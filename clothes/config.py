@@ -1,12 +1,14 @@
 """The settings of a split, a model and a training: frozen, validated, to and from JSON.
 
 The defaults are those that won on clothing-dataset-small (see recipes/ and benchmarks/results.md); `Config.for_photos`
-switches to the ones that won on Fashion-MNIST when the photos are as small as those.
+switches to the ones that won on Fashion-MNIST when the photos are as small as those, and to fine-tuning when a network
+that knows ImageNet is asked for.
 """
 
 import dataclasses
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -16,8 +18,11 @@ from typing import Any, Literal, Self
 
 from clothes.errors import ConfigError
 
-FEWEST_STEPS = 1000  # of a training by default; fewer leave the network near where it began
+FEWEST_STEPS = 1000  # of a training from scratch by default; fewer leave the network near where it began
+FEWEST_FINE_TUNING, MOST_FINE_TUNING = 300, 4000  # steps; it begins near its goal
+FEWEST_EPOCHS = 3
 SMALL_PHOTO = 48  # pixels: photos with a longer side up to this get the small preset
+LITE_SIZES = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}  # pixels
 
 
 def _require(holds: bool, name: str, value: object, wanted: str) -> None:
@@ -89,10 +94,17 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network: three convolution layers, each with pooling, then three hidden dense layers."""
+    """The network: by default three convolution layers, each with pooling, then three hidden dense layers.
 
-    architecture: Literal["sequential"] = "sequential"
+    The others are known ones with one new layer for the classes: "efficientnet-lite0" (1, 2), or "keras:NAME" with the
+    name of any network of keras.applications, such as "keras:MobileNetV2". `weights` is what they begin with.
+    """
+
+    architecture: str = "sequential"
     image_size: int = 96  # pixels, square
+    weights: Literal["imagenet", "none"] = "none"
+    features_dropout: float = 0.2  # before the last layer; this and weights are not of the sequential network
+    # of the sequential network alone:
     filters: tuple[int, int, int] = (48, 96, 192)
     kernels: tuple[int, int, int] = (7, 5, 3)
     strides: tuple[int, int, int] = (2, 1, 1)
@@ -104,12 +116,31 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         _check_types(self)
+        known = self.architecture in ("sequential", *LITE_SIZES) or re.fullmatch(r"keras:\w+", self.architecture)
+        options = f"sequential, {', '.join(LITE_SIZES)} or keras:NAME"
+        _require(bool(known), "architecture", self.architecture, options)
+        if self.architecture == "sequential":
+            _require(self.weights == "none", "weights", self.weights, "'none' for the sequential network")
         _between(self, 16, 1024, "image_size")
+        _require(0 <= self.features_dropout < 1, "features_dropout", self.features_dropout, "in [0, 1)")
         for name, low, high in (("filters", 1, 4096), ("kernels", 1, 31), ("strides", 1, 8), ("units", 1, 65536)):
             values = getattr(self, name)
             _require(all(low <= v <= high for v in values), name, values, f"each between {low} and {high}")
         _require(all(0 <= v < 1 for v in self.dropout), "dropout", self.dropout, "each at least 0 and under 1")
         _require(0 <= self.convolution_dropout < 1, "convolution_dropout", self.convolution_dropout, "in [0, 1)")
+
+
+_NOT_SEQUENTIAL = ("weights", "features_dropout")
+_SEQUENTIAL_ONLY = (
+    "filters",
+    "kernels",
+    "strides",
+    "normalization",
+    "activation",
+    "convolution_dropout",
+    "units",
+    "dropout",
+)
 
 
 @dataclass(frozen=True)
@@ -125,11 +156,13 @@ class Augmentation:
     color: float = 0.2  # brightness, contrast, gamma and tint
     gray: float = 0.1  # probability
     erase: float = 0.3  # probability of one random rectangle
+    border: Literal["edge", "any"] = "edge"  # beside the photo: its edge drawn out; or also mirrored, or a colour
+    degrade: float = 0.0  # probability of a loss: fewer pixels, blur, or JPEG
 
     def __post_init__(self) -> None:
         _check_types(self)
         _between(self, 0, 180, "rotation")
-        _between(self, 0, 1, "stretch", "shear", "shift", "color", "gray", "erase")
+        _between(self, 0, 1, "stretch", "shear", "shift", "color", "gray", "erase", "degrade")
         low, high = self.zoom
         _require(0.1 <= low <= high <= 10, "zoom", self.zoom, "a pair from 0.1 to 10, lowest first")
 
@@ -146,6 +179,7 @@ class TrainConfig:
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: float = 0.05  # of all steps
     label_smoothing: float = 0.1
+    balance: float = 0.0  # 0: each photo once an epoch, 1: each class equally often, 0.5: by the root of its photos
     ema: float = 0.995  # momentum of the averaged weights; 0 switches it off
     patience: int = 20  # epochs without a better validation accuracy; 0 never stops early
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
@@ -161,6 +195,7 @@ class TrainConfig:
         _require(0 < self.learning_rate <= 10, "learning_rate", self.learning_rate, "above 0 and at most 10")
         _between(self, 0, 10, "weight_decay")
         _between(self, 0, 0.9, "warmup", "label_smoothing")
+        _between(self, 0, 1, "balance")
         _require(0 <= self.ema < 1, "ema", self.ema, "at least 0 and under 1")
         _between(self, 0, 2**31 - 1, "seed")
 
@@ -173,21 +208,61 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     @classmethod
-    def for_photos(cls, longer_side: int, *, count: int | None = None) -> Self:
+    def for_photos(
+        cls,
+        longer_side: int,
+        *,
+        count: int | None = None,
+        architecture: str = "sequential",
+        weights: str | None = None,
+    ) -> Self:
         """The defaults for photos of this size: the small preset up to 48 pixels, else the standard one.
 
-        With the `count` of train photos, few of them get smaller batches and more epochs.
+        With the `count` of train photos, few of them get smaller batches and more epochs. Another architecture than the
+        sequential one is fine-tuned from its ImageNet weights, unless `weights` is "none".
         """
-        preset = cls() if longer_side > SMALL_PHOTO else cls._small()
+        if architecture == "sequential":
+            preset = cls() if longer_side > SMALL_PHOTO else cls._small()
+            preset = preset.changed({"model": {"weights": weights}})
+        elif weights == "none":
+            preset = cls._from_scratch(architecture)
+        else:
+            preset = cls._fine_tuning(architecture)
         return preset if count is None else preset._with_steps(count)
 
     def _with_steps(self, photos: int) -> Self:
+        fine_tuning = self.model.weights != "none"
         batch = self.train.batch_size
         while batch > 16 and photos < 10 * batch:
             batch //= 2
-        epochs = max(self.train.epochs, math.ceil(FEWEST_STEPS / max(1, photos // batch)))
-        patience = max(self.train.patience, epochs // 4)
+        steps = max(1, photos // batch)
+        epochs = max(self.train.epochs, math.ceil((FEWEST_FINE_TUNING if fine_tuning else FEWEST_STEPS) / steps))
+        if fine_tuning:
+            epochs = min(epochs, max(FEWEST_EPOCHS, math.ceil(MOST_FINE_TUNING / steps)))
+        patience = max(self.train.patience, epochs // 4) if self.train.patience else 0
         return self.changed({"train": {"batch_size": batch, "epochs": epochs, "patience": patience}})
+
+    @classmethod
+    def _fine_tuning(cls, architecture: str) -> Self:
+        return cls(
+            model=ModelConfig(architecture, image_size=LITE_SIZES.get(architecture, 224), weights="imagenet"),
+            train=TrainConfig(
+                epochs=10,
+                batch_size=32,
+                learning_rate=3e-4,
+                warmup=0.1,
+                balance=0.5,
+                patience=0,
+                augmentation=Augmentation(zoom=(0.6, 1.4), border="any", degrade=0.3),
+            ),
+        )
+
+    @classmethod
+    def _from_scratch(cls, architecture: str) -> Self:
+        return cls(
+            model=ModelConfig(architecture, image_size=LITE_SIZES.get(architecture, 224)),
+            train=TrainConfig(batch_size=32, learning_rate=2e-3, balance=0.5),
+        )
 
     @classmethod
     def _small(cls) -> Self:
@@ -206,13 +281,17 @@ class Config:
 
     def changed(self, changes: Mapping[str, Mapping[str, Any]]) -> Self:
         """This config with some settings of `model` and `train` replaced; a value None leaves one as it is."""
-        data = self.to_dict()
+        data = dataclasses.asdict(self)
         for part, settings in changes.items():
             data[part] = data[part] | {name: value for name, value in settings.items() if value is not None}
         return self.from_dict(data)
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        """Plain lists and numbers; a known network is described without the layers of the sequential one."""
+        data = dataclasses.asdict(self)
+        foreign = _NOT_SEQUENTIAL if self.model.architecture == "sequential" else _SEQUENTIAL_ONLY
+        data["model"] = {name: value for name, value in data["model"].items() if name not in foreign}
+        return data
 
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2) + "\n"

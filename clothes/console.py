@@ -27,6 +27,13 @@ def note(text: str) -> None:
     print(*map(plain, text.split("\n")), sep="\n", file=sys.stderr, flush=True)
 
 
+def duration(seconds: float) -> str:
+    """For people: "40 seconds", "17 minutes", "2.5 hours"."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} seconds"
+    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
 def quote(path: Path) -> str:
     import shlex
 
@@ -73,6 +80,9 @@ def print_evaluation(result: "Evaluation") -> None:
     print(f"\naccuracy           {percent(result.accuracy)}  ({interval})")
     print(f"loss               {result.loss:.3f}")
     print(f"calibration error  {result.ece:.3f}")
+    print(f"not sure           {percent(1 - result.known)} of them")
+    if result.others_known is not None:
+        print(f"other things       {percent(result.others_known)} of {result.others} taken for one of the classes")
 
 
 def note_skipped(skipped: "Iterable[Skipped]", *, where: str = "clothes check PHOTOS --json") -> None:
@@ -228,17 +238,27 @@ def watching() -> "Iterator[Watcher]":
             best = -1.0
 
             def on_progress(self, stage: str, done: int, total: int) -> None:
-                titles = {"look": "Looking at the photos", "decode": "Decoding once", "train": "Training"}
+                titles = {
+                    "look": "Looking at the photos",
+                    "decode": "Decoding once",
+                    "fit": "Fitting the last layer",
+                    "train": "Training",
+                }
                 bars.show(titles[stage], done, total)
 
             def on_start(self, run: Any, config: Any, split: Any) -> None:
                 self.run, self.epochs = run, config.train.epochs
                 counts = {part: sum(found.values()) for part, found in split.counts().items()}
                 photos = ", ".join(f"{count} {part}" for part, count in counts.items())
+                size = f"{config.model.image_size} x {config.model.image_size} pixels"
                 self.say(f"{len(split.classes)} classes; {photos} photos. The run goes into {run.path}.")
+                self.say(f"Network: {config.model.architecture}, {size}.")
                 for line in split.notes:
                     self.say(line)
                 note_skipped(split.skipped)
+
+            def on_estimate(self, seconds: float) -> None:
+                self.say(f"{self.epochs} epochs: about {duration(seconds)} on this machine.")
 
             def on_epoch(self, row: dict[str, float]) -> None:
                 mark = ""

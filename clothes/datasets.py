@@ -21,6 +21,7 @@ from clothes.augmentation import augment
 from clothes.config import Augmentation
 from clothes.errors import PhotoError, SplitError, TrainingError
 from clothes.files import reserve
+from clothes.folders import OTHER
 from clothes.splits import Row, Split
 
 _DECODER = 2  # raise it whenever images.read_square gives other pixels
@@ -33,7 +34,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Pictures:
-    """One part of a split in memory-mapped form: `pixels` uint8 (N, size, size, 3), `labels` int (N,)."""
+    """One part of a split in memory-mapped form: `pixels` uint8 (N, size, size, 3), `labels` int (N,).
+
+    A label is a class's place among the split's classes, or -1 for a photo that shows none of them.
+    """
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -59,7 +63,7 @@ def decode(split: Split, size: int, parts: tuple[str, ...], *, progress: Progres
     The file is found by the photos' content, so a second run on the same photos starts at once, wherever they lie.
     Raises SplitError when a photo is no longer the one that was split, TrainingError when the cache cannot be written.
     """
-    index = {name: i for i, name in enumerate(split.classes)}
+    index = {name: i for i, name in enumerate(split.classes)} | {OTHER: -1}
     todo = {part: split.part(part) for part in parts}
     done, total = 0, sum(map(len, todo.values()))
 
@@ -150,23 +154,48 @@ def _forget_unused(folder: Path) -> None:
 
 
 def one_hot(labels: np.ndarray, classes: int, smoothing: float = 0.0) -> np.ndarray:
-    """Targets float32 (N, classes)."""
-    return (np.eye(classes, dtype=np.float32) * (1 - smoothing) + smoothing / classes)[labels]
+    """Targets float32 (N, classes). For a photo of no class each is as likely (Hendrycks et al., 2019)."""
+    rows = np.eye(classes + 1, classes, dtype=np.float32) * (1 - smoothing) + smoothing / classes
+    rows[-1] = 1 / classes  # where a label -1 looks
+    return rows[labels]
 
 
 def batches(
-    pictures: Pictures, *, classes: int, size: int, epoch: int, seed: int, augmentation: Augmentation, smoothing: float
+    pictures: Pictures,
+    *,
+    classes: int,
+    size: int,
+    epoch: int,
+    seed: int,
+    augmentation: Augmentation,
+    smoothing: float,
+    balance: float = 0.0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """One epoch of shuffled, augmented (pictures, targets), `size` each; the few left over wait for another epoch.
 
     A function of (seed, epoch) alone, so that a resumed training sees what it would have seen.
     """
-    order = np.random.default_rng([seed, epoch]).permutation(len(pictures))
+    order = balanced_order(pictures.labels, balance, np.random.default_rng([seed, epoch]))
     size = min(size, len(pictures))
     for step, start in enumerate(range(0, len(order) - size + 1, size)):
         chosen = order[start : start + size]
         rng = np.random.default_rng([seed, epoch, step])
         yield augment(pictures.pixels[chosen], augmentation, rng), one_hot(pictures.labels[chosen], classes, smoothing)
+
+
+def balanced_order(labels: np.ndarray, balance: float, rng: np.random.Generator) -> np.ndarray:
+    """As many positions as there are labels, shuffled: a class of n photos has a share that goes as n^(1 - balance)."""
+    if not balance:
+        return rng.permutation(len(labels))
+    found, counts = np.unique(labels, return_counts=True)
+    shares = counts ** (1 - balance)
+    ends = np.round(np.cumsum(shares) / shares.sum() * len(labels)).astype(int)
+    drawn = []
+    for label, wanted in zip(found, np.diff(ends, prepend=0), strict=True):
+        members = np.flatnonzero(labels == label)
+        rounds = [rng.permutation(members) for _ in range(math.ceil(wanted / len(members)))]
+        drawn.append(np.concatenate([members[:0], *rounds])[:wanted])
+    return rng.permutation(np.concatenate(drawn))
 
 
 def steps_per_epoch(photos: int, size: int) -> int:

@@ -6,7 +6,7 @@ import io
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from clothes import metrics
 from clothes.errors import PhotoError, PhotosError, RunError
 from clothes.files import write_text
-from clothes.folders import Skipped, list_class_folders
+from clothes.folders import OTHER, Skipped, list_class_folders
 from clothes.images import read_file
 from clothes.prediction import Classifier, Prediction, load
 from clothes.runs import Run, now
@@ -23,7 +23,10 @@ from clothes.runs import Run, now
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How a bundle did on photos whose classes are known."""
+    """How a bundle did on photos whose classes are known.
+
+    Photos in a folder `_other` show none of the classes; they count in `others` and `others_known` alone.
+    """
 
     photos: int
     classes: tuple[str, ...]
@@ -33,23 +36,26 @@ class Evaluation:
     per_class: dict[str, dict[str, float | int | None]]  # precision, recall, f1, photos
     confusion: tuple[tuple[int, ...], ...]  # row the truth, column the answer, in the order of `classes`
     ece: float  # expected calibration error, 10 bins of equal mass
+    known: float  # share of the photos that are answered without "not sure"
+    others: int  # photos that show none of the classes
+    others_known: float | None  # share of those that are taken for one all the same; None without any
     predictions: tuple[tuple[str, Prediction], ...]  # (truth, prediction); a prediction's `photo` is its path
     skipped: tuple[Skipped, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """What evaluation.json holds: everything but the single predictions."""
-        names = ("photos", "classes", "accuracy", "interval", "loss", "per_class", "confusion", "ece")
+        names = [item.name for item in fields(self) if item.name not in ("predictions", "skipped")]
         skipped = [{"photo": item.path, "reason": item.reason} for item in self.skipped]
         return {name: getattr(self, name) for name in names} | {"skipped": skipped}
 
     def predictions_csv(self) -> str:
-        """What predictions.csv holds: photo, truth, label, confidence, then one column a class."""
+        """What predictions.csv holds: photo, truth, label, confidence, known, then one column a class."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["photo", "truth", "label", "confidence", *self.classes])
+        writer.writerow(["photo", "truth", "label", "confidence", "known", *self.classes])
         for truth, p in self.predictions:
             scores = [f"{p.scores[name]:.6f}" for name in self.classes]
-            writer.writerow([p.photo, truth, p.label, f"{p.confidence:.6f}", *scores])
+            writer.writerow([p.photo, truth, p.label, f"{p.confidence:.6f}", str(p.known).lower(), *scores])
         return text.getvalue()
 
 
@@ -99,7 +105,8 @@ def evaluate(
         )
     opened = _count_opening(run)
     _write(run.path, result, {"test_part_opened": opened})
-    test = {name: getattr(result, name) for name in ("photos", "accuracy", "interval", "loss", "ece")}
+    told = ("photos", "accuracy", "interval", "loss", "ece", "known", "others", "others_known")
+    test = {name: getattr(result, name) for name in told}
     bundle = run.bundle
     bundle.update(metrics=bundle.info["metrics"] | {"test": test})
     return result
@@ -130,14 +137,15 @@ def _labelled_folder(
     photos: Path, classifier: Classifier, run: Run | None
 ) -> tuple[Path, list[tuple[str, str]], list[Skipped]]:
     listing = list_class_folders(photos)
-    known = [photo for photo in listing.photos if photo.label in classifier.classes]
+    measured = {*classifier.classes, OTHER}
+    known = [photo for photo in listing.photos if photo.label in measured]
     skipped = list(listing.skipped)
     skipped += [
         Skipped(photo.path, f"the bundle knows no class {photo.label!r}")
         for photo in listing.photos
-        if photo.label not in classifier.classes
+        if photo.label not in measured
     ]
-    if not known:
+    if not any(photo.label != OTHER for photo in known):
         raise PhotosError(
             f"No photo in {photos} is of a class the bundle knows. Folders there: {', '.join(listing.classes)}. "
             f"The bundle's classes: {', '.join(classifier.classes)}."
@@ -185,17 +193,19 @@ def _measure(
         if isinstance(answer, PhotoError):
             skipped.append(Skipped(photo, answer.reason))
         else:
-            predictions.append((truth, Prediction(answer.label, answer.confidence, answer.scores, photo)))
+            predictions.append((truth, replace(answer, photo=photo)))
         if progress:
             progress(done, len(truths))
     classes = classifier.classes
     index = {name: i for i, name in enumerate(classes)}
-    labels = np.array([index[truth] for truth, _ in predictions], dtype=int)
-    chosen = np.array([index[p.label] for _, p in predictions], dtype=int)
-    scores = np.array([[p.scores[name] for name in classes] for _, p in predictions]).reshape(-1, len(classes))
-    confidence = np.array([p.confidence for _, p in predictions])
+    of_class = [(truth, p) for truth, p in predictions if truth != OTHER]
+    others = [p for truth, p in predictions if truth == OTHER]
+    labels = np.array([index[truth] for truth, _ in of_class], dtype=int)
+    chosen = np.array([index[p.label] for _, p in of_class], dtype=int)
+    scores = np.array([[p.scores[name] for name in classes] for _, p in of_class]).reshape(-1, len(classes))
+    confidence = np.array([p.confidence for _, p in of_class])
     confusion = metrics.confusion_matrix(labels, chosen, len(classes))
-    right, total = int(np.trace(confusion)), len(predictions)
+    right, total = int(np.trace(confusion)), len(of_class)
     return Evaluation(
         photos=total,
         classes=classes,
@@ -205,6 +215,9 @@ def _measure(
         per_class=dict(zip(classes, metrics.precision_recall_f1(confusion), strict=True)),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
         ece=metrics.expected_calibration_error(confidence, labels == chosen),
+        known=sum(p.known for _, p in of_class) / total if total else 0.0,
+        others=len(others),
+        others_known=sum(p.known for p in others) / len(others) if others else None,
         predictions=tuple(predictions),
         skipped=tuple(skipped),
     )

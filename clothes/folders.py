@@ -19,6 +19,7 @@ PART_FOLDERS = {
     "test": "test",
     "testing": "test",
 }
+OTHER = "_other"  # the folder of photos that show none of the classes, to learn from what not to recognise
 _DEEPEST = 40  # folders below one another
 _OURS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # what clothes itself puts beside photos
 
@@ -46,7 +47,10 @@ class PhotoFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder of class folders. `part` of the photos is None unless there are part folders."""
+    """What lies below a folder of class folders. `part` of the photos is None unless there are part folders.
+
+    Photos in a folder `_other` are listed with that label, which is no class.
+    """
 
     root: Path
     photos: tuple[PhotoFile, ...]
@@ -105,7 +109,7 @@ def list_class_folders(root: str | os.PathLike[str]) -> Listing:
     return Listing(
         root=root,
         photos=tuple(sorted(photos, key=lambda photo: photo.path)),
-        classes=tuple(sorted({photo.label for photo in photos})),
+        classes=tuple(sorted({photo.label for photo in photos} - {OTHER})),
         skipped=tuple(sorted(skipped, key=lambda item: item.path)),
     )
 

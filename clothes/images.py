@@ -41,7 +41,7 @@ SUFFIXES = frozenset(
 )
 MAX_PIXELS = 52_000_000  # the largest common phone photo has 50 million
 MAX_BYTES = 500_000_000  # as many pixels of 16 bits and four channels, not compressed, fit in
-_GRAY = 127  # beside a photo that is not square
+LETTERBOX_GRAY = 127  # beside a photo that is not square
 # Pillow keeps so many of its blocks of memory, of 16 MB at most, for the next photo: decoding takes a third less time.
 Image.core.set_blocks_max(8)  # type: ignore[attr-defined]
 # The decoders a photo may reach. Pillow has dozens more (EPS, PSD, FITS ...), which stay shut.
@@ -125,7 +125,7 @@ def _fitted(image: Image.Image, size: int) -> np.ndarray:
     width, height = (max(1, round(side * scale)) for side in image.size)
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    square = np.full((size, size, 3), _GRAY, dtype=np.uint8)
+    square = np.full((size, size, 3), LETTERBOX_GRAY, dtype=np.uint8)
     left, top = (size - width) // 2, (size - height) // 2
     square[top : top + height, left : left + width] = np.asarray(image)
     return square

@@ -46,6 +46,11 @@ def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, *, bin
     return float(sum(len(p) * abs(confidence[p].mean() - right[p].mean()) for p in parts) / max(1, len(order)))
 
 
+def lowest_kept(confidence: np.ndarray, share: float) -> float:
+    """The confidence that at least this share of these answers reach."""
+    return float(np.sort(confidence)[math.floor((1 - share) * len(confidence))])
+
+
 def apply_temperature(scores: np.ndarray, temperature: float) -> np.ndarray:
     """The scores as they would be had the logits been divided by `temperature`."""
     logits = np.log(np.maximum(scores.astype(np.float64), 1e-30)) / temperature

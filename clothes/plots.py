@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clothes.errors import ClothesError, MissingExtraError
+from clothes.metrics import wilson_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,6 +67,31 @@ def confusion(
     ax.set(xlabel="answer", ylabel="truth", title=title or "Confusion matrix")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
+    return ax
+
+
+def reliability(
+    confidence: Sequence[float], right: Sequence[bool], *, bins: int = 10, ax: "Axes | None" = None
+) -> "Axes":
+    """Draws how often answers of a confidence are right: on the diagonal, a probability means what it says.
+
+    Bins of equally many photos; the bars are 95 % intervals.
+    """
+    if ax is None:
+        ax = _figure(4.5, 4.5).add_subplot()
+    order = np.argsort(confidence, kind="stable")
+    sure, correct = np.asarray(confidence)[order], np.asarray(right)[order]
+    parts = [part for part in np.array_split(np.arange(len(sure)), bins) if len(part)]
+    means = np.array([sure[part].mean() for part in parts])
+    shares = np.array([correct[part].mean() for part in parts])
+    low, high = np.array([wilson_interval(int(correct[part].sum()), len(part)) for part in parts]).T
+    reach = np.maximum(0, [shares - low, high - shares])
+    ax.plot([0, 1], [0, 1], color=TRAIN_COLOR, linewidth=1, label="as it should be")
+    ax.errorbar(means, shares, reach, color=VALIDATION_COLOR, fmt="o", label=f"answers, {len(parts[0])} photos each")
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="share of right answers", title="Reliability")
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="upper left")
     return ax
 
 

@@ -1,13 +1,11 @@
 """`load(bundle)` -> Classifier: from a photo to a Prediction, on LiteRT, without TensorFlow."""
 
-import json
 import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +16,21 @@ from clothes.bundles import MODEL, Bundle, read_bundle
 from clothes.errors import BundleError, PhotoError
 from clothes.runtime import LiteModel
 
+BOX = Path(__file__).parent / "box"  # the bundle that comes along
 _TOLERANCE = 1e-3  # of a probe's scores between processors
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a classifier says of one photo: `scores` has every class's probability, highest first."""
+    """What a classifier says of one photo: `scores` has every class's probability, highest first.
+
+    Where `known` is false the photo may well show none of the classes: "not sure", and `label` is the best guess.
+    """
 
     label: str
     confidence: float
     scores: dict[str, float]
+    known: bool
     photo: str | None = None
 
 
@@ -63,6 +66,11 @@ class Classifier:
     @property
     def image_size(self) -> int:
         return self._bundle.image_size
+
+    @property
+    def threshold(self) -> float:
+        """The confidence from which on a photo is known to show one of the classes."""
+        return self._bundle.threshold
 
     def predict(self, photo: images.Photo) -> Prediction:
         """What the photo shows. Takes a path, bytes, a PIL image or an array; raises PhotoError."""
@@ -102,7 +110,8 @@ class Classifier:
     def _prediction(self, scores: np.ndarray, photo: str | None) -> Prediction:
         order = np.argsort(-scores, kind="stable")
         ranked = {self.classes[i]: float(scores[i]) for i in order}
-        return Prediction(self.classes[order[0]], float(scores[order[0]]), ranked, photo)
+        best = float(scores[order[0]])
+        return Prediction(self.classes[order[0]], best, ranked, best >= self.threshold, photo)
 
     def _check(self) -> None:
         """Loads the model and lets it answer its first probe."""
@@ -118,28 +127,8 @@ class Classifier:
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Classifier:
-    """The classifier of a bundle (or of a run folder); without a path that of the newest bundle below this folder."""
-    return Classifier(read_bundle(path if path is not None else newest_bundle()))
+    """The classifier of a bundle (or of a run folder); without a path that of the one in the box.
 
-
-def newest_bundle() -> Path:
-    """The newest of `runs/*/bundle` and `*/run/bundle`. Raises BundleError when there is none."""
-    found = {
-        path.parent: _made(path)
-        for pattern in ("runs/*/bundle", "*/run/bundle")
-        for path in Path().glob(f"{pattern}/bundle.json")
-    }
-    if not found:
-        raise BundleError(
-            "No model here: neither runs/*/bundle nor */run/bundle exists below this folder. "
-            "Train one with `clothes train PHOTOS` or `clothes demo`, or name one with --model BUNDLE."
-        )
-    return max(found, key=lambda path: found[path])
-
-
-def _made(info: Path) -> float:
-    """When a bundle was made, in seconds. Its file's own date is that of the last evaluation, too."""
-    try:
-        return datetime.fromisoformat(json.loads(info.read_bytes())["created"]).timestamp()
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0.0  # a damaged one is nobody's first choice
+    The one in the box knows ten kinds of clothes; docs/model-card.md says how well.
+    """
+    return Classifier(read_bundle(path if path is not None else BOX))

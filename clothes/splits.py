@@ -14,7 +14,7 @@ from clothes.assignment import assign, unite
 from clothes.config import SplitConfig
 from clothes.errors import PhotosError, SplitError
 from clothes.files import write_bytes
-from clothes.folders import PART_FOLDERS, Skipped, list_class_folders, without_part
+from clothes.folders import OTHER, PART_FOLDERS, Skipped, list_class_folders, without_part
 from clothes.lookalikes import Pair, Record, Survey, group
 
 PARTS = ("train", "test", "validation")
@@ -47,9 +47,10 @@ class Split:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(sorted({row.label for row in self.rows}))
+        return tuple(sorted({row.label for row in self.rows} - {OTHER}))
 
     def part(self, name: str) -> tuple[Row, ...]:
+        """The photos of a part, those that show none of the classes (with the label `_other`) among them."""
         return tuple(row for row in self.rows if row.part == name)
 
     def counts(self) -> dict[str, dict[str, int]]:

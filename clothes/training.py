@@ -17,26 +17,33 @@ from clothes.backend import keras
 from clothes.bundles import MODEL, PROBES, WEIGHTS, make_probes, pack_probes, pack_weights, write_bundle
 from clothes.config import Config
 from clothes.converting import to_litert
-from clothes.datasets import decode
+from clothes.datasets import Pictures, decode
 from clothes.errors import BundleError, PhotoError, PhotosError, RunError, SplitError
 from clothes.folders import list_class_folders
-from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, wilson_interval
+from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept, wilson_interval
 from clothes.models import build_model
 from clothes.runs import Run, now
 from clothes.runtime import LiteModel
 from clothes.splits import Split
 from clothes.splits import split as make_split
+from clothes.timing import fit_to_time
 from clothes.trainer import Trainer, predict
+
+KEPT = 0.95  # of the validation photos are answered without "not sure"
+_EXAMPLES = 200  # train photos that the ranges of an 8-bit network are taken from
 
 
 class Watcher:
     """Sees a training as it happens. Override what you want to see."""
 
     def on_progress(self, stage: str, done: int, total: int) -> None:
-        """Photos looked at ("look") or decoded ("decode"), or steps of the training done ("train")."""
+        """Photos looked at ("look"), decoded ("decode") or fitted to ("fit"), or steps of the training ("train")."""
 
     def on_start(self, run: Run, config: Config, split: Split) -> None:
         """The photos are split and decoded, and the run folder is made. `split.notes` say what was noticed."""
+
+    def on_estimate(self, seconds: float) -> None:
+        """The epochs to come take about this long on this machine, if none of them ends the training early."""
 
     def on_epoch(self, row: dict[str, float]) -> None:
         """An epoch is over: its row of history.csv."""
@@ -49,6 +56,7 @@ def train(
     config: Config | None = None,
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     split: str | os.PathLike[str] | Split | None = None,
+    minutes: float | None = None,
     resume: bool = False,
     overwrite: bool = False,
     watcher: Watcher | None = None,
@@ -56,14 +64,16 @@ def train(
     """A run folder with the trained bundle, made from a folder of class folders.
 
     The split is the one given, else PHOTOS/split.csv, else made as `clothes.split` makes it. Without a config the
-    defaults for photos of this size and number are used; `changes`, such as {"train": {"epochs": 5}}, go on top.
-    `resume` goes on with an interrupted run in `out`, with its split and settings, to the bit as if it had not been
-    interrupted; a finished one is returned as it is.
+    defaults for photos of this size and number are used; `changes`, such as {"train": {"epochs": 5}} or
+    {"model": {"architecture": "efficientnet-lite0"}}, go on top. `minutes` picks the image size and the epochs so that
+    all of it takes no longer. `resume` goes on with an interrupted run in `out`, with its split and settings, to the
+    bit as if it had not been interrupted; a finished one is returned as it is.
     """
+    began = time.perf_counter()
     watcher = watcher or Watcher()
     photos = Path(photos)
     if resume:
-        given = {"config": config, "split": split, "overwrite": overwrite or None}
+        given = {"config": config, "split": split, "minutes": minutes, "overwrite": overwrite or None}
         given |= {name: value for settings in (changes or {}).values() for name, value in settings.items()}
         run = _run_to_resume(out, photos, [name for name, value in given.items() if value is not None])
         config, parts_of = run.config, run.split
@@ -73,8 +83,9 @@ def train(
         folder = Run.free_folder(out, overwrite=overwrite)
         parts_of = find_split(photos, split, progress=lambda *at: watcher.on_progress("look", *at))
         check_parts(parts_of)
-        preset = config or Config.for_photos(typical_side(parts_of), count=len(parts_of.part("train")))
-        config = preset.changed(changes or {})
+        config = _configured(config, changes or {}, parts_of)
+        if minutes is not None:
+            config = fit_to_time(config, parts_of, seconds=minutes * 60, began=began)
     parts = decode(
         parts_of,
         config.model.image_size,
@@ -85,8 +96,9 @@ def train(
         run = Run.new(folder, config, parts_of, overwrite=overwrite)
     watcher.on_start(run, config, parts_of)
     trainer = Trainer(config, parts_of.classes, parts["train"], parts["validation"])
-    if resume:
-        trainer.restore(run.path / "checkpoints")
+    if not (resume and trainer.restore(run.path / "checkpoints")):
+        trainer.begin(progress=lambda *at: watcher.on_progress("fit", *at))
+    watcher.on_estimate(trainer.seconds_left())
     started = time.perf_counter()
     for row in trainer.epochs(on_step=lambda *at: watcher.on_progress("train", *at)):
         trainer.save(run.path / "checkpoints")
@@ -94,6 +106,18 @@ def train(
         watcher.on_epoch(row)
     finish(run, trainer, config, parts_of, seconds=time.perf_counter() - started)
     return run
+
+
+def _configured(config: Config | None, changes: Mapping[str, Mapping[str, Any]], split: Split) -> Config:
+    if config is None:
+        model = changes.get("model", {})
+        config = Config.for_photos(
+            typical_side(split),
+            count=len(split.part("train")),
+            architecture=model.get("architecture") or "sequential",
+            weights=model.get("weights"),
+        )
+    return config.changed(changes)
 
 
 def _run_to_resume(out: str | os.PathLike[str] | None, photos: Path, given: list[str]) -> Run:
@@ -160,7 +184,7 @@ def check_parts(split: Split) -> None:
         raise SplitError(
             f"No train photo of {', '.join(untrained)}: nothing can be learnt of it. Add photos and split again."
         )
-    if not split.part("validation"):
+    if not counts["validation"].keys() & set(split.classes):
         raise SplitError("The validation part is empty, so no epoch can be chosen. Add photos and split again.")
 
 
@@ -176,23 +200,31 @@ def typical_side(split: Split) -> int:
     return int(np.median(sides))
 
 
+def _examples(pictures: Pictures) -> np.ndarray:
+    """Some of them, from all classes."""
+    return pictures.pixels[np.linspace(0, len(pictures) - 1, min(_EXAMPLES, len(pictures))).astype(int)]
+
+
 def finish(run: Run, trainer: Trainer, config: Config, split: Split, *, seconds: float) -> None:
     """Writes the bundle of the best epoch, calibrated and measured on the validation part."""
-    labels = trainer.validation.labels
+    pixels, of_class = trainer.validation.pixels, trainer.validation.labels >= 0
+    labels = trainer.validation.labels[of_class]
     model = build_model(config.model, trainer.classes)
     model.set_weights(trainer.best_weights)
-    expected = predict(model, trainer.validation.pixels)
+    expected = predict(model, pixels, np.flatnonzero(of_class))
     temperature = calibrate_temperature(expected, labels)
-    data = to_litert(config.model, trainer.best_weights, temperature=temperature)
+    data = to_litert(config.model, trainer.best_weights, temperature=temperature, examples=_examples(trainer.pictures))
     lite = LiteModel(data)
-    scores = np.stack([lite.run(picture)[0] for picture in trainer.validation.pixels])
+    answers = np.stack([lite.run(picture)[0] for picture in pixels])
+    scores, others = answers[of_class], answers[~of_class]
     difference = np.abs(scores - apply_temperature(expected, temperature)).mean()
-    if not difference < 0.02:  # NaN too
+    if not difference < 0.03:  # NaN too
         raise BundleError(
             f"The converted model answers differently from the trained one (by {difference:.3f} on average), so no "
             f"bundle was written. The training itself is kept in {run.path / 'checkpoints'}."
         )
     right = int((scores.argmax(axis=1) == labels).sum())
+    threshold = lowest_kept(scores.max(axis=1), KEPT)
     probes = make_probes(config.model.image_size)
     counts = split.counts()
     info = {
@@ -204,6 +236,7 @@ def finish(run: Run, trainer: Trainer, config: Config, split: Split, *, seconds:
         "config": config.to_dict(),
         "seed": config.train.seed,
         "temperature": temperature,
+        "threshold": threshold,
         "epochs": {"trained": trainer.state.epoch, "best": trainer.state.best_epoch, "seconds": round(seconds, 1)},
         "photos": {part: sum(counts[part].values()) for part in counts},
         "fingerprint": split.fingerprint,
@@ -213,6 +246,8 @@ def finish(run: Run, trainer: Trainer, config: Config, split: Split, *, seconds:
                 "accuracy": right / len(labels),
                 "interval": list(wilson_interval(right, len(labels))),
                 "loss": log_loss(scores, labels),
+                "known": float((scores.max(axis=1) >= threshold).mean()),
+                **({"others_known": float((others.max(axis=1) >= threshold).mean())} if len(others) else {}),
             }
         },
         "versions": {

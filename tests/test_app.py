@@ -44,6 +44,7 @@ def test_the_api_answers_as_the_library_does(client: Client, classifier: clothes
         assert answer == {
             "label": expected.label,
             "confidence": pytest.approx(expected.confidence, abs=1e-9),
+            "known": expected.known,
             "scores": pytest.approx(expected.scores, abs=1e-9),
         }
 
@@ -101,22 +102,29 @@ def test_the_folder_is_below_the_given_one_and_never_below_itself(tmp_path: Path
 
 def test_bars_never_round_up_and_escape_names() -> None:
     scores = {"<script>alert(1)</script>": 0.9996, "b": 0.0003, "c": 0.0001}
-    shown = page._bars(Prediction("<script>alert(1)</script>", 0.9996, scores))
+    shown = page._bars(Prediction("<script>alert(1)</script>", 0.9996, scores, known=True))
     assert "99.9 %" in shown
     assert "100 %" not in shown
     assert "<script>" not in shown
     assert "&lt; 0.1 %" in shown
 
 
+def test_an_unknown_thing_is_not_sure_in_words() -> None:
+    answer = Prediction("hat", 0.31, {"hat": 0.31, "b": 0.3}, known=False)
+    shown = page._bars(answer)
+    assert "Not sure" in shown and "Best guess: hat 31.0 % sure" in shown
+    assert "not sure (hat?)" in page._table([("cat.jpg", answer)])
+
+
 def test_the_csv_of_many_photos_is_safe_in_a_spreadsheet(tmp_path: Path) -> None:
-    answer = Prediction("=cmd()", 0.75, {"=cmd()": 0.75, "b": 0.25})
+    answer = Prediction("=cmd()", 0.75, {"=cmd()": 0.75, "b": 0.25}, known=True)
     bad = clothes.PhotoError("x.jpg", "empty", "the file is empty")
     path = page._write_csv(tmp_path, ("=cmd()", "b"), [("=1+1.jpg", answer), ("x.jpg", bad)])
     with path.open(encoding="utf-8-sig", newline="") as file:
         head, first, second = csv.reader(file)
-    assert head == ["photo", "label", "confidence", "'=cmd()", "b", "problem"]
-    assert first == ["'=1+1.jpg", "'=cmd()", "0.750000", "0.750000", "0.250000", ""]
-    assert second == ["x.jpg", "", "", "", "", "the file is empty"]
+    assert head == ["photo", "label", "confidence", "known", "'=cmd()", "b", "problem"]
+    assert first == ["'=1+1.jpg", "'=cmd()", "0.750000", "true", "0.750000", "0.250000", ""]
+    assert second == ["x.jpg", "", "", "", "", "", "the file is empty"]
 
 
 def test_the_page_says_what_the_model_is(classifier: clothes.Classifier) -> None:
@@ -127,7 +135,7 @@ def test_the_page_says_what_the_model_is(classifier: clothes.Classifier) -> None
 
 
 def test_the_table_names_each_photo_and_escapes() -> None:
-    answer = Prediction("<b>", 0.9996, {"<b>": 0.9996, "c": 0.0004})
+    answer = Prediction("<b>", 0.9996, {"<b>": 0.9996, "c": 0.0004}, known=True)
     bad = clothes.PhotoError("x.jpg", "empty", "the file is empty")
     shown = page._table([("<i>.jpg", answer), ("x.jpg", bad)])
     assert "&lt;i&gt;.jpg</td><td>&lt;b&gt;</td>" in shown

@@ -63,12 +63,18 @@ def test_light_commands_import_nothing_heavy(place: Path, arguments: list[str]) 
 
 
 def test_predict_says_what_photos_show(place: Path) -> None:
-    done = clothes_command("predict", "bar.png", "[odd] name.png", "photos/squ*/00[0-4].png", "--top", 1, cwd=place)
+    photos = ("bar.png", "[odd] name.png", "photos/squ*/00[0-4].png")
+    done = clothes_command("predict", *photos, "--top", 1, "--model", "runs/small", cwd=place)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == 7
     assert lines[0].startswith("bar.png: ")
-    assert done.stderr == "Model: runs/small/bundle\n"
+    assert done.stderr == ""
+
+
+def test_predict_without_a_model_takes_the_one_in_the_box(place: Path) -> None:
+    done = clothes_command("predict", "bar.png", "--json", cwd=place)
+    assert "t-shirt" in json.loads(done.stdout)["scores"]
 
 
 def test_predict_as_json_goes_on_after_a_bad_photo(place: Path) -> None:
@@ -77,7 +83,7 @@ def test_predict_as_json_goes_on_after_a_bad_photo(place: Path) -> None:
     )
     assert done.returncode == 1
     good, bad, missing = map(json.loads, done.stdout.splitlines())
-    assert list(good) == ["photo", "label", "confidence", "scores"]
+    assert list(good) == ["photo", "label", "confidence", "known", "scores"]
     assert set(good["scores"]) == {"bar", "frame", "square"}
     assert bad == {"photo": "page.jpg", "error": "this is not a picture of a known format"}
     assert missing == {"photo": "no.png", "error": "there is no such file"}

@@ -8,8 +8,11 @@ import pytest
 from clothes.config import Augmentation, Config, ModelConfig, SplitConfig, TrainConfig
 from clothes.errors import ConfigError
 
+LITE = Config.for_photos(400, architecture="efficientnet-lite0")
+SCRATCH = Config.for_photos(400, architecture="keras:VGG16", weights="none")
 
-@pytest.mark.parametrize("config", [Config(), Config.for_photos(28)])
+
+@pytest.mark.parametrize("config", [Config(), Config.for_photos(28), LITE, SCRATCH])
 def test_to_json_and_back(config: Config, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(config.to_json())
@@ -52,6 +55,25 @@ def test_few_photos_get_enough_steps() -> None:
     assert (few.train.batch_size, few.train.epochs, few.train.patience) == (16, 200, 50)
     assert few.model == Config().model
     assert Config.for_photos(400, count=3).train.epochs == 1000
+
+
+def test_fine_tuning_takes_few_epochs_and_more_where_photos_are_few() -> None:
+    assert (LITE.model.weights, LITE.model.image_size, LITE.train.epochs) == ("imagenet", 224, 10)
+    steps = {}
+    for count in (100, 400, 3000, 20_000, 50_000):
+        train = Config.for_photos(400, count=count, architecture="efficientnet-lite0").train
+        steps[count] = train.epochs * (count // train.batch_size)
+    assert min(steps.values()) >= 300
+    assert steps[3000] == 10 * (3000 // 32)
+    assert steps[20_000] < 10 * (20_000 // 32)  # fewer epochs do
+    assert steps[50_000] == 3 * (50_000 // 32)
+    scratch = Config.for_photos(400, count=3000, architecture="efficientnet-lite0", weights="none")
+    assert (scratch.model.weights, scratch.train.epochs) == ("none", 80)
+
+
+def test_a_known_network_is_described_without_the_layers_of_the_sequential_one() -> None:
+    assert "filters" not in LITE.to_dict()["model"]
+    assert "weights" not in Config().to_dict()["model"]
 
 
 def test_files_that_are_no_config(tmp_path: Path) -> None:

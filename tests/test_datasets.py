@@ -16,6 +16,7 @@ from clothes import datasets, images
 from clothes.augmentation import augment
 from clothes.config import Augmentation
 from clothes.errors import SplitError, TrainingError
+from clothes.images import letterbox
 from tests.conftest import make_photos
 
 STILL = Augmentation(flip=False, rotation=0, zoom=(1, 1), stretch=0, shear=0, shift=0, color=0, gray=0, erase=0)
@@ -151,6 +152,51 @@ def test_each_change_changes_something_and_keeps_shape_and_type() -> None:
         assert all(not np.array_equal(a, b) for a, b in zip(out, pictures, strict=True)), name
         if name == "gray":
             assert (out[..., 0] == out[..., 2]).all()
+
+
+def test_a_degraded_photo_has_lost_detail() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (30, 96, 96, 3), dtype=np.uint8)
+    out = augment(pictures, Augmentation(**{**vars(STILL), "degrade": 1.0}), np.random.default_rng(0))
+    assert out.shape == pictures.shape
+    assert all(a.std() < b.std() for a, b in zip(out, pictures, strict=True))
+    half = augment(pictures, Augmentation(**{**vars(STILL), "degrade": 0.5}), np.random.default_rng(0))
+    assert 5 < sum(np.array_equal(a, b) for a, b in zip(half, pictures, strict=True)) < 25
+
+
+def test_the_letterbox_gets_another_border_and_the_photo_stays() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (24, 12, 3), dtype=np.uint8)
+    boxed = letterbox(photo, 24)
+    config = Augmentation(**{**vars(STILL), "border": "any"})
+    changed = augment(np.stack([boxed] * 60), config, np.random.default_rng(0))
+    assert all(np.array_equal(picture[:, 6:18], photo) for picture in changed)
+    left = {picture[:, :6].tobytes() for picture in changed}
+    drawn, mirrored = np.repeat(photo[:, :1], 6, axis=1), photo[:, 5::-1]
+    white, gray = np.full((24, 6, 3), 255, np.uint8), boxed[:, :6]
+    assert {border.tobytes() for border in (drawn, mirrored, white, gray)} <= left
+    assert len(left) > 10  # and many a colour
+    empty = np.full((1, 24, 24, 3), 127, np.uint8)
+    assert np.array_equal(augment(empty, config, np.random.default_rng(0)), empty)
+
+
+def test_balance_draws_rare_classes_more_often() -> None:
+    labels = np.repeat([0, 1, 2], [400, 80, 20])
+    rng = np.random.default_rng(0)
+    counts = {b: np.bincount(labels[datasets.balanced_order(labels, b, rng)]) for b in (0.0, 0.5, 1.0)}
+    assert counts[0.0].tolist() == [400, 80, 20]
+    assert counts[1.0] == pytest.approx(500 / 3, abs=1)
+    roots = np.sqrt([400, 80, 20])
+    assert counts[0.5] == pytest.approx(500 * roots / roots.sum(), abs=1)
+    drawn = datasets.balanced_order(labels, 1.0, rng)
+    often = np.bincount(drawn, minlength=500)
+    assert set(often[480:]) == {8, 9}  # every photo of a rare class as often, give or take one
+    assert set(often[:400]) == {0, 1}
+
+
+def test_a_photo_of_no_class_teaches_that_all_are_as_likely() -> None:
+    targets = datasets.one_hot(np.array([1, -1, 2]), 4, 0.1)
+    assert targets[1] == pytest.approx(np.full(4, 0.25))
+    assert targets[[0, 2], [1, 2]] == pytest.approx(0.925)
+    assert targets.sum(axis=1) == pytest.approx(np.ones(3))
 
 
 def test_prefetch_keeps_order_passes_errors_on_and_stops() -> None:

@@ -48,7 +48,9 @@ def test_what_is_written(copy: clothes.Run) -> None:
     assert data["test_part_opened"] == copy.info["test_part_opened"] == 1
     with (copy.path / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["photo", "truth", "label", "confidence", "bar", "frame", "square"]
+    assert list(rows[0]) == ["photo", "truth", "label", "confidence", "known", "bar", "frame", "square"]
+    assert sum(row["known"] == "true" for row in rows) / len(rows) == pytest.approx(result.known)
+    assert (result.others, result.others_known) == (0, None)
     assert sum(row["truth"] == row["label"] for row in rows) / len(rows) == pytest.approx(result.accuracy)
     assert clothes.load(copy.path).info["metrics"]["test"]["accuracy"] == result.accuracy
     clothes.evaluate(copy.path / "bundle")
@@ -74,6 +76,22 @@ def test_any_labelled_folder(copy: clothes.Run, tmp_path: Path) -> None:
     assert len((tmp_path / "new" / "results" / "predictions.csv").read_text().splitlines()) == 11
     with pytest.raises(PhotosError, match="is of a class the bundle knows"):
         clothes.evaluate(copy.path, photos=make_photos(tmp_path / "none", each=1, shapes=("circle",)))
+
+
+def test_photos_of_no_class_count_apart(copy: clothes.Run, tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "new", each=5, shapes=("bar", "square"), seed=1000)
+    alone = clothes.evaluate(copy.path / "bundle", photos=photos)
+    (photos / "bar").rename(photos / "_other")
+    with pytest.raises(PhotosError, match="is of a class the bundle knows"):
+        (photos / "square").rename(photos / ".square")
+        clothes.evaluate(copy.path / "bundle", photos=photos)
+    (photos / ".square").rename(photos / "square")
+    result = clothes.evaluate(copy.path / "bundle", photos=photos)
+    assert (result.photos, result.others) == (5, 5)
+    assert result.accuracy == alone.per_class["square"]["recall"]
+    answers = [p.known for truth, p in result.predictions if truth == "_other"]
+    assert result.others_known == sum(answers) / 5
+    assert result.known == sum(p.known for truth, p in result.predictions if truth == "square") / 5
 
 
 def test_photos_it_was_trained_on_are_left_out(copy: clothes.Run, tmp_path: Path) -> None:

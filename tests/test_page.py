@@ -168,7 +168,7 @@ def test_many_photos_give_a_table_and_a_csv(page: Any, classifier: Any, tmp_path
     with page.expect_download() as download:
         page.get_by_text("Download as CSV").click()
     lines = Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()
-    assert lines[0] == "photo,label,confidence,bar,frame,square,problem"
+    assert lines[0] == "photo,label,confidence,known,bar,frame,square,problem"
     assert len(lines) == 3
 
 

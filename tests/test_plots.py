@@ -3,6 +3,7 @@
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from clothes import plots
@@ -83,3 +84,10 @@ def test_a_history_says_which_epoch_was_kept(tmp_path: Path, epochs: int) -> Non
         f"kept: {0.25 + epochs / 100:.3f}",
     ]
     assert all(tick == int(tick) for tick in accuracy.get_xticks())
+
+
+def test_reliability_shows_the_share_of_right_answers_in_bins_of_equally_many() -> None:
+    confidence = [0.5] * 20 + [0.9] * 20
+    right = [True] * 10 + [False] * 10 + [True] * 18 + [False] * 2
+    ax = plots.reliability(confidence, right, bins=2)
+    assert ax.containers[0].lines[0].get_xydata() == pytest.approx(np.array([[0.5, 0.5], [0.9, 0.9]]))

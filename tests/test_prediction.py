@@ -147,15 +147,16 @@ def test_a_bad_bundle_is_refused(bundle: Path, tmp_path: Path, damage: Callable[
         clothes.load(copy)
 
 
-def test_without_a_path_the_newest_bundle_here(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(BundleError, match="No model here"):
-        clothes.load()
-    # By what the bundle says, not by its file's date: an evaluation writes the file anew.
-    for place, made in (("demo/run/bundle", "2026-02-01"), ("runs/old/bundle", "2026-01-01"), ("runs/odd/bundle", 7)):
-        shutil.copytree(bundle, tmp_path / place)
-        change_info(created=made)(tmp_path / place)
-    assert clothes.load().path == Path("demo/run/bundle")
+def test_below_the_threshold_the_answer_is_not_sure(bundle: Path, tmp_path: Path) -> None:
+    photos = [draw("frame", seed) for seed in range(20)]
+    confidences = sorted(clothes.load(bundle).predict(photo).confidence for photo in photos)
+    shutil.copytree(bundle, tmp_path / "copy")
+    change_info(threshold=confidences[10])(tmp_path / "copy")
+    classifier = clothes.load(tmp_path / "copy")
+    answers = [classifier.predict(photo) for photo in photos]
+    assert [answer.known for answer in answers] == [answer.confidence >= confidences[10] for answer in answers]
+    assert sum(answer.known for answer in answers) == 10
+    assert all(answer.label in classifier.classes for answer in answers)
 
 
 def test_a_run_without_a_bundle_tells_how_to_go_on(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_the_python_of_the_readme_runs(run: object, tmp_path: Path, monkeypatch:
     monkeypatch.chdir(tmp_path)
     make_photos(tmp_path / "photos", each=12)
     draw("bar", 5).save(tmp_path / "shirt.jpg")
-    monkeypatch.setattr(clothes.Config, "for_photos", classmethod(lambda cls, side, count: SMALL))
+    monkeypatch.setattr(clothes.Config, "for_photos", classmethod(lambda cls, side, **about: SMALL))
     code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert len(code) == 1
     exec(code[0], {})

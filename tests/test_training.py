@@ -1,6 +1,7 @@
 """A training: to the bit the same for the same seed, also when it was interrupted; nothing overwritten."""
 
 import csv
+import dataclasses
 import json
 import os
 import shutil
@@ -19,7 +20,8 @@ import typer
 keras = pytest.importorskip("keras", reason="training needs the extra 'train'")
 
 import clothes
-from clothes import cli, training
+from clothes import cli, timing, training
+from clothes.config import Config
 from clothes.datasets import decode
 from clothes.errors import BundleError, ClothesError, ConfigError, MissingExtraError, PhotosError, RunError, SplitError
 from clothes.splits import Split
@@ -414,3 +416,126 @@ def test_other_backends_train_too(backend: str, photos: Path, tmp_path: Path) ->
     )
     assert done.stdout.split() == [backend, "2"], done.stderr
     assert clothes.load(tmp_path / "run").predict(draw("bar", 1)).label in ("bar", "frame", "square")
+
+
+def test_photos_of_no_class_are_trained_on_and_counted_apart(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos", each=20)
+    (photos / "frame").rename(photos / "_other")
+    report = clothes.check(photos)
+    assert report.classes == ("bar", "square")
+    assert "_other" in str(report)
+    run = train(photos, out=tmp_path / "run", config=SMALL)
+    assert run.split.classes == ("bar", "square")
+    assert run.split.counts()["train"] == {"_other": 14, "bar": 14, "square": 14}
+    validation = run.bundle.info["metrics"]["validation"]
+    assert validation["photos"] == 4
+    assert validation["known"] >= 0.95
+    assert 0 <= validation["others_known"] <= 1
+    classifier = clothes.load(run.path)
+    assert classifier.classes == ("bar", "square")
+    assert 0 < classifier.threshold < 1
+    result = clothes.evaluate(run.path)
+    assert (result.photos, result.others) == (8, 4)
+
+
+def test_others_alone_do_not_make_a_validation_part(tmp_path: Path) -> None:
+    split = clothes.split(make_photos(tmp_path / "photos", each=20))
+    rows = tuple(
+        dataclasses.replace(row, label="_other", part="validation") if row.label == "frame" else row
+        for row in split.rows
+        if row.part == "train"
+    )
+    with pytest.raises(SplitError, match="The validation part is empty"):
+        training.check_parts(dataclasses.replace(split, rows=rows))
+
+
+class Estimates(Watcher):
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.fitted = 0
+
+    def on_estimate(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        self.fitted += stage == "fit"
+
+
+def test_the_time_is_told_before_the_training_and_leaves_no_trace(photos: Path, tmp_path: Path) -> None:
+    told = Estimates()
+    config = SMALL.changed({"train": {"epochs": 3, "seed": 7}})
+    run = train(photos, out=tmp_path / "run", config=config, watcher=told)
+    took = sum(row["seconds"] for row in run.history)
+    assert len(told.seconds) == 1
+    assert 0 < told.seconds[0] < 10 * took
+    parts = decode(run.split, 28, ("train", "validation"))
+    trainer = Trainer(config, run.split.classes, parts["train"], parts["validation"])
+    for _ in trainer.epochs(on_step=lambda done, total: None):
+        pass
+    assert all(np.array_equal(a, b) for a, b in zip(trainer.best_weights, weights(run), strict=True))
+
+
+def test_minutes_pick_size_and_epochs(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    split = clothes.split(photos)
+    config = Config.for_photos(400, architecture="efficientnet-lite0")
+    monkeypatch.setattr(timing, "_seconds", lambda config, split: 1000.0)  # of its 10 epochs at 224 pixels
+
+    def fitted(seconds: float) -> tuple[int, int]:
+        chosen = timing.fit_to_time(config, split, seconds=seconds, began=time.perf_counter())
+        return chosen.model.image_size, chosen.train.epochs
+
+    assert fitted(2000) == (224, 10)
+    assert fitted(800) == (224, 6)
+    assert fitted(500) == (192, 5)
+    assert fitted(150) == (96, 6)
+    assert fitted(5) == (32, 2)
+    with pytest.raises(clothes.TrainingError, match=r"0.01 minutes are too few for 42 photos"):
+        fitted(0.6)
+
+
+def test_a_training_ends_within_its_minutes(photos: Path, tmp_path: Path) -> None:
+    config = SMALL.changed({"train": {"epochs": 100_000, "patience": 0}})
+    started = time.perf_counter()
+    run = train(photos, out=tmp_path / "run", config=config, minutes=0.5)
+    assert time.perf_counter() - started < 40  # other tests may run beside it
+    assert 1 < run.config.train.epochs < 100_000
+
+
+LITE = {"model": {"architecture": "efficientnet-lite0", "image_size": 32}}
+
+
+def test_fine_tuning_begins_with_imagenet_and_a_fitted_head(photos: Path, tmp_path: Path) -> None:
+    from clothes.imagenet import weights_file
+
+    try:
+        weights_file("efficientnet-lite0")
+    except MissingExtraError:
+        pytest.skip("the extra 'weights' is not installed")
+    told = Estimates()
+    run = train(photos, out=tmp_path / "run", changes={**LITE, "train": {"epochs": 2}}, watcher=told)
+    assert told.fitted
+    assert run.config.model.weights == "imagenet"
+    classifier = clothes.load(run.path)
+    scores, features = classifier._model.run(np.zeros((32, 32, 3), np.uint8))
+    assert (scores.shape, features.shape) == ((3,), (1280,))
+    size = (run.path / "bundle" / "model.tflite").stat().st_size
+    assert size < 5_600_000  # 3.4 million weights of 8 bits
+    # Where no weight moves, the head alone must beat chance: it was fitted to what the network sees already.
+    still = train(photos, out=tmp_path / "still", changes={**LITE, "train": {"epochs": 1, "learning_rate": 1e-9}})
+    assert still.history[0]["val_accuracy"] >= 0.5
+
+
+def test_the_same_network_from_scratch(photos: Path, tmp_path: Path) -> None:
+    changes = {"model": {**LITE["model"], "weights": "none"}, "train": {"epochs": 1}}
+    run = train(photos, out=tmp_path / "run", changes=changes)
+    assert run.config.model.weights == "none"
+    assert clothes.load(run.path).classes == ("bar", "frame", "square")
+
+
+def test_a_network_of_keras(photos: Path, tmp_path: Path) -> None:
+    changes = {
+        "model": {"architecture": "keras:MobileNetV2", "image_size": 32, "weights": "none"},
+        "train": {"epochs": 1},
+    }
+    run = train(photos, out=tmp_path / "run", changes=changes)
+    assert clothes.load(run.path).predict(draw("bar", 1)).label in ("bar", "frame", "square")
