@@ -1,0 +1,103 @@
+"""Puts the best of some runs into the box, chosen on their validation photos, and writes its model card.
+
+    uv run python recipes/box_ship.py RUN...
+
+Every RUN was evaluated on its test part and, into RUN/street, on the street crops that were held out.
+"""
+
+import csv
+import statistics
+import sys
+from pathlib import Path
+
+from clothes import plots
+from clothes.bundles import WEIGHTS, write_bundle
+from clothes.console import to_json
+from clothes.evaluation import read_evaluation
+from clothes.folders import OTHER
+from clothes.prediction import BOX, percent
+from clothes.runs import Run
+
+ROOT = Path(__file__).parents[1]
+CARD = Path(__file__).parent / "box_card.md"
+
+
+def main(paths: list[Path]) -> None:
+    runs = [Run.open(path) for path in paths]
+    run = min(runs, key=lambda run: run.bundle.info["metrics"]["validation"]["loss"])
+    bundle = run.bundle
+    kept = {name: bundle.file(name) for name in bundle.info["files"] if name != WEIGHTS}
+    box = write_bundle(BOX, bundle.info | {"name": "box"}, kept)
+    for path in BOX.iterdir():
+        print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1e6:.2f} MB")
+
+    images = ROOT / "docs" / "images"
+    test, street = read_evaluation(run.path), read_evaluation(run.path / "street")
+    title = f"{percent(test['accuracy'])} of {test['photos']} test photos right"
+    plots.save(plots.confusion(test["classes"], test["confusion"], title=title), images / "box-confusion.png")
+    with (run.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        answers = [row for row in csv.DictReader(file) if row["truth"] != OTHER]
+    confidence = [float(row["confidence"]) for row in answers]
+    right = [row["truth"] == row["label"] for row in answers]
+    plots.save(plots.reliability(confidence, right), images / "box-reliability.png")
+    (ROOT / "docs" / "model-card.md").write_text(write_card(runs, run, test, street), encoding="utf-8")
+    print(to_json(box.info["metrics"]))
+
+
+def write_card(runs: list[Run], run: Run, test: dict, street: dict) -> str:
+    info = run.bundle.info
+    counts = run.split.counts()
+    validation = info["metrics"]["validation"]
+    accuracies = [read_evaluation(one.path)["accuracy"] for one in runs]
+    wrong = [
+        (count, f"{truth} for {answer} ({count} of {sum(row)})")
+        for truth, row in zip(test["classes"], test["confusion"], strict=True)
+        for answer, count in zip(test["classes"], row, strict=True)
+        if truth != answer and count
+    ]
+    wrong.sort(key=lambda item: -item[0])
+    return CARD.read_text(encoding="utf-8").format(
+        classes=", ".join(info["classes"]),
+        size=sum(path.stat().st_size for path in BOX.iterdir()) / 1e6,
+        created=info["created"][:10],
+        seed=info["seed"],
+        test_photos=test["photos"],
+        test=percent(test["accuracy"]),
+        test_interval=interval(test),
+        test_unsure=percent(1 - test["known"]),
+        seeds=len(runs),
+        mean=percent(statistics.mean(accuracies)),
+        deviation=f"{100 * statistics.stdev(accuracies):.1f}" if len(runs) > 1 else "unknown",
+        street_photos=street["photos"],
+        street=percent(street["accuracy"]),
+        street_interval=interval(street),
+        street_unsure=percent(1 - street["known"]),
+        validation_photos=validation["photos"],
+        validation=percent(validation["accuracy"]),
+        validation_interval=interval(validation),
+        others=test["others"],
+        accepted=f"{100 * test['others_known']:.1f} %",
+        ece=test["ece"],
+        temperature=info["temperature"],
+        threshold=info["threshold"],
+        per_class="\n".join(class_row(name, test, street) for name in test["classes"]),
+        confusions=", ".join(text for _, text in wrong[:5]),
+        train_photos=sum(count for name, count in counts["train"].items() if name != OTHER),
+        train_others=counts["train"][OTHER],
+    )
+
+
+def interval(result: dict) -> str:
+    low, high = result["interval"]
+    return f"{percent(low)} to {percent(high)}"
+
+
+def class_row(name: str, test: dict, street: dict) -> str:
+    ours, worn = test["per_class"][name], street["per_class"][name]
+    cells = [*(ours[key] for key in ("precision", "recall", "f1")), ours["photos"], worn["recall"], worn["photos"]]
+    shown = ["-" if cell is None else f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells]
+    return f"| {name} | " + " | ".join(shown) + " |"
+
+
+if __name__ == "__main__":
+    main([Path(path) for path in sys.argv[1:]])
