@@ -276,7 +276,7 @@ def _bars(prediction: Prediction) -> str:
     if prediction.known:
         answer = f"{label} <small>{sure} sure</small>"
     else:
-        answer = f"Not sure <small>Best guess: {label} {sure} sure. Perhaps it is nothing I know.</small>"
+        answer = f"Not sure <small>Best guess: {label} {sure} sure. Perhaps it is none of these.</small>"
     return f'<p class="answer">{answer}</p><ul class="bars">{rows}</ul>'
 
 
