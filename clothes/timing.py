@@ -11,7 +11,7 @@ from clothes.splits import Split
 from clothes.trainer import Trainer
 
 _SIZES = (224, 192, 160, 128, 96, 64, 48, 32)
-_RESERVE = 0.15  # of the time: decoding the photos, fitting the last layer, converting the network
+_RESERVE = 0.25  # of the time: decoding, fitting the last layer, checkpoints, converting the network
 
 
 def fit_to_time(config: Config, split: Split, *, seconds: float, began: float) -> Config:

@@ -485,10 +485,10 @@ def test_minutes_pick_size_and_epochs(photos: Path, monkeypatch: pytest.MonkeyPa
         return chosen.model.image_size, chosen.train.epochs
 
     assert fitted(2000) == (224, 10)
-    assert fitted(800) == (224, 6)
+    assert fitted(820) == (224, 6)
     assert fitted(500) == (192, 5)
     assert fitted(150) == (96, 6)
-    assert fitted(5) == (32, 2)
+    assert fitted(5) == (32, 1)
     with pytest.raises(clothes.TrainingError, match=r"0.01 minutes are too few for 42 photos"):
         fitted(0.6)
 
