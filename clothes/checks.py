@@ -96,7 +96,9 @@ class CheckReport:
         tell(self.few, "class", f"with under {FEW} photos", "Collect more first.")
         tell(self.untrained, "class", "in test or validation but not in train", "Train needs photos of each.")
         tell(self.located, "photo", "with the place where it was taken (GPS)", "Mind that before sharing.")
-        if len(self.classes) < 2:
+        if not self.classes:
+            lines.append(f"There are no classes beside {OTHER}, whose photos show none. Make a folder for each class.")
+        elif len(self.classes) < 2:
             lines.append(
                 f"There is one class only, {plain(self.classes[0])}; a recogniser needs two. If that folder holds the "
                 "class folders, name it instead."

@@ -223,7 +223,8 @@ def split(
         copy_parts(result, copy_to)
     result.write(path, overwrite=True)
     counts = result.counts()
-    table = [[name, *(counts[part].get(name, 0) for part in PARTS)] for name in result.classes]
+    names = sorted({row.label for row in result.rows})  # _other, which is no class, among them
+    table = [[name, *(counts[part].get(name, 0) for part in PARTS)] for name in names]
     table.append(["all", *(sum(counts[part].values()) for part in PARTS)])
     print_table(["class", *PARTS], table)
     print()

@@ -424,6 +424,13 @@ def test_photos_of_no_class_are_trained_on_and_counted_apart(tmp_path: Path) -> 
     report = clothes.check(photos)
     assert report.classes == ("bar", "square")
     assert "_other" in str(report)
+    alone = make_photos(tmp_path / "alone", each=3, shapes=("bar",))
+    (alone / "bar").rename(alone / "_other")
+    assert "There are no classes beside _other" in str(clothes.check(alone))
+    shown = subprocess.run(
+        [sys.executable, "-m", "clothes", "split", str(photos)], capture_output=True, text=True, check=True
+    )
+    assert "_other" in shown.stdout
     run = train(photos, out=tmp_path / "run", config=SMALL)
     assert run.split.classes == ("bar", "square")
     assert run.split.counts()["train"] == {"_other": 14, "bar": 14, "square": 14}
