@@ -39,6 +39,8 @@ _ROOMS = {
     "SplitError": "errors",
     "TrainConfig": "config",
     "TrainingError": "errors",
+    "Tuning": "tuning",
+    "TuningError": "errors",
     "build_app": "app",
     "build_model": "models",
     "check": "checks",
@@ -46,6 +48,7 @@ _ROOMS = {
     "load": "prediction",
     "split": "splits",
     "train": "training",
+    "tune": "tuning",
 }
 
 __all__ = [
@@ -70,6 +73,8 @@ __all__ = [
     "SplitError",
     "TrainConfig",
     "TrainingError",
+    "Tuning",
+    "TuningError",
     "build_app",
     "build_model",
     "check",
@@ -77,6 +82,7 @@ __all__ = [
     "load",
     "split",
     "train",
+    "tune",
 ]
 
 if TYPE_CHECKING:
@@ -94,6 +100,7 @@ if TYPE_CHECKING:
         RunError,
         SplitError,
         TrainingError,
+        TuningError,
     )
     from clothes.evaluation import Evaluation, evaluate
     from clothes.models import build_model
@@ -101,10 +108,19 @@ if TYPE_CHECKING:
     from clothes.runs import Run
     from clothes.splits import Split, split
     from clothes.training import train
+    from clothes.tuning import Tuning, tune
 
 
 # What each extra brings, for the error when it is missing.
-_EXTRAS = {"keras": "train", "tensorflow": "train", "cv2": "train", "matplotlib": "train", "gradio": "serve"}
+_EXTRAS = {
+    "keras": "train",
+    "tensorflow": "train",
+    "cv2": "train",
+    "matplotlib": "train",
+    "optuna": "tune",
+    "sqlalchemy": "tune",
+    "gradio": "serve",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -1,5 +1,6 @@
 """Keras on the backend that KERAS_BACKEND names: the same results for the same seed, and no chatter."""
 
+import logging
 import os
 from importlib.util import find_spec
 
@@ -18,6 +19,7 @@ if _chosen != "tensorflow" and find_spec(_chosen) is None:
     )
 os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of several networks in one process
 with quiet():
     import keras
 

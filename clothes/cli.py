@@ -14,6 +14,7 @@ import clothes
 from clothes.console import (
     draw_confusion,
     draw_run,
+    draw_search,
     find_photos,
     needs,
     note,
@@ -23,6 +24,7 @@ from clothes.console import (
     print_table,
     progress_bars,
     quote,
+    searching,
     to_json,
     watching,
     with_progress,
@@ -318,6 +320,84 @@ def train(
             f"    clothes train {quote(photos)} --model efficientnet-lite0"
         )
     print(f"Next, the honest number:  clothes evaluate {quote(run.path)}")
+
+
+@app.command()
+def tune(
+    photos: PhotosFolder,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="[default: a folder in tunings/ for these photos]")
+    ] = None,
+    model: Annotated[str | None, typer.Option(metavar="NAME", help="As for train. [default: sequential]")] = None,
+    trials: Annotated[int | None, typer.Option(metavar="N", help="Of the whole study. [default: 40]")] = None,
+    minutes: Annotated[float | None, typer.Option(metavar="M", help="End the search after so long.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Of a trial. [default: a quarter of a training's]")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.json", help="What to begin with. [default: as for train]")
+    ] = None,
+    split_file: Annotated[
+        Path | None, typer.Option("--split", metavar="FILE", help="[default: PHOTOS/split.csv, made if missing]")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A database that several machines work in, such as postgresql://HOST/NAME."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search better settings than the defaults, by short trainings, on train and validation photos only.
+
+    The same command goes on where it was stopped. With --storage any number of them work on one study.
+
+    Example: clothes tune photos --minutes 45
+    """
+    from clothes.config import Config
+    from clothes.prediction import percent
+
+    with needs("Tuning"):
+        from clothes import tuning
+    watcher: Any = None
+    try:
+        with searching(minutes) as watcher:
+            result = tuning.tune(
+                photos,
+                out=out,
+                trials=trials,
+                minutes=minutes,
+                config=Config.read(config) if config else None,
+                changes={"model": {"architecture": model}},
+                split=split_file,
+                epochs=epochs,
+                storage=storage,
+                watcher=watcher,
+            )
+    except typer.Abort:
+        if watcher and watcher.path:
+            note("Every trial is kept; the same command goes on.")
+        raise
+    picture = draw_search(result)
+    if as_json:
+        print(to_json(result.to_dict()))
+        return
+    best, default = result.best, result.default
+
+    def value(trial: Any, name: str) -> str:
+        found = trial.settings[name]
+        return f"{found:.4g}" if isinstance(found, float) else str(found)
+
+    columns = {"began with": default, "best": best} if default else {"best": best}
+    table = [[name, *(value(trial, name) for trial in columns.values())] for name in best.settings]
+    print_table(["setting", *columns], [*table, ["val_accuracy", *(f"{t.score:.3f}" for t in columns.values())]])
+    print()
+    print_files({"config": result.path / "config.json", "trials": result.path / "trials.csv", "plot": picture})
+    gain = "" if result.gain is None else f", {100 * result.gain:.1f} points more than what it began with"
+    print(
+        f"Best of {len(result.trials)} trials: validation accuracy {percent(best.score)}{gain}. The best of many "
+        "flatters."
+    )
+    given = f" --split {quote(split_file)}" if split_file else ""
+    print(f"Train with it:  clothes train {quote(photos)} --config {quote(result.path / 'config.json')}{given}")
 
 
 @app.command()

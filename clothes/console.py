@@ -16,6 +16,7 @@ from clothes.errors import ClothesError, MissingExtraError
 from clothes.terminal import columns, padded, plain
 
 if TYPE_CHECKING:
+    from clothes import tuning
     from clothes.evaluation import Evaluation
     from clothes.folders import Skipped
     from clothes.training import Watcher
@@ -137,6 +138,15 @@ def draw_run(path: Path, ending: str) -> list[Path]:
     return drawn
 
 
+def draw_search(result: "tuning.Tuning") -> Path:
+    """Writes the picture of a search."""
+    from clothes import plots
+
+    scores = [(t.number, t.score, t.state == "done") for t in result.trials if t.epochs]
+    drawn = plots.search(scores, result.importance, default=result.default.score if result.default else None)
+    return plots.save(drawn, result.path / "search.png")
+
+
 def draw_confusion(folder: Path, ending: str) -> Path:
     """Writes the picture of the evaluation in a folder."""
     from clothes import plots
@@ -205,8 +215,8 @@ def progress_bars() -> Iterator[Bars]:
 
 
 @contextmanager
-def watching() -> "Iterator[Watcher]":
-    """Shows a training: a bar for its photos and its steps, and a line for each epoch. Ctrl-C ends it with an Abort.
+def interruptible() -> Iterator[None]:
+    """Ctrl-C ends what runs inside with an Abort.
 
     Python drops one that comes while a weak reference is cleared, of which TensorFlow has many: it is sent again. And
     TensorFlow's own C code makes a SystemError of one in a hundred.
@@ -214,8 +224,6 @@ def watching() -> "Iterator[Watcher]":
     import signal
     from _thread import interrupt_main
     from threading import Timer
-
-    from clothes.training import Watcher
 
     interrupted = False
 
@@ -229,6 +237,27 @@ def watching() -> "Iterator[Watcher]":
             Timer(0.05, interrupt_main).start()
         else:
             before(event)
+
+    before, sys.unraisablehook = sys.unraisablehook, send_again
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except BaseException as error:
+        if interrupted or isinstance(error, KeyboardInterrupt):
+            raise typer.Abort from None  # Typer ends a KeyboardInterrupt without a word
+        raise
+    finally:
+        if handler is signal.default_int_handler:
+            signal.signal(signal.SIGINT, handler)
+        sys.unraisablehook = before
+
+
+@contextmanager
+def watching() -> "Iterator[Watcher]":
+    """Shows a training: a bar for its photos and its steps, and a line for each epoch. Ctrl-C ends it with an Abort."""
+    from clothes.training import Watcher
 
     with progress_bars() as bars:
 
@@ -273,17 +302,82 @@ def watching() -> "Iterator[Watcher]":
             def say(self, text: str) -> None:
                 bars.progress.console.print(text, markup=False, emoji=False, soft_wrap=True)
 
-        before, sys.unraisablehook = sys.unraisablehook, send_again
-        handler = signal.getsignal(signal.SIGINT)
-        if handler is signal.default_int_handler:
-            signal.signal(signal.SIGINT, interrupt)
-        try:
+        with interruptible():
             yield Screen()
-        except BaseException as error:
-            if interrupted or isinstance(error, KeyboardInterrupt):
-                raise typer.Abort from None  # Typer ends a KeyboardInterrupt without a word
-            raise
-        finally:
-            if handler is signal.default_int_handler:
-                signal.signal(signal.SIGINT, handler)
-            sys.unraisablehook = before
+
+
+@contextmanager
+def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
+    """Shows a search: the last trials, the best so far, and the time left. Ctrl-C ends it with an Abort."""
+    import time
+
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.table import Table
+
+    from clothes import tuning
+
+    console = Console(stderr=True, highlight=False)
+    live = Live(console=console, auto_refresh=False, transient=True)
+    began, shown = time.monotonic(), set[int]()
+
+    class Screen(tuning.Watcher):
+        path: Path | None = None
+        trials: tuple[Any, ...] = ()
+        epochs = 0
+        most: int | None = None
+        step = ""
+        drawn = 0.0
+
+        def on_progress(self, stage: str, done: int, total: int) -> None:
+            titles = {"look": "looking at the photos", "decode": "decoding the photos", "train": "step"}
+            self.step = f"{titles[stage]} {done:,} of {total:,}"
+            if time.monotonic() - self.drawn > 0.2:
+                self.draw()
+
+        def on_start(self, path: Path, config: Any, split: Any, *, epochs: int, most: int | None) -> None:
+            self.path, self.epochs, self.most = path, epochs, most
+            parts = ", ".join(f"{len(split.part(part))} {part}" for part in ("train", "validation"))
+            console.print(
+                f"Trials of {epochs} epochs on {parts} photos; they are kept in {path}.", markup=False, soft_wrap=True
+            )
+
+        def on_trials(self, trials: tuple[Any, ...]) -> None:
+            self.trials = trials
+            if not console.is_terminal:
+                for trial in trials:
+                    if trial.state != "running" and trial.number not in shown:
+                        shown.add(trial.number)
+                        console.print("  ".join(self.row(trial)), markup=False, soft_wrap=True)
+            self.draw()
+
+        def row(self, trial: Any) -> list[str]:
+            so_far = [t.score for t in self.trials if t.state == "done" and t.number <= trial.number]
+            took = "" if trial.seconds is None else f"{trial.seconds:.0f} s"
+            return [
+                f"trial {trial.number}",
+                trial.state,
+                f"{trial.score:.3f}" if trial.epochs else "",
+                f"best {max(so_far):.3f}" if so_far else "",
+                f"epoch {trial.epochs}/{self.epochs}",
+                took,
+                plain(trial.reason),
+            ]
+
+        def draw(self) -> None:
+            self.drawn = time.monotonic()
+            table = Table.grid(padding=(0, 2))
+            for trial in self.trials[-12:]:
+                table.add_row(*self.row(trial))
+            live.update(Group(table, f"{self.left()}{self.step}"), refresh=True)
+
+        def left(self) -> str:
+            ended = [t.seconds for t in self.trials if t.seconds is not None and t.state != "lost"]
+            seconds = [] if minutes is None else [minutes * 60 - (time.monotonic() - began)]
+            if self.most is not None and ended:
+                seconds.append((self.most - len(ended)) * sum(ended) / len(ended))
+            trials = f"{len(ended)} trials" if self.most is None else f"{len(ended)} of {self.most} trials"
+            return f"{trials}, about {duration(max(0, min(seconds)))} left; " if seconds else f"{trials}; "
+
+    with live, interruptible():
+        yield Screen()

@@ -7,6 +7,7 @@
     ├── ConfigError        a setting is out of range or unknown
     ├── RunError           a run folder is in the way, unfinished or not one
     ├── TrainingError      a training cannot go on (NaN loss, no memory)
+    ├── TuningError        a search cannot go on, or is of something else
     ├── BundleError        a bundle is missing, damaged or from a newer version
     ├── DownloadError      a download failed or is not what was expected
     └── MissingExtraError  an optional part of clothes is not installed
@@ -54,6 +55,10 @@ class RunError(ClothesError):
 
 class TrainingError(ClothesError):
     """A training cannot go on."""
+
+
+class TuningError(ClothesError):
+    """A search for better settings cannot go on, or the one that is there is of something else."""
 
 
 class BundleError(ClothesError):

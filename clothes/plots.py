@@ -1,7 +1,7 @@
 """Pictures of a run: data in, matplotlib Axes out. matplotlib is imported when something is drawn."""
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,42 @@ def reliability(
     ax.spines[["top", "right"]].set_visible(False)
     ax.legend(frameon=False, loc="upper left")
     return ax
+
+
+def search(
+    scores: Sequence[tuple[int, float, bool]],
+    importance: Mapping[str, float],
+    *,
+    default: float | None = None,
+    axes: "tuple[Axes, Axes] | None" = None,
+) -> "tuple[Axes, Axes]":
+    """Draws a search: each trial's score and the best so far; and how much each setting mattered.
+
+    `scores` are (number, score, done) in the order of the trials, done False for one that was ended early; `default` is
+    the score of the settings that the search began with.
+    """
+    if axes is None:
+        axes = _figure(11, 4.5).subplots(1, 2, width_ratios=(3, 2))
+    left, right = axes
+    for done, color, label in ((False, TRAIN_COLOR, "ended early"), (True, VALIDATION_COLOR, "done")):
+        chosen = [(number, score) for number, score, is_done in scores if is_done is done]
+        if chosen:
+            left.plot(*zip(*chosen, strict=True), "o", color=color, markersize=4, alpha=0.8, label=label)
+    done_ones = [(number, score) for number, score, done in scores if done]
+    best = np.maximum.accumulate([score for _, score in done_ones])
+    left.step([number for number, _ in done_ones], best, where="post", color=VALIDATION_COLOR, label="best so far")
+    if default is not None:
+        left.axhline(default, color=TRAIN_COLOR, linewidth=1, linestyle="--", label=f"began with: {default:.3f}")
+    left.set(xlabel="trial", ylabel="val_accuracy", title="Trials")
+    left.locator_params(axis="x", integer=True)
+    left.legend(frameon=False, loc="lower right")
+    first = list(importance.items())[:10][::-1]
+    right.barh([name.partition(".")[2] for name, _ in first], [share for _, share in first], color=TRAIN_COLOR)
+    right.set(xlabel="share", title="What mattered" if first else "What mattered: too few trials to say")
+    for ax in axes:
+        ax.grid(alpha=0.25)
+        ax.spines[["top", "right"]].set_visible(False)
+    return axes
 
 
 def save(drawn: Any, path: Path) -> Path:

@@ -83,7 +83,7 @@ def train(
         folder = Run.free_folder(out, overwrite=overwrite)
         parts_of = find_split(photos, split, progress=lambda *at: watcher.on_progress("look", *at))
         check_parts(parts_of)
-        config = _configured(config, changes or {}, parts_of)
+        config = configured(config, changes or {}, parts_of)
         if minutes is not None:
             config = fit_to_time(config, parts_of, seconds=minutes * 60, began=began)
     parts = decode(
@@ -108,7 +108,8 @@ def train(
     return run
 
 
-def _configured(config: Config | None, changes: Mapping[str, Mapping[str, Any]], split: Split) -> Config:
+def configured(config: Config | None, changes: Mapping[str, Mapping[str, Any]], split: Split) -> Config:
+    """The config given, else the defaults for these photos; and the changes on top."""
     if config is None:
         model = changes.get("model", {})
         config = Config.for_photos(

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMANDS = ("demo", "data", "check", "split", "train", "evaluate", "predict", "info", "serve", "plot")
+COMMANDS = ("demo", "data", "check", "split", "tune", "train", "evaluate", "predict", "info", "serve", "plot")
 
 
 def commands_page() -> str:

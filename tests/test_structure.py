@@ -42,6 +42,8 @@ ROOMS = (
     "trainer",
     "timing",
     "training",
+    "studies",
+    "tuning",
     "evaluation",
     "app",
     "demo",
@@ -57,6 +59,7 @@ HEAVY = {
     "ai_edge_litert": {"runtime"},
     "typer": {"cli", "console"},
     "rich": {"console"},
+    "optuna": {"studies"},
     "pillow_heif": {"images"},
 }
 

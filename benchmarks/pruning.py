@@ -1,0 +1,60 @@
+"""What pruning would have saved: the full curves of a random search, replayed in the order of its trials.
+
+    uv run python benchmarks/pruning.py TUNING
+
+TUNING is the folder that benchmarks/random_search.py wrote. In other orders, drawn at random, too.
+"""
+
+import statistics
+import sys
+from pathlib import Path
+
+import numpy as np
+import optuna
+
+from clothes.studies import pruner
+from clothes.tuning import shortest
+
+Curve = list[float]
+
+
+def replay(curves: list[Curve]) -> tuple[int, float]:
+    """How many epochs pruned trials take, and the best score of those that went on to the end."""
+    epochs, best = 0, 0.0
+    study = optuna.create_study(direction="maximize", pruner=pruner(shortest(len(curves[0]))))
+    for number, curve in enumerate(curves):
+        trial = study.ask()
+        for epoch, score in enumerate(curve, 1):
+            epochs += 1
+            trial.report(score, epoch)
+            if number and epoch < len(curve) and trial.should_prune():
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+                break
+        else:
+            study.tell(trial, max(curve))
+            best = max(best, *curve)
+    return epochs, best
+
+
+def main(folder: Path) -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.load_study(study_name=folder.name, storage=f"sqlite:///{folder.resolve() / 'study.db'}")
+    curves = [
+        [trial.intermediate_values[epoch] for epoch in sorted(trial.intermediate_values)]
+        for trial in study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
+    ]
+    total, best = sum(map(len, curves)), max(map(max, curves))
+    epochs, kept = replay(curves)
+    print(f"{len(curves)} trials, {total} epochs, best {best:.4f}; pruned: {epochs} epochs, best {kept:.4f}")
+    rng = np.random.default_rng(0)
+    orders = [replay([curves[i] for i in rng.permutation(len(curves))]) for _ in range(200)]
+    saved = [1 - epochs / total for epochs, _ in orders]
+    lost = [best - kept for _, kept in orders]
+    print(
+        f"200 orders: saves {statistics.mean(saved):.0%} of the epochs ({min(saved):.0%} to {max(saved):.0%}), loses "
+        f"{100 * statistics.mean(lost):.2f} points of the best score (at most {100 * max(lost):.2f})"
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
