@@ -139,14 +139,14 @@ def class_name(text: str) -> str:
     """A class's name in Unicode's form NFC. Raises PhotosError unless a folder may bear it on every system."""
     name = unicodedata.normalize("NFC", text)
     if reason := _why_no_class(name):
-        raise PhotosError(f"No class can be called {_shown(text[:50])!r}: {reason}. Give it another name.")
+        raise PhotosError(f"No class can be called {text[:50]!r}: {reason}. Give it another name.")
     return name
 
 
 def _why_no_class(name: str) -> str:
     if not name.strip():
         return "the name is empty"
-    if len(os.fsencode(name)) > _LONGEST_NAME:
+    if len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
         return f"the name is longer than {_LONGEST_NAME} bytes"
     if any(unicodedata.category(c) in _NO_LETTERS and c not in "\u200c\u200d" for c in name):
         return "it holds characters that cannot be seen, or are no text"

@@ -100,9 +100,10 @@ class Sources(AbstractContextManager["Sources"]):
         table = _parsed(self._path, data)
         known, gone = {cells[0] for cells in table}, set()
         for line in announced:
-            cells = next(csv.reader([line.decode()]))
-            path = self.root / cells[0]
-            if len(cells) != len(COLUMNS) or ".." in path.parts or not path.parent.is_dir():
+            cells = next(csv.reader([line.decode("utf-8", "replace")]))
+            path = self.root / "".join(cells[:1])
+            inside = path.is_relative_to(self.root) and ".." not in path.parts
+            if len(cells) != len(COLUMNS) or not inside or not path.parent.is_dir():
                 continue
             if not path.exists() and _sha256(_beside(path)) == cells[1]:
                 _beside(path).rename(path)
