@@ -101,8 +101,9 @@ class Sources(AbstractContextManager["Sources"]):
         known, gone = {cells[0] for cells in table}, set()
         for line in announced:
             cells = next(csv.reader([line.decode("utf-8", "replace")]))
-            path = self.root / "".join(cells[:1])
-            inside = path.is_relative_to(self.root) and ".." not in path.parts
+            file = Path("".join(cells[:1]))
+            path = self.root / file
+            inside = not file.is_absolute() and ".." not in file.parts
             if len(cells) != len(COLUMNS) or not inside or not path.parent.is_dir():
                 continue
             if not path.exists() and _sha256(_beside(path)) == cells[1]:
