@@ -26,7 +26,7 @@ from tests.test_images import encode
 from tests.web_server import OUTSIDE, Canary, Server, drip, reply, running
 
 PHOTO = encode(draw("bar", 0, size=(220, 240)), "PNG")
-MANNERS = Manners(bytes=200_000, seconds=0.8, redirects=4, pause=0, patience=2)
+MANNERS = Manners(bytes=200_000, seconds=0.4, redirects=4, pause=0, patience=2)
 
 
 class Names:
@@ -170,7 +170,7 @@ ODD = {
     "http://nothing.test/a.jpg": "the host has no address), 5 times",
 }
 # Answers of a server outside.
-SLOW = "it took longer than 0.8 seconds"
+SLOW = "it took longer than 0.4 seconds"
 BAD = {
     "drip": (drip(reply(b"", Content_Length="100000"), b"x"), SLOW),
     "drip without a length": (drip(reply(b"", Content_Length=""), b"x"), SLOW),

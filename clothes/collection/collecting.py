@@ -4,7 +4,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -39,12 +39,16 @@ class Collected:
 
 @dataclass(frozen=True)
 class _Source:
-    """A photo that may be stored: `load` gives its bytes, or raises PhotoError or DownloadError."""
+    """A photo that may be stored: `load` gives its bytes, or raises PhotoError or DownloadError.
+
+    What is at a `lasting` origin, a web address, is not loaded again when it was stored before.
+    """
 
     name: str
     label: str
     load: Callable[[], bytes]
     origin: Origin
+    lasting: bool = False
 
 
 def collect_folder(
@@ -89,7 +93,7 @@ def collect_urls(
     lines = dict.fromkeys(line.strip() for line in addresses)
     origins = [Origin(line) for line in lines if line and not line.startswith("#")]
     with Store(into, progress=progress) as store, fetcher or Fetcher() as fetch:
-        items = (item for origin in origins for item in _from_address(origin, label, store, fetch))
+        items = (_from_address(origin, label, fetch) for origin in origins)
         return _collect(store, items, total=len(origins), threads=_THREADS, least=SMALLEST, progress=progress)
 
 
@@ -110,7 +114,7 @@ def collect_web(
     """
     label = class_name(label)
     with Store(into, progress=progress) as store, fetcher or Fetcher() as fetch:
-        items = _from_search(search(words, fetch, api=api), label, store, fetch)
+        items = _from_search(search(words, fetch, api=api), label, fetch)
         return _collect(store, items, total=count, wanted=count, threads=_THREADS, least=SMALLEST, progress=progress)
 
 
@@ -139,25 +143,18 @@ def _from_archive(archive: Archive, top: str, label: str | None) -> list[_Source
     ]
 
 
-def _from_address(origin: Origin, label: str, store: Store, fetcher: Fetcher) -> Iterator[_Source | Skipped]:
-    address = origin.origin
-    try:
-        if not store.knows(address, label):
-            yield _Source(address, label, partial(fetcher.get, address), origin)
-    except PhotoError as error:
-        yield Skipped(address, error.reason)
-
-
-def _from_search(
-    found: Iterable[Found | Skipped], label: str, store: Store, fetcher: Fetcher
-) -> Iterator[_Source | Skipped]:
+def _from_search(found: Iterable[Found | Skipped], label: str, fetcher: Fetcher) -> Iterator[_Source | Skipped]:
     for item in found:
         if isinstance(item, Skipped):
             yield item
         elif 0 < min(item.width, item.height) < SMALLEST:
             yield Skipped(item.origin.origin, _too_small(item.width, item.height))
         else:
-            yield from _from_address(item.origin, label, store, fetcher)
+            yield _from_address(item.origin, label, fetcher)
+
+
+def _from_address(origin: Origin, label: str, fetcher: Fetcher) -> _Source:
+    return _Source(origin.origin, label, partial(fetcher.get, origin.origin), origin, lasting=True)
 
 
 def _source(name: str, label: str, load: Callable[[], bytes], origin: str) -> _Source | Skipped:
@@ -182,37 +179,49 @@ def _collect(
     """Stores what is named, in that order, while threads load and decode a little ahead; until `wanted` are there."""
     refused: list[Skipped] = []
     waiting: deque[tuple[_Source, Future[Photo]]] = deque()
-    taken = 0
+    seen = 0
+
+    def tell() -> None:
+        if progress:
+            progress("Collecting", seen - len(waiting) if wanted is None else store.total, total)
 
     def take() -> None:
-        nonlocal taken
         source, photo = waiting.popleft()
-        try:
+        with _refusals(source, refused):
             store.put(photo.result(), source.label, source.origin)
-        except PhotoError as error:
-            refused.append(Skipped(source.name, error.reason))
-        except DownloadError as error:
-            refused.append(Skipped(source.name, str(error)))
-        taken += 1
-        if progress:
-            progress("Collecting", taken if wanted is None else store.total, total)
+        tell()
 
     pool = ThreadPoolExecutor(threads)
     try:
         for item in items:
             if isinstance(item, Skipped):
                 refused.append(item)
-            else:
-                waiting.append((item, pool.submit(_load, item, least)))
+                continue
+            seen += 1
+            with _refusals(item, refused):
+                if not item.lasting or not store.knows(item.origin.origin, item.label):
+                    waiting.append((item, pool.submit(_load, item, least)))
             while waiting and (len(waiting) > 2 * threads or store.total + len(waiting) == wanted):
                 take()
             if store.total == wanted:
                 break
         while waiting:
             take()
+        tell()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return Collected(store.root, dict(sorted(store.new.items())), dict(sorted(store.already.items())), tuple(refused))
+
+
+@contextmanager
+def _refusals(source: _Source, refused: list[Skipped]) -> Iterator[None]:
+    """Puts what is wrong with one photo on the list, so that the others go on."""
+    try:
+        yield
+    except PhotoError as error:
+        refused.append(Skipped(source.name, error.reason))
+    except DownloadError as error:
+        refused.append(Skipped(source.name, str(error)))
 
 
 def _load(source: _Source, least: int) -> Photo:
