@@ -23,6 +23,7 @@ _ROOMS = {
     "CheckReport": "checks",
     "Classifier": "prediction",
     "ClothesError": "errors",
+    "Collected": "collection",
     "Config": "config",
     "ConfigError": "errors",
     "DownloadError": "errors",
@@ -42,6 +43,9 @@ _ROOMS = {
     "build_app": "app",
     "build_model": "models",
     "check": "checks",
+    "collect_folder": "collection",
+    "collect_urls": "collection",
+    "collect_web": "collection",
     "evaluate": "evaluation",
     "load": "prediction",
     "split": "splits",
@@ -54,6 +58,7 @@ __all__ = [
     "CheckReport",
     "Classifier",
     "ClothesError",
+    "Collected",
     "Config",
     "ConfigError",
     "DownloadError",
@@ -73,6 +78,9 @@ __all__ = [
     "build_app",
     "build_model",
     "check",
+    "collect_folder",
+    "collect_urls",
+    "collect_web",
     "evaluate",
     "load",
     "split",
@@ -82,6 +90,7 @@ __all__ = [
 if TYPE_CHECKING:
     from clothes.app import build_app
     from clothes.checks import CheckReport, check
+    from clothes.collection import Collected, collect_folder, collect_urls, collect_web
     from clothes.config import Augmentation, Config, ModelConfig, SplitConfig, TrainConfig
     from clothes.errors import (
         BundleError,

@@ -123,6 +123,8 @@ def _from_folder(source: Path, label: str | None) -> list[_Source | Skipped]:
         try:
             listing = list_class_folders(source)
         except PhotosError as error:
+            if not source.is_dir() or not list_photos(source)[0]:
+                raise
             raise PhotosError(f"{error} Or name the class of them all: --class.") from None
         found, skipped = [(photo.path, photo.label) for photo in listing.photos], listing.skipped
     else:
