@@ -25,7 +25,10 @@ _REFUSED_SHOWN = 10
 
 @app.callback()
 def collect() -> None:
-    """Bring photos into class folders, with the origin of each in PHOTOS/sources.csv."""
+    """Bring photos into class folders, with the origin of each in PHOTOS/sources.csv.
+
+    Example: clothes collect folder DCIM --class jacket --into photos
+    """
 
 
 @app.command()

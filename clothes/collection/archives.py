@@ -106,7 +106,7 @@ def _harm(infos: list[zipfile.ZipInfo], directory: int, limits: Limits) -> str:
         name = info.orig_filename  # as packed: zipfile cuts it at a NUL
         folders = name.removesuffix("/").split("/")
         if any(part in ("", ".", "..") for part in folders) or set(name) & {"\\", "\0"} or name[1:2] == ":":
-            return f"holds {name[:100]!r}, a name that would lead out of a folder"
+            return f"holds {name[:100]!r}, which is no path below a folder"
         if len(folders) > limits.depth + 1:
             return f"holds {name[:100]!r}, more than {limits.depth} folders deep"
     ordered = sorted(infos, key=lambda info: info.header_offset)

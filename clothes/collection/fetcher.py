@@ -25,7 +25,7 @@ from clothes.downloads import TRIES, WAIT
 from clothes.errors import DownloadError
 
 _AGENT = "clothes (collects photos to learn from)"
-_SILENCE = 20  # seconds
+_SILENCE = 15  # seconds
 _LONGEST_ADDRESS = 2000  # characters
 _REDIRECTS = (301, 302, 303, 307, 308)
 _BUSY = (408, 425, 429)  # and from 500 on
@@ -37,7 +37,7 @@ class Manners:
     """What a photo may cost, and how a host is treated."""
 
     bytes: int = 50_000_000
-    seconds: float = 60  # for each address on the way to a photo
+    seconds: float = 60  # in all, redirects and further tries among them, but not the waiting for its turn
     redirects: int = 5
     at_once: int = 2  # connections to a host
     pause: float = 0.1  # seconds from one request to a host to the next
@@ -57,6 +57,25 @@ class _Host:
         self.gate = threading.Semaphore(at_once)
         self.lock = threading.Lock()
         self.free_at = 0.0
+
+
+class _Clock(AbstractContextManager["_Clock"]):
+    """Runs while it is entered."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._since = 0.0
+
+    def __enter__(self) -> "_Clock":
+        self._since = time.monotonic()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._left = self.left
+
+    @property
+    def left(self) -> float:
+        return self._left - (time.monotonic() - self._since)
 
 
 class Fetcher(AbstractContextManager["Fetcher"]):
@@ -88,9 +107,10 @@ class Fetcher(AbstractContextManager["Fetcher"]):
 
     def get(self, address: str) -> bytes:
         """What is at a web address. Raises DownloadError, whose text begins in the middle of a sentence."""
+        clock = _Clock(self._manners.seconds)
         for failed in range(TRIES):
             try:
-                return self._follow(address)
+                return self._follow(address, clock)
             except _BusyError as busy:
                 problem, wait = str(busy), WAIT * 2**failed if busy.wait is None else busy.wait
             if wait > self._manners.patience:
@@ -99,27 +119,29 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 break
         raise DownloadError(f"{problem}, {TRIES} times")
 
-    def _follow(self, address: str) -> bytes:
+    def _follow(self, address: str, clock: "_Clock") -> bytes:
         for _ in range(self._manners.redirects + 1):
-            found = self._ask(address)
+            found = self._ask(address, clock)
             if isinstance(found, bytes):
                 return found
             address = urljoin(address, found)
         raise DownloadError(f"it leads on to another address more than {self._manners.redirects} times")
 
-    def _ask(self, address: str) -> bytes | str:
+    def _ask(self, address: str, clock: "_Clock") -> bytes | str:
         """The bytes at an address, or the address it leads on to."""
         secure, host, port, target = _parsed(address)
-        with self._turn(host):
+        with self._turn(host), clock:
             ips = self._find(host, port)
             for ip in ips:
                 if reason := self._inside(ip):
                     raise DownloadError(f"{host} is {ip}, which {reason}: refused (--allow-private lets it in)")
             connection = _Connection(host, port, ips, ssl.create_default_context() if secure else None)
-            late = threading.Timer(self._manners.seconds, connection.cut)
+            late = threading.Timer(clock.left, connection.cut)
             with self._lock:
                 self._live.add(connection)
             try:
+                if clock.left <= 0 or self._over.is_set():
+                    raise DownloadError(self._too_long())
                 late.start()
                 return self._read(connection, target)
             except ssl.SSLCertVerificationError as error:
@@ -197,7 +219,7 @@ class _Connection(http.client.HTTPConnection):
         problem = OSError("the host has no address")
         for ip in self._ips[:3]:
             try:
-                self.sock = self._open = socket.create_connection((ip, self.port), _SILENCE)
+                self._use(socket.create_connection((ip, self.port), _SILENCE))
                 break
             except OSError as error:
                 problem = error
@@ -205,9 +227,14 @@ class _Connection(http.client.HTTPConnection):
             raise problem
         if self._context is not None:
             secure = self._context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
-            self.sock = self._open = secure
+            self._use(secure)
             secure.do_handshake()
+
+    def _use(self, opened: socket.socket) -> None:
+        self.sock = self._open = opened
         if self.was_cut:
+            opened.close()
+            self._ips = []
             raise OSError("cut")
 
     def cut(self) -> None:

@@ -56,6 +56,7 @@ class Store(AbstractContextManager["Store"]):
         self.already: Counter[str] = Counter()
         self._progress = progress or (lambda *_: None)
         self._folders: dict[str, Path] = {}
+        self._here: set[Path] = set()
         self._hashes: dict[Path, str] = {}
         self._tests: Survey | None = None
         try:
@@ -79,8 +80,8 @@ class Store(AbstractContextManager["Store"]):
 
     @property
     def total(self) -> int:
-        """How many of the photos asked for are here now, new or already."""
-        return self.new.total() + self.already.total()
+        """How many different photos of those asked for are here now, new or already."""
+        return len(self._here)
 
     def knows(self, address: str, label: str) -> bool:
         """Whether the photo of this address was collected before; then it is counted.
@@ -122,6 +123,7 @@ class Store(AbstractContextManager["Store"]):
             ) from None
         self._sizes[len(photo.data)].append(path)
         self._hashes[path] = photo.sha256
+        self._here.add(path)
         self.new[label] += 1
 
     def _find(self, photo: Photo) -> Path | None:
@@ -139,6 +141,7 @@ class Store(AbstractContextManager["Store"]):
         here = without_part(file).parts[0]
         if unicodedata.normalize("NFC", here) != unicodedata.normalize("NFC", self._folder(label).name):
             raise PhotoError(name, "other-class", f"it is there already, but not as {label}: {file}")
+        self._here.add(there)
         self.already[label] += 1
 
     def _folder(self, label: str) -> Path:
