@@ -21,7 +21,6 @@ from pathlib import Path
 from types import FrameType
 
 from clothes.collection import collect_folder, sources
-from clothes.collection.store import Store
 from tests.conftest import make_photos
 
 
@@ -69,19 +68,18 @@ def state(into: Path) -> tuple[dict[str, str], dict[str, str]]:
     return found, {row["file"]: row["sha256"] for row in rows}
 
 
-def look(into: Path) -> tuple[bool, int]:
-    """Whether photos and rows agreed at once, and how many photos there are; they must agree after the next start."""
-    if not into.exists():
-        return True, 0
-    photos, rows = before = state(into)
+def look(source: Path, into: Path) -> tuple[bool, int]:
+    """Whether photos and rows agreed at once, and how many photos there were; the same command must finish the job."""
+    photos, rows = state(into) if into.exists() else ({}, {})
     agree = photos == rows
     assert agree or (into / sources._JOURNAL).stat().st_size, "nothing says what was half done"
     assert len(photos.items() ^ rows.items()) <= 2, "more than one photo was half done"
-    with Store(into):
-        pass
-    photos, rows = state(into)
-    assert photos == rows, "photos and rows disagree"
-    assert len(photos) >= min(map(len, before)), "a photo was lost"
+    result = collect_folder(source, into=into)
+    assert result.refused == ()
+    assert sum(result.new.values()) <= len(list(source.glob("*/*"))) - min(len(photos), len(rows)), "it began anew"
+    found, told = state(into)
+    assert found == told, "photos and rows disagree"
+    assert len(found) == len(list(source.glob("*/*"))), "a photo is missing"
     hidden = [path.name for path in into.rglob(".*")]
     assert not hidden, f"{hidden} was left"
     return agree, len(photos)
@@ -98,7 +96,7 @@ def main(folder: Path, how: str) -> None:
             line = 1
             while shutil.copytree(begin, into) and killed(source, into, prepare=kill_at_line(line)):
                 left = shutil.copytree(into, folder / f"left-{kills}")
-                agree, photos = look(into)
+                agree, photos = look(source, into)
                 if not agree and len(half_done) == 1:
                     half_done.append(left)
                 line, kills, settled, total = line + 1, kills + 1, settled + (not agree), total + photos
@@ -107,14 +105,17 @@ def main(folder: Path, how: str) -> None:
     else:
         source = make_photos(folder / "many", each=20)
         chance = random.Random(0)
+        started = time.monotonic()
+        assert not killed(source, into, prepare=lambda: None)
+        longest = time.monotonic() - started
+        shutil.rmtree(into)
         while kills < int(how):
-            if killed(source, into, prepare=lambda: None, delay=chance.uniform(0, 0.1)):
+            if killed(source, into, prepare=lambda: None, delay=chance.uniform(0, longest)):
                 kills += 1
-                agree, photos = look(into)
+                agree, photos = look(source, into)
                 settled += not agree
                 total += photos
-            if len(state(into)[0]) == 60:
-                shutil.rmtree(into)
+            shutil.rmtree(into, ignore_errors=True)
     print(json.dumps({"kills": kills, "settled": settled, "photos": total}))
 
 

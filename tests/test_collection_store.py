@@ -180,7 +180,7 @@ def test_a_class_is_a_name_and_no_path(tmp_path: Path, name: str) -> None:
     with pytest.raises(PhotosError, match=r"No class can be called .*: .*\. Give it another name\."):
         class_name(name)
     with pytest.raises(PhotosError):
-        collect_folder(make_photos(tmp_path / "mine", each=1) / "bar", into=tmp_path / "photos", label=name or " ")
+        collect_folder(make_photos(tmp_path / "mine", each=1) / "bar", into=tmp_path / "photos", label=name)
     with Store(tmp_path / "photos") as store, pytest.raises(PhotosError):
         store.put(examine(encode(draw("bar", 0), "PNG"), name="x"), name, Origin("x"))
     assert list(below(tmp_path / "photos")) == ["sources.csv"]

@@ -65,7 +65,7 @@ def collect_folder(
     Raises PhotosError when there is no photo, or when `source` is no zip file or one made to do harm.
     """
     source = Path(source)
-    label = label and class_name(label)
+    label = None if label is None else class_name(label)
     with ExitStack() as stack:
         if source.is_file():
             items = _from_archive(stack.enter_context(Archive(source)), source.name, label)
@@ -86,8 +86,9 @@ def collect_urls(
 ) -> Collected:
     """Downloads photos from web addresses into the class `label` of `into`.
 
-    Lines that are empty or begin with # are passed over, and addresses that a photo came from before. The `fetcher` may
-    have other manners, or let in addresses of a private network. What cannot be had is in `refused`.
+    Lines that are empty or begin with # are passed over. What came from an address before is not fetched again, and
+    stays away when it was removed since. The `fetcher` may have other manners, or let in addresses of a private
+    network. What cannot be had is in `refused`.
     """
     label = class_name(label)
     lines = dict.fromkeys(line.strip() for line in addresses)

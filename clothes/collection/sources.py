@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import BinaryIO
 
 from clothes.errors import PhotosError
-from clothes.files import write_bytes
 from clothes.terminal import plain
 
 if sys.platform != "win32":
@@ -56,7 +55,7 @@ class Sources(AbstractContextManager["Sources"]):
         self._journal = _open_alone(root / _JOURNAL)
         try:
             if not self._path.exists():
-                write_bytes(self._path, _line(COLUMNS))
+                _replace(self._path, _line(COLUMNS))
             table = self._settle()
             self._file = self._path.open("ab")
         except BaseException:
@@ -92,6 +91,7 @@ class Sources(AbstractContextManager["Sources"]):
 
     def _settle(self) -> list[list[str]]:
         """Makes photos and rows agree in all that the journal announces, on the disk too. The table's rows."""
+        _beside(self._path).unlink(missing_ok=True)
         self._journal.seek(0)
         announced = [line for line in self._journal.read().splitlines(keepends=True) if line.endswith(b"\n")]
         before = data = self._path.read_bytes()
@@ -120,7 +120,7 @@ class Sources(AbstractContextManager["Sources"]):
                 map(_line, [COLUMNS, *(cells for cells in _parsed(self._path, data) if cells[0] not in gone)])
             )
         if data != before:
-            write_bytes(self._path, data)
+            _replace(self._path, data)
         for place in (self._path, *self._folders):
             _to_disk(place)
         self._journal.truncate(0)
@@ -182,6 +182,13 @@ def _write(file: BinaryIO, data: bytes) -> None:
     file.write(data)
     file.flush()
     os.fsync(file.fileno())
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """`files.write_bytes` with a name that is found after a kill."""
+    with _beside(path).open("wb") as file:
+        _write(file, data)
+    _beside(path).replace(path)
 
 
 def _sha256(path: Path) -> str:

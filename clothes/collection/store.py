@@ -5,7 +5,7 @@ import os
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -59,13 +59,15 @@ class Store(AbstractContextManager["Store"]):
         self._here: set[Path] = set()
         self._hashes: dict[Path, str] = {}
         self._tests: Survey | None = None
+        self._sizes: dict[int, list[Path]] = defaultdict(list)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self._sizes: dict[int, list[Path]] = defaultdict(list)
-            for photo in list_photos(self.root)[0]:
-                self._sizes[photo.stat().st_size].append(photo)
             self._test_photos = _test_photos(self.root)
-            self._sources = Sources(self.root)
+            with ExitStack() as stack:
+                self._sources = stack.enter_context(Sources(self.root))
+                for photo in list_photos(self.root)[0]:  # now that a kill's traces are gone
+                    self._sizes[photo.stat().st_size].append(photo)
+                stack.pop_all()
         except OSError as error:
             raise PhotosError(
                 f"Photos cannot be put into {self.root}: {error.strerror}. Choose another folder: --into."
