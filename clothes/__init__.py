@@ -23,6 +23,7 @@ _ROOMS = {
     "CheckReport": "checks",
     "Classifier": "prediction",
     "ClothesError": "errors",
+    "Collected": "collection",
     "Config": "config",
     "ConfigError": "errors",
     "DownloadError": "errors",
@@ -44,6 +45,9 @@ _ROOMS = {
     "build_app": "app",
     "build_model": "models",
     "check": "checks",
+    "collect_folder": "collection",
+    "collect_urls": "collection",
+    "collect_web": "collection",
     "evaluate": "evaluation",
     "load": "prediction",
     "split": "splits",
@@ -57,6 +61,7 @@ __all__ = [
     "CheckReport",
     "Classifier",
     "ClothesError",
+    "Collected",
     "Config",
     "ConfigError",
     "DownloadError",
@@ -78,6 +83,9 @@ __all__ = [
     "build_app",
     "build_model",
     "check",
+    "collect_folder",
+    "collect_urls",
+    "collect_web",
     "evaluate",
     "load",
     "split",
@@ -88,6 +96,7 @@ __all__ = [
 if TYPE_CHECKING:
     from clothes.app import build_app
     from clothes.checks import CheckReport, check
+    from clothes.collection import Collected, collect_folder, collect_urls, collect_web
     from clothes.config import Augmentation, Config, ModelConfig, SplitConfig, TrainConfig
     from clothes.errors import (
         BundleError,

@@ -11,7 +11,9 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import clothes
+from clothes import cli_collect
 from clothes.console import (
+    AsJson,
     draw_confusion,
     draw_run,
     draw_search,
@@ -41,7 +43,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder of photos per class.")]
 ModelOption = Annotated[
     Path | None, typer.Option("--model", metavar="BUNDLE", help="A bundle or run folder. [default: the one in the box]")
@@ -165,6 +166,9 @@ def data(
         folder = fetch(to or Path("data") / name.value, source=source, progress=bars.to(f"Getting {name.value}"))
     print(folder)
     note(f"Next:  clothes check {quote(folder)}")
+
+
+app.add_typer(cli_collect.app, name="collect")
 
 
 @app.command()

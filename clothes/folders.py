@@ -21,6 +21,9 @@ PART_FOLDERS = {
 }
 OTHER = "_other"  # the folder of photos that show none of the classes, to learn from what not to recognise
 _DEEPEST = 40  # folders below one another
+_LONGEST_NAME = 100  # bytes of a class's name
+_NO_LETTERS = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+_WINDOWS_NAMES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{i}" for name in ("COM", "LPT") for i in "123456789¹²³")}
 _OURS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # what clothes itself puts beside photos
 
 
@@ -77,9 +80,7 @@ def list_class_folders(root: str | os.PathLike[str]) -> Listing:
     folders, loose = _sort_out(root, entries, skipped)
     photos: list[PhotoFile] = []
     followed: set[str] = set()
-    as_parts = {name: PART_FOLDERS[name.lower()] for name in folders if name.lower() in PART_FOLDERS}
-    holds_classes = [name for name in as_parts if _holds_folders_alone(root / name)]
-    if "train" in as_parts.values() and (len(as_parts) > 1 or holds_classes == folders):
+    if as_parts := _part_folders(root, folders):
         for name in folders:
             if name not in as_parts:
                 skipped.append(Skipped(name, "beside train/ and test/ a folder is not a class"))
@@ -88,12 +89,6 @@ def list_class_folders(root: str | os.PathLike[str]) -> Listing:
             skipped += [Skipped(path, "lies outside the class folders") for path in lost]
             for label in classes:
                 photos += _class_photos(root, f"{name}/{label}", as_parts[name], skipped, followed)
-    elif holds_classes:
-        raise PhotosError(
-            f"{root / holds_classes[0]} holds folders like a part of a split, but parts are called train, "
-            f"test and validation, and train must be there. {root} has {', '.join(folders[:5])}. Rename those, or name "
-            "the folder that holds one folder per class."
-        )
     else:
         for name in folders:
             photos += _class_photos(root, name, None, skipped, followed)
@@ -123,6 +118,53 @@ def list_photos(root: str | os.PathLike[str]) -> tuple[list[Path], list[Skipped]
     return sorted(found), skipped
 
 
+def class_folder(root: str | os.PathLike[str], label: str) -> Path:
+    """Where new photos of a class go: ROOT/<label>, or ROOT/train/<label> where there are part folders.
+
+    A class that is there is met whatever its case, so that Shirt and shirt are one class on every system. Raises
+    PhotosError when there is no folder, or parts without train.
+    """
+    root = Path(root)
+    folders, _ = _sort_out(root, _entries(root), [])
+    for name, part in _part_folders(root, folders).items():
+        if part == "train":
+            root = root / name
+            folders, _ = _sort_out(root, _entries(root), [])
+            break
+    alike = [name for name in folders if _folded(name) == _folded(label)]
+    return root / (label if label in alike or not alike else alike[0])
+
+
+def class_name(text: str) -> str:
+    """A class's name in Unicode's form NFC. Raises PhotosError unless a folder may bear it on every system."""
+    name = unicodedata.normalize("NFC", text)
+    if reason := _why_no_class(name):
+        raise PhotosError(f"No class can be called {text[:50]!r}: {reason}. Give it another name.")
+    return name
+
+
+def _why_no_class(name: str) -> str:
+    if not name.strip():
+        return "the name is empty"
+    if len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
+        return f"the name is longer than {_LONGEST_NAME} bytes"
+    if any(unicodedata.category(c) in _NO_LETTERS and c not in "\u200c\u200d" for c in name):
+        return "it holds characters that cannot be seen, or are no text"
+    if odd := sorted(set(name) & set('/\\:*?"<>|')):
+        return f"it holds {odd[0]}, and a class is a name, not a path"
+    if name.startswith((".", "__")) or name != name.strip() or name.endswith("."):
+        return "it begins with a dot or two underscores, or has a space or a dot at its end"
+    if name.lower() in PART_FOLDERS:
+        return "that is the name of a part of a split"
+    if name.partition(".")[0].strip().upper() in _WINDOWS_NAMES:
+        return "Windows keeps that name for a device"
+    return ""
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
 def without_part(photo: str) -> PurePosixPath:
     """A photo's path from its class folder on: train/shirt/1.jpg -> shirt/1.jpg."""
     path = PurePosixPath(photo)
@@ -139,6 +181,24 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         raise PhotosError(f"{folder} is a file. Name the folder that holds one folder per class.") from None
     except OSError as error:
         raise PhotosError(f"The folder {folder} cannot be read: {error.strerror}.") from None
+
+
+def _part_folders(root: Path, folders: list[str]) -> dict[str, str]:
+    """The folders of a root that are parts, and which part each is; none where all are classes.
+
+    Raises PhotosError when parts are there without train.
+    """
+    as_parts = {name: PART_FOLDERS[name.lower()] for name in folders if name.lower() in PART_FOLDERS}
+    holds_classes = [name for name in as_parts if _holds_folders_alone(root / name)]
+    if "train" in as_parts.values() and (len(as_parts) > 1 or holds_classes == folders):
+        return as_parts
+    if holds_classes:
+        raise PhotosError(
+            f"{root / holds_classes[0]} holds folders like a part of a split, but parts are called train, "
+            f"test and validation, and train must be there. {root} has {', '.join(folders[:5])}. Rename those, or name "
+            "the folder that holds one folder per class."
+        )
+    return {}
 
 
 def _holds_folders_alone(folder: Path) -> bool:

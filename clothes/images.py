@@ -67,6 +67,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}  # the others are called like their format
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
@@ -133,12 +134,16 @@ def _fitted(image: Image.Image, size: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A photo at a glance: the upright photo's size, a small copy, and whether its EXIF says where it was taken."""
+    """A photo at a glance: the upright photo's size, a small copy, and whether its EXIF says where it was taken.
+
+    `ending` is that of a file of its format, whatever its name says: ".jpg". Empty for an array.
+    """
 
     width: int
     height: int
     small: Image.Image
     located: bool
+    ending: str = ""
 
 
 def inspect(photo: Photo, size: int, *, name: str | None = None) -> Inspection:
@@ -159,7 +164,9 @@ def inspect(photo: Photo, size: int, *, name: str | None = None) -> Inspection:
         if image.format != "TIFF" and _orientation(image) in (5, 6, 7, 8):
             width, height = height, width
         rgb = _to_rgb(upright)
-        return Inspection(width, height, _shrunk(rgb.copy() if rgb is photo else rgb, size), _located(image))
+        small = _shrunk(rgb.copy() if rgb is photo else rgb, size)
+        kind = image.format or ""
+        return Inspection(width, height, small, _located(image), _ENDINGS.get(kind, f".{kind.lower()}" * bool(kind)))
 
 
 def thumbnail(photo: Photo, size: int, *, name: str | None = None) -> Image.Image:

@@ -72,18 +72,19 @@ class Survey(AbstractContextManager["Survey"]):
         count = len(listing.photos)
         self._file = tempfile.TemporaryFile(prefix="clothes-")  # noqa: SIM115 - lives as long as the survey
         try:
-            reserve(self._file.fileno(), max(1, count) * THUMB * THUMB * 3)
+            reserve(self._file.fileno(), (count + 1) * THUMB * THUMB * 3)  # one more, for `like`
         except OSError as error:
             self._file.close()
             raise PhotosError(
                 f"No room for the small copies of {count:,} photos in {tempfile.gettempdir()} ({error.strerror}; "
                 f"{count * THUMB * THUMB * 3 / 1e6:,.0f} MB are needed). Set TMPDIR to a folder with more room."
             ) from None
-        shape = (count, THUMB, THUMB, 3)
+        shape = (count + 1, THUMB, THUMB, 3)
         self._thumbs = np.memmap(self._file, dtype=np.uint8, mode="r+", shape=shape)  # type: ignore[call-overload]
-        self._hashes = np.zeros(count, dtype=np.uint64)
-        self._coarse = np.zeros((count, 8 * 8 * 3), dtype=np.float32)
-        self._contrast = np.zeros(count, dtype=np.float32)
+        self._hashes = np.zeros(count + 1, dtype=np.uint64)
+        self._coarse = np.zeros((count + 1, 8 * 8 * 3), dtype=np.float32)
+        self._contrast = np.zeros(count + 1, dtype=np.float32)
+        self._sizes = np.zeros((count + 1, 2))  # width, height
         records = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for done, record in enumerate(pool.map(self._look, range(count)), 1):
@@ -105,12 +106,29 @@ class Survey(AbstractContextManager["Survey"]):
             seen = images.inspect(data, THUMB, name=photo.path)
         except PhotoError as error:
             return Record(photo.path, photo.label, photo.part, error=error)
+        self._keep(i, seen)
+        digest = hashlib.sha256(data).hexdigest()
+        return Record(photo.path, photo.label, photo.part, digest, seen.width, seen.height, seen.located)
+
+    def _keep(self, i: int, seen: images.Inspection) -> None:
         self._thumbs[i] = np.asarray(seen.small.resize((THUMB, THUMB)))
         self._hashes[i] = difference_hash(self._thumbs[i])
         self._coarse[i] = _normalized(self._thumbs[i : i + 1], cell=8)[0]
         self._contrast[i] = self._thumbs[i].std()
-        digest = hashlib.sha256(data).hexdigest()
-        return Record(photo.path, photo.label, photo.part, digest, seen.width, seen.height, seen.located)
+        self._sizes[i] = seen.width, seen.height
+
+    def like(self, seen: images.Inspection) -> Record | None:
+        """The photo that another one, inspected at `THUMB` pixels, looks like; the nearest where there are several.
+
+        Not for two threads at once.
+        """
+        last = len(self.records)
+        self._keep(last, seen)
+        usable = np.flatnonzero((self._contrast[:last] >= _FLAT) & (self._contrast[last] >= _FLAT))
+        small = self._small(np.arange(last + 1))
+        one, coarse = _gated(self._hashes, self._coarse, small, usable, np.full(len(usable), last))[::2]
+        a, _, distance = self._confirmed(one, np.full(len(one), last), coarse)
+        return self.records[int(a[distance.argmin()])] if len(a) else None
 
     def pairs(self) -> list[Pair]:
         """The look-alikes, closest first. Identical files are paired with the first of them, which stands for all."""
@@ -120,29 +138,35 @@ class Survey(AbstractContextManager["Survey"]):
             if record.error is None and (same := first.setdefault(record.sha256, i)) != i:
                 found.append(Pair(same, i, "exact", 0.0))
         chosen = np.array([i for i in first.values() if self._contrast[i] >= _FLAT], dtype=int)
-        widths = np.array([self.records[i].width for i in chosen], dtype=float)
-        heights = np.array([self.records[i].height for i in chosen], dtype=float)
-        small = np.maximum(widths, heights) < _SMALL
-        one, other, coarse = _hits(self._hashes[chosen], self._coarse[chosen], small)
+        one, other, coarse = _hits(self._hashes[chosen], self._coarse[chosen], self._small(chosen))
+        for a, b, distance in zip(*self._confirmed(chosen[one], chosen[other], coarse), strict=True):
+            found.append(Pair(int(min(a, b)), int(max(a, b)), "near", float(distance)))
+        return sorted(found, key=lambda pair: (pair.distance, pair.a, pair.b))
+
+    def _small(self, photos: np.ndarray) -> np.ndarray:
+        return np.asarray(self._sizes[photos].max(axis=1) < _SMALL)
+
+    def _confirmed(
+        self, one: np.ndarray, other: np.ndarray, coarse: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Those of the hits, by their positions, that are look-alikes, and their distances."""
         # The small pictures are squeezed into squares, so the photos' own shapes are compared here.
-        shape = (widths[one] * heights[other]) / (heights[one] * widths[other])
-        keep = (shape > 0.8) & (shape < 1.25)
-        contrasts = self._contrast[chosen[one]] / self._contrast[chosen[other]]
+        shape = self._sizes[:, 0] / self._sizes[:, 1].clip(1)
+        keep = np.abs(np.log(shape[one] / shape[other])) < np.log(1.25)
+        contrasts = self._contrast[one] / self._contrast[other]
         keep &= (contrasts < _CONTRASTS) & (contrasts > 1 / _CONTRASTS)
         one, other, coarse = one[keep], other[keep], coarse[keep]
         still = np.full(len(one), np.inf, dtype=np.float32)
         close = np.flatnonzero(coarse <= _COARSE_STILL)
-        still[close] = self._compare(_distance, chosen[one[close]], chosen[other[close]])
-        tiny = small[one] | small[other]
+        still[close] = self._compare(_distance, one[close], other[close])
+        tiny = self._small(one) | self._small(other)
         alike = still <= np.where(tiny, _STILL_SMALL, _STILL)
         rest = np.flatnonzero(~alike & ~tiny)
         rest = rest[_nearest(one[rest], other[rest], coarse[rest])]
         moved = np.full(len(one), np.inf, dtype=np.float32)
-        moved[rest] = self._compare(_distance_moved, chosen[one[rest]], chosen[other[rest]])
-        for i in np.flatnonzero(alike | (moved <= _MOVED)).tolist():
-            a, b = sorted((int(chosen[one[i]]), int(chosen[other[i]])))
-            found.append(Pair(a, b, "near", float(min(still[i], moved[i]))))
-        return sorted(found, key=lambda pair: (pair.distance, pair.a, pair.b))
+        moved[rest] = self._compare(_distance_moved, one[rest], other[rest])
+        alike |= moved <= _MOVED
+        return one[alike], other[alike], np.minimum(still, moved)[alike]
 
     def _compare(
         self, distance: Callable[[np.ndarray, np.ndarray], np.ndarray], one: np.ndarray, other: np.ndarray
@@ -204,21 +228,28 @@ def _hits(hashes: np.ndarray, coarse: np.ndarray, small: np.ndarray) -> tuple[np
     def block(start: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         bits = np.bitwise_count(hashes[start : start + rows, None] ^ hashes[None, start:])
         a, b = np.nonzero(bits <= _HASH_DISTANCE)
-        bits = bits[a, b]
-        a, b = a + start, b + start
-        keep = (a < b) & ((bits <= _HASH_DISTANCE_SMALL) | ~(small[a] | small[b]))
-        a, b = a[keep], b[keep]
-        steps = range(0, len(a), 10_000)
-        parts = [_root_mean_square(coarse[a[i : i + 10_000]] - coarse[b[i : i + 10_000]]) for i in steps]
-        distance = np.concatenate([np.zeros(0, np.float32), *parts])
-        keep = distance <= np.where(small[a] | small[b], _COARSE_STILL, _COARSE_MOVED)
-        return a[keep], b[keep], distance[keep]
+        upper = a < b
+        return _gated(hashes, coarse, small, a[upper] + start, b[upper] + start)
 
     nothing = (np.zeros(0, int), np.zeros(0, int), np.zeros(0, np.float32))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = [nothing, *pool.map(block, range(0, count, rows))]
     one, other, distance = (np.concatenate(column) for column in zip(*found, strict=True))
     return one, other, distance
+
+
+def _gated(
+    hashes: np.ndarray, coarse: np.ndarray, small: np.ndarray, a: np.ndarray, b: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Those of the pairs (a, b) whose hashes and 8 x 8 means are close, and the distance of the means."""
+    bits = np.bitwise_count(hashes[a] ^ hashes[b])
+    keep = bits <= np.where(small[a] | small[b], _HASH_DISTANCE_SMALL, _HASH_DISTANCE)
+    a, b = a[keep], b[keep]
+    steps = range(0, len(a), 10_000)
+    parts = [_root_mean_square(coarse[a[i : i + 10_000]] - coarse[b[i : i + 10_000]]) for i in steps]
+    distance = np.concatenate([np.zeros(0, np.float32), *parts])
+    keep = distance <= np.where(small[a] | small[b], _COARSE_STILL, _COARSE_MOVED)
+    return a[keep], b[keep], distance[keep]
 
 
 def _nearest(one: np.ndarray, other: np.ndarray, distance: np.ndarray) -> np.ndarray:

@@ -5,14 +5,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMANDS = ("demo", "data", "check", "split", "tune", "train", "evaluate", "predict", "info", "serve", "plot")
+COMMANDS = (
+    "demo",
+    "data",
+    "collect folder",
+    "collect urls",
+    "collect web",
+    "check",
+    "split",
+    "tune",
+    "train",
+    "evaluate",
+    "predict",
+    "info",
+    "serve",
+    "plot",
+)
 
 
 def commands_page() -> str:
     parts = ["# The commands\n", "Made from `--help` by `uv run python docs/make_commands.py`.\n"]
     for name in COMMANDS:
         done = subprocess.run(
-            [sys.executable, "-m", "clothes", name, "--help"],
+            [sys.executable, "-m", "clothes", *name.split(), "--help"],
             env=os.environ | {"COLUMNS": "100"},
             capture_output=True,
             text=True,

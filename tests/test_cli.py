@@ -41,9 +41,10 @@ def place(tmp_path_factory: pytest.TempPathFactory, run: clothes.Run) -> Path:
 
 def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
     overview = clothes_command("--help", cwd=tmp_path).stdout
-    for name in ("demo", "data", "check", "split", "train", "evaluate", "predict", "info", "serve", "plot"):
-        assert name in overview
-        text = clothes_command(name, "--help", cwd=tmp_path).stdout
+    groups = ("collect folder", "collect urls", "collect web")
+    for name in ("demo", "data", *groups, "check", "split", "train", "evaluate", "predict", "info", "serve", "plot"):
+        assert name.split()[0] in overview
+        text = clothes_command(*name.split(), "--help", cwd=tmp_path).stdout
         assert f"Example: clothes {name}" in text
 
 

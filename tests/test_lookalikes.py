@@ -13,7 +13,8 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from clothes.folders import list_class_folders
-from clothes.lookalikes import Pair, Survey, group
+from clothes.images import inspect
+from clothes.lookalikes import THUMB, Pair, Survey, group
 from tests.conftest import SHARED, make_photos
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
@@ -55,6 +56,10 @@ def test_copies_are_found_and_others_are_not(tmp_path: Path) -> None:
     with Survey(list_class_folders(tmp_path)) as survey:
         pairs = survey.pairs()
         names = [record.path for record in survey.records]
+        liked = {name: survey.like(inspect(copies[name], THUMB)) for name in copies}
+        unlike = survey.like(inspect(jpeg(smooth(99), 90), THUMB))
+    assert {name: record and record.path in copies for name, record in liked.items()} == dict.fromkeys(copies, True)
+    assert unlike is None
     found = {(names[pair.a], names[pair.b]): pair.kind for pair in pairs}
     assert found[("a/0.jpg", "a/1-same.jpg")] == "exact"
     assert sorted({name for pair in found for name in pair}) == sorted(copies)

@@ -1,0 +1,82 @@
+"""Openverse (openverse.org): openly licensed photos of Flickr, Wikimedia Commons and museums, found by words."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from clothes.collection.fetcher import Fetcher
+from clothes.collection.sources import Origin
+from clothes.errors import DownloadError
+from clothes.folders import Skipped
+
+API = "https://api.openverse.org/v1/"
+MOST = 240  # photos of a search that it shows to those without an account
+_PAGE = 20  # at most, to the same
+
+
+@dataclass(frozen=True)
+class Found:
+    """A photo that was found: its size in pixels, 0 where that is not known, and its origin."""
+
+    width: int
+    height: int
+    origin: Origin
+
+
+def search(words: str, fetcher: Fetcher, *, api: str = API) -> Iterator[Found | Skipped]:
+    """The photos that fit the words best, page by page as they are asked for.
+
+    Raises DownloadError when the first page cannot be had; a later one is given as skipped, and is the end.
+    """
+    for page in range(1, MOST // _PAGE + 1):
+        query = {"q": words, "page": page, "page_size": _PAGE, "category": "photograph"}
+        try:
+            answer = _page(fetcher.get(f"{api}images/?{urlencode(query)}"))
+        except DownloadError as error:
+            if page > 1:
+                yield Skipped(f"page {page} of the search", str(error))
+                return
+            raise DownloadError(f"Openverse cannot be searched: {error}. Try again later.") from None
+        yield from map(_found, answer["results"])
+        if page >= answer["page_count"]:
+            return
+
+
+def _page(data: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(data)
+    except (ValueError, RecursionError):
+        answer = None
+    fits = isinstance(answer, dict) and isinstance(answer.get("page_count"), int)
+    if not fits or not isinstance(answer.get("results"), list):
+        raise DownloadError("what came is not an answer of its API")
+    return answer
+
+
+def _found(result: object) -> Found | Skipped:
+    about = result if isinstance(result, dict) else {}
+
+    def text(name: str) -> str:
+        return value if isinstance(value := about.get(name), str) else ""
+
+    def pixels(name: str) -> int:
+        return value if isinstance(value := about.get(name), int) else 0
+
+    address, page = text("url"), text("foreign_landing_url")
+    if not address:
+        return Skipped(page or "a result", "it has no address")
+    if address == text("thumbnail") or "/thumb/" in address:
+        return Skipped(address, "a thumbnail")
+    if not text("license"):
+        return Skipped(address, "it has no licence")
+    origin = Origin(address, _licence(text), text("creator"), text("title"), page)
+    return Found(pixels("width"), pixels("height"), origin)
+
+
+def _licence(text: Callable[[str], str]) -> str:
+    """Such as "CC BY-SA 2.0 https://creativecommons.org/licenses/by-sa/2.0/"."""
+    code = text("license").lower()
+    name = {"cc0": "CC0", "pdm": "Public Domain Mark"}.get(code, f"CC {code.upper()}")
+    return " ".join(filter(None, (name, text("license_version"), text("license_url"))))
