@@ -26,6 +26,7 @@ _ROOMS = {
     "Config": "config",
     "ConfigError": "errors",
     "DownloadError": "errors",
+    "DriveError": "errors",
     "Evaluation": "evaluation",
     "MissingExtraError": "errors",
     "ModelConfig": "config",
@@ -57,6 +58,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DownloadError",
+    "DriveError",
     "Evaluation",
     "MissingExtraError",
     "ModelConfig",
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
         ClothesError,
         ConfigError,
         DownloadError,
+        DriveError,
         MissingExtraError,
         PhotoError,
         PhotosError,
@@ -104,7 +107,16 @@ if TYPE_CHECKING:
 
 
 # What each extra brings, for the error when it is missing.
-_EXTRAS = {"keras": "train", "tensorflow": "train", "cv2": "train", "matplotlib": "train", "gradio": "serve"}
+_EXTRAS = {
+    "keras": "train",
+    "tensorflow": "train",
+    "cv2": "train",
+    "matplotlib": "train",
+    "gradio": "serve",
+    "google": "drive",
+    "google_auth_oauthlib": "drive",
+    "googleapiclient": "drive",
+}
 
 
 def __getattr__(name: str) -> object:

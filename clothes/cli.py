@@ -1,4 +1,4 @@
-"""The commands: parse, call, print. With `console`, the only place that prints or exits."""
+"""The commands: parse, call, print. With `console` and `cli_drive`, the only place that prints or exits."""
 
 import json
 import os
@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import clothes
+from clothes.cli_drive import drive
 from clothes.console import (
     draw_confusion,
     draw_run,
@@ -38,6 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(drive, name="drive")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder of photos per class.")]

@@ -21,7 +21,7 @@ PART_FOLDERS = {
 }
 OTHER = "_other"  # the folder of photos that show none of the classes, to learn from what not to recognise
 _DEEPEST = 40  # folders below one another
-_OURS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # what clothes itself puts beside photos
+RECORDS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # what clothes itself puts beside photos
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _sort_out(
             folders.append(entry.name)
         elif _is_photo(entry):
             loose.append(prefix + entry.name)
-        elif entry.name not in _OURS:
+        elif entry.name not in RECORDS:
             skipped.append(Skipped(prefix + entry.name, _why_no_photo(entry)))
     return folders, loose
 
@@ -206,7 +206,7 @@ def _walk(root: Path, folder: str, skipped: list[Skipped], followed: set[str]) -
             yield from _walk(root, path, skipped, followed)
         elif _is_photo(entry):
             yield path
-        elif entry.name not in _OURS:
+        elif entry.name not in RECORDS:
             skipped.append(Skipped(path, _why_no_photo(entry)))
 
 

@@ -6,8 +6,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-# Before anything of clothes is imported: the tests keep their cache and their uploads to themselves.
-for name in ("CLOTHES_CACHE", "GRADIO_TEMP_DIR"):
+# Before anything of clothes is imported: the tests keep their cache, sign-ins and uploads to themselves.
+for name in ("CLOTHES_CACHE", "CLOTHES_CONFIG", "GRADIO_TEMP_DIR"):
     os.environ[name] = tempfile.mkdtemp(prefix="clothes-test-")
     atexit.register(shutil.rmtree, os.environ[name], ignore_errors=True)
 
