@@ -5,14 +5,27 @@ import subprocess
 import sys
 from pathlib import Path
 
-COMMANDS = ("demo", "data", "check", "split", "train", "evaluate", "predict", "info", "serve", "plot")
+COMMANDS = (
+    "demo",
+    "data",
+    "check",
+    "split",
+    "train",
+    "evaluate",
+    "predict",
+    "info",
+    "serve",
+    "plot",
+    "drive push",
+    "drive pull",
+)
 
 
 def commands_page() -> str:
     parts = ["# The commands\n", "Made from `--help` by `uv run python docs/make_commands.py`.\n"]
     for name in COMMANDS:
         done = subprocess.run(
-            [sys.executable, "-m", "clothes", name, "--help"],
+            [sys.executable, "-m", "clothes", *name.split(), "--help"],
             env=os.environ | {"COLUMNS": "100"},
             capture_output=True,
             text=True,

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth.credentials import AnonymousCredentials
 
 from clothes import files
+from clothes.cli import main
 from clothes.drive import signin, store, syncing
 from clothes.drive.names import marked, safe_name
 from clothes.drive.signin import config_folder, service_credentials, sign_in
@@ -458,6 +459,20 @@ def command(server: DriveServer, *arguments: object, before: str = "") -> subpro
     return subprocess.Popen([sys.executable, "-c", code, *arguments], stdout=-1, stderr=-1, text=True)  # type: ignore[list-item]
 
 
+@pytest.fixture
+def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
+    """The command line in this process: its exit status, stdout and stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["clothes", "drive", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, *capsys.readouterr()
+
+    return run
+
+
 ANYBODY = "signin.sign_in = lambda *a, **k: AnonymousCredentials()"
 
 
@@ -641,15 +656,13 @@ def key(server: DriveServer, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_service_account_signs_in_with_its_key(server: DriveServer, key: Path, tmp_path: Path) -> None:
+def test_a_service_account_signs_in_with_its_key(
+    server: DriveServer, key: Path, tmp_path: Path, typed: Callable[..., tuple[int, str, str]]
+) -> None:
     team = server.add("Team", None, shared=True)
-    photos = put(tmp_path / "photos", PHOTOS)
-    process = command(server, "push", photos, team, "--service-account", key)
-    out, errors = process.communicate()
-    assert errors == ""
-    assert re.search(
-        r"sent +10 files, 0\.0 MB\nthere already +0\nskipped +0\nfailed +0\nin Drive +https://drive\.g", out
-    )
+    status, out, errors = typed("push", put(tmp_path / "photos", PHOTOS), team, "--service-account", key)
+    assert (status, errors) == (0, "")
+    assert re.search(r"sent +10 files, 0\.0 MB\nthere already +0\nskipped +0\nfailed +0\nin Drive +https://dri", out)
     assert set(server.asked("consent")) == {"https://www.googleapis.com/auth/drive"}
     assert not config_folder().exists() or not list(config_folder().glob("token*"))
     key.write_text("{}")
@@ -660,21 +673,24 @@ def test_a_service_account_signs_in_with_its_key(server: DriveServer, key: Path,
 # --- the command line ---
 
 
-def test_the_command_line_tells_what_was_skipped_and_fails_for_what_failed(server: DriveServer, tmp_path: Path) -> None:
+def test_the_command_line_tells_what_was_skipped_and_fails_for_what_failed(
+    server: DriveServer, tmp_path: Path, typed: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(signin, "sign_in", lambda *given, **more: AnonymousCredentials())
     photos = put(tmp_path / "photos", PHOTOS | {"hat/notes.txt": b"x", "hat/a:b.jpg": b"1"})
-    server.faults["start"] = [(403, "x")]
-    process = command(server, "push", photos, "p", before=ANYBODY)
-    out, errors = process.communicate()
-    assert process.returncode == 1
+    server.faults["start"] = [""] * 10 + [(403, "x")]
+    status, out, errors = typed("push", photos, "p")
+    assert status == 1
     assert "sent           10 files" in out
     assert "Skipped hat/notes.txt: not a photo by its name" in errors
-    assert "is called hat/" in errors or "Error: hat/a:b.jpg" in errors
     assert "Drive refuses it" in errors and "Traceback" not in errors
-    process = command(server, "pull", "none", tmp_path / "copy", before=ANYBODY)
-    out, errors = process.communicate()
-    assert (process.returncode, out) == (1, "") and errors.startswith("Error: There is no folder none in My Drive")
-    process = command(server, "push", photos, "p", "--client", "a", "--service-account", "b")
-    assert process.wait() == 2
+    status, out, errors = typed("push", photos, "p", "--json")
+    report = json.loads(out)
+    assert (status, list(report), len(report["moved"])) == (0, ["link", "moved", "same", "skipped", "failed"], 1)
+    assert typed("push", photos, "p", "--dry-run")[1].startswith("to send        0 files")
+    status, out, errors = typed("pull", "none", tmp_path / "copy")
+    assert (status, out) == (1, "") and errors.startswith("Error: There is no folder none in My Drive")
+    assert typed("push", photos, "p", "--client", "a", "--service-account", "b")[0] == 2
 
 
 def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
@@ -689,18 +705,7 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
 # --- a mounted Drive ---
 
 
-@pytest.fixture
-def mounted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """This disk, as a mounted Drive is: no links, no modes."""
-
-    def refuse(*about: object, **more: object) -> None:
-        raise OSError(38, "Function not implemented")
-
-    for name in ("link", "symlink", "chmod"):
-        monkeypatch.setattr(os, name, refuse)
-
-
-def test_pulling_into_a_mounted_drive(mounted: None, drive: Drive, tmp_path: Path) -> None:
+def test_pulling_into_a_mounted_drive(mounted: Path, drive: Drive, tmp_path: Path) -> None:
     syncing.push(put(tmp_path / "photos", PHOTOS), "p", drive)
     assert counts(syncing.pull("p", tmp_path / "copy", drive)) == (10, 0, 0, 0)
     assert found(tmp_path / "copy") == PHOTOS
