@@ -36,13 +36,14 @@ def put_new(finished: Path, path: Path) -> None:
     """Gives a finished file, on the same disk, its name. Raises FileExistsError where that is taken."""
     try:
         os.link(finished, path)  # never onto another file, as a rename is
-        finished.unlink()
     except FileExistsError:
         raise
     except OSError:  # no hard links, as on a mounted Drive
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
         finished.rename(path)
+    else:
+        finished.unlink()
 
 
 def reserve(file: int, size: int) -> None:

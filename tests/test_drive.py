@@ -226,7 +226,7 @@ def test_names_in_another_unicode_form_are_the_same(drive: Drive, server: DriveS
         "v\u00eatements d'e\u0301te\u0301/robe d'\u00e9t\u00e9/caf\u00e9.jpg"
     ]
     assert counts(syncing.push(photos, "v\u00eatements d'\u00e9t\u00e9", drive)) == (0, 1, 0, 0)
-    assert counts(syncing.pull("v\u00eatements d'\u00e9t\u00e9", photos, drive)) in [(0, 1, 0, 0), (1, 0, 0, 0)]
+    assert counts(syncing.pull("v\u00eatements d'\u00e9t\u00e9", photos, drive)) == (0, 1, 0, 0)
 
 
 def test_a_name_that_drive_could_not_give_back_is_sent_as_its_md5_once(
@@ -439,7 +439,7 @@ def test_a_photo_that_changes_while_it_is_sent_is_told(drive: Drive, server: Dri
     report = syncing.push(photos, "p", drive)
     assert "it changed while it was sent" in report.failed[0].reason
     server.on_chunk = lambda: None
-    assert counts(syncing.push(photos, "p", drive)) in [(0, 1, 0, 0), (1, 0, 0, 0)]
+    assert counts(syncing.push(photos, "p", drive)) == (1, 0, 0, 0)  # its own content now, beside what came of the two
 
 
 # --- killed and gone on with ---

@@ -3,15 +3,17 @@
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from clothes.downloads import file_md5
+from clothes.drive.answers import RefusedError
 from clothes.drive.names import marked, safe_name, unfit
 from clothes.drive.store import Drive, Item
+from clothes.errors import DriveError
 from clothes.folders import RECORDS, Skipped
 from clothes.images import MAX_BYTES, SUFFIXES
 
@@ -65,7 +67,7 @@ def remote_tree(drive: Drive, top: Item, skipped: list[Skipped]) -> dict[str, Br
         branch = tree.setdefault(path, Branch())
         branch.ids.append(folder.id)
         below = []
-        for item in drive.children(folder.id):
+        for item in _children(drive, folder):
             if not item.is_folder:
                 branch.files.append(item)
                 continue
@@ -81,6 +83,13 @@ def remote_tree(drive: Drive, top: Item, skipped: list[Skipped]) -> dict[str, Br
                 below.append((inner, item))
         todo += reversed(below)
     return tree
+
+
+def _children(drive: Drive, folder: Item) -> list[Item]:
+    try:
+        return list(drive.children(folder.id))
+    except RefusedError as error:
+        raise DriveError(f"{folder.link} ({folder.name}) cannot be listed: {error}.") from None
 
 
 def local_sources(
@@ -100,8 +109,8 @@ def local_sources(
             skipped.append(Skipped(name, f"the file cannot be read ({error.strerror})"))
             continue
         folder, _, file = unicodedata.normalize("NFC", name).rpartition("/")
-        sources.append(Source(folder, file, md5, sizes[name], root / name))
-        done += sizes[name]
+        sources.append(Source(folder, file, md5, sizes.get(name, 0), root / name))
+        done += sizes.get(name, 0)
         if on_compare:
             on_compare(done, total)
     return sources
@@ -113,19 +122,32 @@ def place_of(files: Iterable[Item]) -> Place:
     for item in files:
         name = safe_name(item.name, item.md5, item.mime)
         place.known.add((name, item.md5))
-        place.taken.add(name.casefold())
+        place.taken |= {name.casefold(), unicodedata.normalize("NFC", item.name).casefold()}
     return place
 
 
-def local_places(root: Path, sources: Sequence[Source], on_compare: Progress | None) -> dict[str, Place]:
-    """What stands where the sources would go. Only files of a size that comes are read."""
+def local_folder(root: Path, path: str) -> Path:
+    """Where a folder lies or would lie below the root: spelt as on disk where one is there, in any Unicode form."""
+    folder = root
+    for name in path.split("/") if path else ():
+        spelt = name
+        with suppress(OSError):
+            spelt = next((n for n in os.listdir(folder) if unicodedata.normalize("NFC", n) == name), name)  # noqa: PTH208
+        folder /= spelt
+    return folder
+
+
+def local_places(
+    folders: Mapping[str, Path], sources: Sequence[Source], on_compare: Progress | None
+) -> dict[str, Place]:
+    """What stands in the folders where the sources would go. Only files of a size that comes are read."""
     sizes: dict[str, set[int]] = {}
     for source in sources:
         sizes.setdefault(source.folder, set()).add(source.size)
     places = {folder: Place() for folder in sizes}
     alike = []
     for folder, place in places.items():
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(root / folder) as entries:
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folders[folder]) as entries:
             for entry in entries:
                 name = unicodedata.normalize("NFC", entry.name)
                 place.taken.add(name.casefold())
@@ -180,11 +202,6 @@ def unwanted(item: Item) -> str:
     if not re.fullmatch(r"[0-9a-f]{32}", item.md5):
         return "Drive says no MD5 of it"
     return f"larger than the {MAX_BYTES // 1_000_000} MB allowed" if item.size > MAX_BYTES else ""
-
-
-def leads_out(root: Path, path: str) -> bool:
-    """Whether a folder below the root is a link to somewhere else."""
-    return not (root / path).resolve().is_relative_to(root.resolve())
 
 
 def join(folder: str, name: str) -> str:

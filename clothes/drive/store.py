@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import mimetypes
+import os
 import random
 import re
 import threading
@@ -36,7 +37,7 @@ ENDPOINT: str | None = None  # Google's own; a test's server speaks at another
 CHUNK = 1 << 21  # bytes; what a broken transfer loses at most
 _FOLDER = "application/vnd.google-apps.folder"
 _SHORTCUT = "application/vnd.google-apps.shortcut"
-_FIELDS = "id, name, mimeType, size, md5Checksum, createdTime, trashed"
+_FIELDS = "id, name, mimeType, size, md5Checksum, trashed"
 _SESSION_DAYS = 7  # Google forgets an unfinished upload after a week
 
 T = TypeVar("T")
@@ -145,7 +146,10 @@ class Drive:
             tried = True
             return self._item(request.execute(http=connection))
 
-        return self._patiently(make)
+        try:
+            return self._patiently(make)
+        except RefusedError as error:
+            raise DriveError(f"The folder {name} cannot be made in Drive: {error}.") from None
 
     def send(self, path: Path, name: str, parent: str, *, md5: str, advance: Callable[[int], object]) -> None:
         """Puts a file into the folder with the id `parent`; an upload that broke off goes on where it stopped.
@@ -221,6 +225,8 @@ class Drive:
                 file.write(data)
                 done += len(data)
                 advance(len(data))
+            file.flush()
+            os.fsync(file.fileno())
         return done
 
     def _folders_named(self, name: str, parent: str) -> list[Item]:
@@ -260,7 +266,8 @@ class Drive:
             except GoogleAuthError as error:
                 if not (error.retryable or isinstance(error, TransportError)):
                     raise DriveError(f"Google does not take the sign-in: {why(error)}. {SIGN_IN}") from None
-                problem = str(error)
+                problem = why(error)
+                del self._own.http
             except (OSError, httplib2.HttpLib2Error, http.client.HTTPException) as error:
                 problem = str(error) or type(error).__name__
                 del self._own.http  # httplib2 would go on with the broken connection

@@ -22,7 +22,7 @@ from clothes.drive.planning import (
     Progress,
     Source,
     join,
-    leads_out,
+    local_folder,
     local_places,
     local_sources,
     place_of,
@@ -92,9 +92,7 @@ def push(
     top = drive.folder(folder, make=not dry_run)
     tree = {} if top is None else remote_tree(drive, top, [])
     wanted = []
-    for name in [photo.path for photo in listing.photos] + [
-        name for name in sorted(RECORDS) if (root / name).is_file()
-    ]:
+    for name in [*(photo.path for photo in listing.photos), *_records(root)]:
         if reason := unfit_folder(name):
             skipped.append(Skipped(name, reason))
         else:
@@ -135,17 +133,20 @@ def pull(
     if top is None:
         raise DriveError(f"There is no folder {folder} in My Drive, or this sign-in may not see it: {UNSEEN}.")
     skipped: list[Skipped] = []
-    sources = []
+    sources, folders = [], {}
     for path, branch in remote_tree(drive, top, skipped).items():
+        folders[path] = local_folder(root, path)
+        leads_out = not folders[path].resolve().is_relative_to(root.resolve())
         for item in branch.files:
             source = Source(path, item.name, item.md5, item.size, item, item.mime)
-            if reason := unwanted(item):
+            reason = unwanted(item)
+            if leads_out:
+                reason = f"{folders[path]} is a link that leads out of {root}"
+            if reason:
                 skipped.append(Skipped(source.path, reason))
-            elif leads_out(root, path):
-                skipped.append(Skipped(source.path, f"{root / path} is a link that leads out of {root}"))
             else:
                 sources.append(source)
-    todo, same = plan(sources, local_places(root, sources, on_compare), skipped)
+    todo, same = plan(sources, local_places(folders, sources, on_compare), skipped)
     if dry_run or not todo:
         return TransferReport(top.link, _transfers(todo), same, tuple(skipped))
     parts = root / _PARTS
@@ -154,13 +155,17 @@ def pull(
     def fetch(source: Source, name: str, advance: Callable[[int], object]) -> None:
         part = parts / hashlib.sha256(f"{source.origin.id} {source.md5}".encode()).hexdigest()[:32]
         drive.fetch(source.origin, part, advance=advance)
-        (root / source.folder).mkdir(parents=True, exist_ok=True)
-        put_new(part, root / source.folder / name)
+        folders[source.folder].mkdir(parents=True, exist_ok=True)
+        put_new(part, folders[source.folder] / name)
 
     moved, failed = _each(drive, todo, fetch, progress)
     with suppress(OSError):
         parts.rmdir()  # but for what has not come whole
     return TransferReport(top.link, moved, same, tuple(skipped), failed)
+
+
+def _records(root: Path) -> list[str]:
+    return [name for name in sorted(RECORDS) if (root / name).is_file()]
 
 
 def _make_branch(drive: Drive, tree: dict[str, Branch], path: str) -> None:
