@@ -5,6 +5,7 @@ range) it does not get, and what Google would refuse is refused.
 """
 
 import base64
+import gzip
 import hashlib
 import itertools
 import json
@@ -37,9 +38,13 @@ class DriveServer(ThreadingHTTPServer):
     """My Drive in memory, over TLS with the key and certificate in a file.
 
     `faults` are used up one a request of their kind: list, get, create, start, chunk, media, token. A fault is
-    (status, reason) or (status, reason, headers); or "cut" (half of the bytes, then silence), "late" (it is done, but
-    the answer is 503), "ignore" (the range is), "spoil" (a wrong byte). `log` has the kind of each request and what of
-    it matters.
+    (status, reason) or (status, reason, headers); or one of
+
+        "cut"      half of the bytes, then silence      "late"     it is done, but the answer is 503
+        "drop"     it is done, and not answered         "hang up"  the connection ends after the answer
+        "ignore"   the range is ignored                 "spoil"    one byte is wrong
+
+    `log` has the kind of each request and what of it matters.
     """
 
     daemon_threads = True
@@ -209,6 +214,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, about: object, headers: dict[str, str] | None = None) -> None:
         if self.fault == "late":
             status, about = 503, {}
+        if self.fault == "hang up":
+            self.close_connection = True
         body = b"" if about is None else json.dumps(about).encode()
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
@@ -273,6 +280,8 @@ class _Handler(BaseHTTPRequestHandler):
         if item is None:
             return
         data: bytes = item["content"]
+        packed = "gzip" in self.headers.get("Accept-Encoding", "")  # then a range is one of the compressed bytes
+        data = gzip.compress(data) if packed else data
         found = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
         first, last = (int(found[1]), min(int(found[2]), len(data) - 1)) if found else (0, len(data) - 1)
         if self.fault == "ignore":
@@ -283,6 +292,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(206 if found else 200)
         self.send_header("Content-Type", item["mimeType"])
         self.send_header("Content-Length", str(len(body)))
+        if packed:
+            self.send_header("Content-Encoding", "gzip")
         if found:
             self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
         self.end_headers()
@@ -320,12 +331,13 @@ class _Handler(BaseHTTPRequestHandler):
         found = re.fullmatch(r"bytes (?:\*|(\d+)-(-?\d+))/(\d+)", span)
         assert found and int(found[3]) == size
         if found[1] is not None:
-            if int(found[1]) != len(data) or (int(found[2]) + 1 < size and (int(found[2]) + 1) % BLOCK):
+            if int(found[1]) > len(data) or (int(found[2]) + 1 < size and (int(found[2]) + 1) % BLOCK):
                 self._refuse(400, "badRequest")
                 return
-            data += body[: len(body) // BLOCK * BLOCK] if cut else body
+            new = body[len(data) - int(found[1]) :]  # what is there already is ignored
+            data += new[: len(new) // BLOCK * BLOCK] if cut else new
             self.server.on_chunk()
-        if cut:
+        if cut or self.fault == "drop":
             self.close_connection = True
             return
         if len(data) < size:
