@@ -13,6 +13,7 @@ import typer
 import clothes
 from clothes.cli_drive import drive
 from clothes.console import (
+    AsJson,
     draw_confusion,
     draw_run,
     find_photos,
@@ -41,7 +42,6 @@ app = typer.Typer(
 )
 app.add_typer(drive, name="drive")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder of photos per class.")]
 ModelOption = Annotated[
     Path | None, typer.Option("--model", metavar="BUNDLE", help="A bundle or run folder. [default: the one in the box]")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clothes.console import needs, note, note_skipped, progress_bars, quote, to_json
+from clothes.console import AsJson, needs, note, note_skipped, progress_bars, quote, to_json
 
 if TYPE_CHECKING:
     from clothes.drive.signin import Access
@@ -29,7 +29,6 @@ WholeDrive = Annotated[
     bool, typer.Option("--whole-drive", help="Ask Google for everything, not only for what clothes put there itself.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would go over.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 @drive.callback()

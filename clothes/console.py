@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clothes.training import Watcher
 
 T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def note(text: str) -> None:

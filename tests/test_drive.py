@@ -288,7 +288,7 @@ def test_the_ways_to_name_a_folder(drive: Drive, server: DriveServer) -> None:
     ):
         assert drive.folder(where).id == identity  # type: ignore[union-attr]
     assert drive.folder("clothes/none") is None
-    assert drive.folder("Clothes") is None  # Google looks without upper and lower case
+    assert drive.folder("Clothes") is None  # another case, another folder
     made = drive.folder("Clothes/it's \\ this", make=True)
     assert made == drive.folder("Clothes/it's \\ this")
 

@@ -230,7 +230,7 @@ class Drive:
         return done
 
     def _folders_named(self, name: str, parent: str) -> list[Item]:
-        wanted = unicodedata.normalize("NFC", name)  # Drive's own search takes SHIRT for shirt
+        wanted = unicodedata.normalize("NFC", name)  # compared here: Drive does not say how its search takes case
         found = self.children(parent, query=f" and mimeType = '{_FOLDER}'")
         return [item for item in found if unicodedata.normalize("NFC", item.name) == wanted]
 
