@@ -27,6 +27,7 @@ _ROOMS = {
     "Config": "config",
     "ConfigError": "errors",
     "DownloadError": "errors",
+    "DriveError": "errors",
     "Evaluation": "evaluation",
     "MissingExtraError": "errors",
     "ModelConfig": "config",
@@ -65,6 +66,7 @@ __all__ = [
     "Config",
     "ConfigError",
     "DownloadError",
+    "DriveError",
     "Evaluation",
     "MissingExtraError",
     "ModelConfig",
@@ -103,6 +105,7 @@ if TYPE_CHECKING:
         ClothesError,
         ConfigError,
         DownloadError,
+        DriveError,
         MissingExtraError,
         PhotoError,
         PhotosError,
@@ -129,6 +132,9 @@ _EXTRAS = {
     "optuna": "tune",
     "sqlalchemy": "tune",
     "gradio": "serve",
+    "google": "drive",
+    "google_auth_oauthlib": "drive",
+    "googleapiclient": "drive",
 }
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import BundleError
-from clothes.files import write_text
+from clothes.files import open_to, write_text
 
 FORMAT = 1
 MODEL, PROBES, WEIGHTS = "model.tflite", "probes.npz", "weights.npz"
@@ -96,7 +96,7 @@ def write_bundle(path: Path, info: dict[str, Any], files: dict[str, bytes]) -> B
     path.parent.mkdir(parents=True, exist_ok=True)
     making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
     try:
-        making.chmod(0o755)
+        open_to(making, 0o755)
         for name, data in files.items():
             (making / name).write_bytes(data)
         (making / "bundle.json").write_text(_to_json(info), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The commands: parse, call, print. With `console`, the only place that prints or exits."""
+"""The commands: parse, call, print. With `console` and the `cli_` files, the only place that prints or exits."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import clothes
-from clothes import cli_collect
+from clothes import cli_collect, cli_drive
 from clothes.console import (
     AsJson,
     draw_confusion,
@@ -574,3 +574,6 @@ def plot(
     """
     for path in draw_run(run, picture_format.value):
         print(path)
+
+
+app.add_typer(cli_drive.app, name="drive")

@@ -10,6 +10,7 @@
     ├── TuningError        a search cannot go on, or is of something else
     ├── BundleError        a bundle is missing, damaged or from a newer version
     ├── DownloadError      a download failed or is not what was expected
+    ├── DriveError         Google Drive refuses, is full or cannot be reached
     └── MissingExtraError  an optional part of clothes is not installed
 
 Every message says what is wrong, what was met, and what to do next. The library raises these, the command line prints
@@ -67,6 +68,10 @@ class BundleError(ClothesError):
 
 class DownloadError(ClothesError):
     """A download failed or is not what was expected."""
+
+
+class DriveError(ClothesError):
+    """Google Drive refuses, is full or cannot be reached."""
 
 
 class MissingExtraError(ClothesError):

@@ -24,7 +24,7 @@ _DEEPEST = 40  # folders below one another
 _LONGEST_NAME = 100  # bytes of a class's name
 _NO_LETTERS = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 _WINDOWS_NAMES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{i}" for name in ("COM", "LPT") for i in "123456789¹²³")}
-_OURS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # what clothes itself puts beside photos
+RECORDS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # what clothes itself puts beside photos
 
 
 @dataclass(frozen=True)
@@ -143,22 +143,29 @@ def class_name(text: str) -> str:
     return name
 
 
-def _why_no_class(name: str) -> str:
+def why_no_name(name: str, *, longest: int) -> str:
+    """Why a file or folder cannot be called so on every system, or nothing; `longest` is in bytes."""
     if not name.strip():
         return "the name is empty"
-    if len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
-        return f"the name is longer than {_LONGEST_NAME} bytes"
+    if len(name.encode("utf-8", "replace")) > longest:
+        return f"the name is longer than {longest} bytes"
     if any(unicodedata.category(c) in _NO_LETTERS and c not in "\u200c\u200d" for c in name):
         return "it holds characters that cannot be seen, or are no text"
     if odd := sorted(set(name) & set('/\\:*?"<>|')):
-        return f"it holds {odd[0]}, and a class is a name, not a path"
-    if name.startswith((".", "__")) or name != name.strip() or name.endswith("."):
-        return "it begins with a dot or two underscores, or has a space or a dot at its end"
-    if name.lower() in PART_FOLDERS:
-        return "that is the name of a part of a split"
+        return f"it holds {odd[0]}, which is no part of a name everywhere"
+    if name != name.strip() or name.endswith("."):
+        return "it has a space at its beginning, or a space or a dot at its end"
     if name.partition(".")[0].strip().upper() in _WINDOWS_NAMES:
         return "Windows keeps that name for a device"
     return ""
+
+
+def _why_no_class(name: str) -> str:
+    if name.startswith((".", "__")):
+        return "it begins with a dot or two underscores"
+    if name.lower() in PART_FOLDERS:
+        return "that is the name of a part of a split"
+    return why_no_name(name, longest=_LONGEST_NAME)
 
 
 def _folded(name: str) -> str:
@@ -219,7 +226,7 @@ def _sort_out(
             folders.append(entry.name)
         elif _is_photo(entry):
             loose.append(prefix + entry.name)
-        elif entry.name not in _OURS:
+        elif entry.name not in RECORDS:
             skipped.append(Skipped(prefix + entry.name, _why_no_photo(entry)))
     return folders, loose
 
@@ -266,7 +273,7 @@ def _walk(root: Path, folder: str, skipped: list[Skipped], followed: set[str]) -
             yield from _walk(root, path, skipped, followed)
         elif _is_photo(entry):
             yield path
-        elif entry.name not in _OURS:
+        elif entry.name not in RECORDS:
             skipped.append(Skipped(path, _why_no_photo(entry)))
 
 

@@ -20,6 +20,8 @@ COMMANDS = (
     "info",
     "serve",
     "plot",
+    "drive push",
+    "drive pull",
 )
 
 

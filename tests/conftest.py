@@ -1,13 +1,16 @@
 """Fixtures: small pictures made here, and one small bundle trained once for all tests that need one."""
 
 import atexit
+import errno
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-# Before anything of clothes is imported: the tests keep their cache and their uploads to themselves.
-for name in ("CLOTHES_CACHE", "GRADIO_TEMP_DIR"):
+# Before anything of clothes is imported: the tests keep their cache, sign-ins and uploads to themselves.
+for name in ("CLOTHES_CACHE", "CLOTHES_CONFIG", "GRADIO_TEMP_DIR"):
     os.environ[name] = tempfile.mkdtemp(prefix="clothes-test-")
     atexit.register(shutil.rmtree, os.environ[name], ignore_errors=True)
 
@@ -56,6 +59,23 @@ def make_photos(
         for i in range(each):
             draw(shape, seed + i).save(root / shape / f"{i:03}.png")
     return root
+
+
+@pytest.fixture
+def mounted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that is as a mounted Drive: it knows neither links nor modes."""
+
+    def limited(real: Callable[..., None]) -> Callable[..., None]:
+        def act(*paths: Any, **more: Any) -> None:
+            if any(str(path).startswith(str(tmp_path)) for path in paths):
+                raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+            real(*paths, **more)
+
+        return act
+
+    for name in ("link", "symlink", "chmod"):
+        monkeypatch.setattr(os, name, limited(getattr(os, name)))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

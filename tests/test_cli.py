@@ -41,8 +41,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, run: clothes.Run) -> Path:
 
 def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
     overview = clothes_command("--help", cwd=tmp_path).stdout
-    groups = ("collect folder", "collect urls", "collect web")
-    for name in ("demo", "data", *groups, "check", "split", "train", "evaluate", "predict", "info", "serve", "plot"):
+    groups = ("collect folder", "collect urls", "collect web", "drive push", "drive pull")
+    single = ("demo", "data", "check", "split", "tune", "train", "evaluate", "predict", "info", "serve", "plot")
+    for name in (*single, *groups):
         assert name.split()[0] in overview
         text = clothes_command(*name.split(), "--help", cwd=tmp_path).stdout
         assert f"Example: clothes {name}" in text
@@ -56,7 +57,7 @@ def test_light_commands_import_nothing_heavy(place: Path, arguments: list[str]) 
         "from clothes.cli import main\n"
         "try: main()\n"
         "except SystemExit as status: assert not status.code, status.code\n"
-        "heavy = {'tensorflow', 'keras', 'matplotlib', 'gradio', 'cv2', 'jax', 'torch'}\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'gradio', 'cv2', 'jax', 'torch', 'googleapiclient'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=place, capture_output=True, text=True)
