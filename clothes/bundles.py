@@ -1,6 +1,6 @@
 """The bundle: one folder that predicts the same everywhere.
 
-    bundle.json      what it is: format, classes in order, image size, config, metrics, versions, SHA-256 of the files
+    bundle.json      what it is: format, classes in order, image size, config, metrics, versions; SHA-256 of each file
     model.tflite     LiteRT: uint8 pictures (N, size, size, 3) in; `scores` and `features` out
     probes.npz       generated pictures and the scores expected for them
     weights.npz      the Keras weights in order, for training on and exporting (optional)
@@ -8,12 +8,9 @@
 Data, never code: nothing in a bundle is unpickled or imported.
 """
 
-import hashlib
 import io
 import json
 import os
-import shutil
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import BundleError
-from clothes.files import open_to, write_text
+from clothes.files import write_text
+from clothes.seals import check_seal, read_sealed, seal, to_json, write_sealed
 
 FORMAT = 1
 MODEL, PROBES, WEIGHTS = "model.tflite", "probes.npz", "weights.npz"
@@ -55,12 +53,11 @@ class Bundle:
         if wanted is None:
             raise BundleError(f"The bundle {self.path} has no {name}.")
         try:
-            data = (self.path / name).read_bytes()
+            return read_sealed(self.path / name, wanted)
         except OSError as error:
             raise BundleError(f"The bundle {self.path} is incomplete: {name}: {error.strerror}.") from None
-        if hashlib.sha256(data).hexdigest() != wanted:
-            raise BundleError(f"The bundle {self.path} is damaged: {name} is not the file it was made with.")
-        return data
+        except ValueError as error:
+            raise BundleError(f"The bundle {self.path} is damaged: {error}.") from None
 
     def probes(self) -> tuple[np.ndarray, np.ndarray]:
         """Pictures uint8 (N, size, size, 3) and the scores float32 (N, classes) recorded for them."""
@@ -84,32 +81,15 @@ class Bundle:
 
     def update(self, **changes: Any) -> "Bundle":
         """The same bundle with changed entries of bundle.json, written in one step."""
-        info = self.info | changes
-        write_text(self.path / "bundle.json", _to_json(info))
+        info = seal(self.info | changes)
+        write_text(self.path / "bundle.json", to_json(info))
         return Bundle(self.path, info)
 
 
 def write_bundle(path: Path, info: dict[str, Any], files: dict[str, bytes]) -> Bundle:
     """Writes a bundle: whole or not at all, in the place of the one that was there."""
-    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
-    info = {"format": FORMAT, **info, "files": hashes}
     path.parent.mkdir(parents=True, exist_ok=True)
-    making = Path(tempfile.mkdtemp(prefix=".making-", dir=path.parent))
-    try:
-        open_to(making, 0o755)
-        for name, data in files.items():
-            (making / name).write_bytes(data)
-        (making / "bundle.json").write_text(_to_json(info), encoding="utf-8")
-        if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=".old-", dir=path.parent)) / "bundle"
-            path.replace(old)
-            making.replace(path)
-            shutil.rmtree(old.parent)
-        else:
-            making.replace(path)
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
-    return Bundle(path, info)
+    return Bundle(path, write_sealed(path, "bundle.json", {"format": FORMAT, **info}, files))
 
 
 def read_bundle(path: str | os.PathLike[str]) -> Bundle:
@@ -145,6 +125,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
                 f"{FORMAT}. Update clothes to use it."
             )
         _check_info(info)
+        check_seal(info)
     except (ValueError, KeyError, TypeError) as error:
         raise BundleError(f"The bundle {folder} is damaged: bundle.json: {_say(error)}.") from None
     return Bundle(folder, info)
@@ -178,10 +159,6 @@ def _check_info(info: dict[str, Any]) -> None:
 
 def _say(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error)
-
-
-def _to_json(info: dict[str, Any]) -> str:
-    return json.dumps(info, indent=2, ensure_ascii=False) + "\n"
 
 
 def make_probes(size: int, count: int = 8) -> np.ndarray:

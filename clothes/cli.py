@@ -50,7 +50,7 @@ ModelOption = Annotated[
 
 
 def main() -> NoReturn:
-    """The command line: exit status 0 when all went well, 1 for an error, 2 for wrong usage, 130 after Ctrl-C."""
+    """The command line: exit status 0 when all went well, 1 for an error, 2 for wrong usage, 130 or 143 if stopped."""
     for stream in (sys.stdout, sys.stderr):  # names of files may be in any script, or in none
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -61,9 +61,9 @@ def main() -> NoReturn:
     except ClothesError as error:
         note(f"Error: {error}")
         status = 1
-    except (typer.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt) as stopped:
         note("Stopped.")
-        status = 130
+        status = getattr(stopped, "status", 130)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone, as in `clothes predict ... | head`
         status = 0

@@ -224,52 +224,58 @@ def progress_bars(*, in_bytes: bool = False) -> Iterator[Bars]:
         yield Bars(progress)
 
 
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Ctrl-C ends what runs inside with an Abort.
+class Stopped(typer.Abort):
+    """By Ctrl-C or SIGTERM: what ran has ended where it goes on from; `status` is the exit status."""
 
-    Python drops one that comes while a weak reference is cleared, of which TensorFlow has many: it is sent again. And
-    TensorFlow's own C code makes a SystemError of one in a hundred.
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.status = 128 + number
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], None]]:
+    """Yields what raises Stopped once Ctrl-C or SIGTERM has come; to be called where nothing is torn by it.
+
+    A second one ends the process at once. Raised anywhere, the first would be lost in TensorFlow's C code at times.
     """
     import signal
-    from _thread import interrupt_main
-    from threading import Timer
 
-    interrupted = False
+    came = 0
 
-    def interrupt(*_: object) -> None:
-        nonlocal interrupted
-        interrupted = True
-        raise KeyboardInterrupt
+    def keep(number: int, _: object) -> None:
+        nonlocal came
+        came = number
+        give_back()
 
-    def send_again(event: Any) -> None:
-        if event.exc_type is KeyboardInterrupt:
-            Timer(0.05, interrupt_main).start()
-        else:
-            before(event)
+    def give_back() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
-    before, sys.unraisablehook = sys.unraisablehook, send_again
-    handler = signal.getsignal(signal.SIGINT)
-    if handler is signal.default_int_handler:
-        signal.signal(signal.SIGINT, interrupt)
+    def look() -> None:
+        if came:
+            raise Stopped(came)
+
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):  # not one that is ignored
+            before[number] = signal.signal(number, keep)
     try:
-        yield
-    except BaseException as error:
-        if interrupted or isinstance(error, KeyboardInterrupt):
-            raise typer.Abort from None  # Typer ends a KeyboardInterrupt without a word
-        raise
+        yield look
+    except KeyboardInterrupt:
+        raise Stopped(signal.SIGINT) from None  # Typer ends a KeyboardInterrupt without a word
     finally:
-        if handler is signal.default_int_handler:
-            signal.signal(signal.SIGINT, handler)
-        sys.unraisablehook = before
+        give_back()
 
 
 @contextmanager
 def watching() -> "Iterator[Watcher]":
-    """Shows a training: a bar for its photos and its steps, and a line for each epoch. Ctrl-C ends it with an Abort."""
+    """Shows a training: a bar for its photos and its steps, and a line for each epoch.
+
+    Ctrl-C and SIGTERM end it between two steps.
+    """
     from clothes.training import Watcher
 
-    with progress_bars() as bars:
+    with progress_bars() as bars, stoppable() as stop_if_asked:
 
         class Screen(Watcher):
             run: Any = None
@@ -277,6 +283,7 @@ def watching() -> "Iterator[Watcher]":
             best = -1.0
 
             def on_progress(self, stage: str, done: int, total: int) -> None:
+                stop_if_asked()
                 titles = {
                     "look": "Looking at the photos",
                     "decode": "Decoding once",
@@ -308,17 +315,17 @@ def watching() -> "Iterator[Watcher]":
                     f"val_loss {row['val_loss']:.3f}  val_accuracy {row['val_accuracy']:.3f}  "
                     f"{row['seconds']:.1f} s{mark}"
                 )
+                stop_if_asked()
 
             def say(self, text: str) -> None:
                 bars.progress.console.print(text, markup=False, emoji=False, soft_wrap=True)
 
-        with interruptible():
-            yield Screen()
+        yield Screen()
 
 
 @contextmanager
 def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
-    """Shows a search: the last trials, the best so far, and the time left. Ctrl-C ends it with an Abort."""
+    """Shows a search: the last trials, the best so far, and the time left. Ctrl-C and SIGTERM end it."""
     import time
 
     from rich.console import Console, Group
@@ -340,6 +347,7 @@ def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
         drawn = 0.0
 
         def on_progress(self, stage: str, done: int, total: int) -> None:
+            stop_if_asked()
             titles = {"look": "looking at the photos", "decode": "decoding the photos", "train": "step"}
             self.step = f"{titles[stage]} {done:,} of {total:,}"
             if time.monotonic() - self.drawn > 0.2:
@@ -353,6 +361,7 @@ def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
             )
 
         def on_trials(self, trials: tuple[Any, ...]) -> None:
+            stop_if_asked()
             self.trials = trials
             if not console.is_terminal:
                 for trial in trials:
@@ -389,5 +398,5 @@ def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
             trials = f"{len(ended)} trials" if self.most is None else f"{len(ended)} of {self.most} trials"
             return f"{trials}, about {duration(max(0, min(seconds)))} left; " if seconds else f"{trials}; "
 
-    with live, interruptible():
+    with live, stoppable() as stop_if_asked:
         yield Screen()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from clothes.errors import SplitError
+from clothes.files import MAKING, sync_all, telling_room
 from clothes.folders import PART_FOLDERS, list_photos, without_part
 from clothes.splits import Row, Split
 
@@ -27,7 +28,7 @@ def copy_parts(result: Split, to: str | os.PathLike[str]) -> None:
     places: dict[str, list[Path]] = defaultdict(list)
     for row, target in zip(result.rows, targets, strict=True):
         places[row.sha256].append(target)
-    missing = []
+    missing, size = [], 0
     try:
         found = to.iterdir() if to.exists() else ()
         folders = [path for path in found if path.name.lower() in PART_FOLDERS and path.is_dir()]
@@ -44,19 +45,32 @@ def copy_parts(result: Split, to: str | os.PathLike[str]) -> None:
             source = result.root / row.photo
             if not target.exists():
                 missing.append((source, target))
+                size += source.stat().st_size
             elif there.get(target) != row.sha256:
                 raise SplitError(f"{target} is another photo than {source}. Choose an empty folder for --copy-to.")
     except OSError as error:
         raise SplitError(f"{to} cannot be used: {error.strerror}. Choose another folder for --copy-to.") from None
-    for source, target in missing:
-        making = target.with_name(f".making-{target.name}")
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, making)
-            making.replace(target)
-        except OSError as error:
+    _copy(missing, size)
+
+
+def _copy(pairs: Sequence[tuple[Path, Path]], size: int) -> None:
+    """Copies files beside their places, then, when all of them are on the disk, puts them there."""
+    made: list[Path] = []
+    try:
+        with telling_room(size):
+            for source, target in pairs:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                made.append(target.with_name(f"{MAKING}{target.name}"))
+                shutil.copyfile(source, made[-1])
+            sync_all()
+            for making, (_, target) in zip(made, pairs, strict=True):
+                making.replace(target)
+            sync_all()
+    except OSError as error:
+        raise SplitError(f"{source} cannot be copied to {target}: {error.strerror}.") from None
+    finally:
+        for making in made:
             making.unlink(missing_ok=True)
-            raise SplitError(f"{source} cannot be copied to {target}: {error.strerror}.") from None
 
 
 def _targets(rows: Sequence[Row]) -> list[Path]:

@@ -4,7 +4,6 @@ import hashlib
 import math
 import os
 import queue
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +19,7 @@ from clothes import images
 from clothes.augmentation import augment
 from clothes.config import Augmentation
 from clothes.errors import PhotoError, SplitError, TrainingError
-from clothes.files import reserve
+from clothes.files import MAKING, replacing, reserve
 from clothes.folders import OTHER
 from clothes.splits import Row, Split
 
@@ -86,30 +85,67 @@ def _decoded(root: Path, rows: tuple[Row, ...], size: int, advance: Callable[[],
     key = hashlib.sha256(f"{_DECODER} {size} ".encode() + " ".join(row.sha256 for row in rows).encode()).hexdigest()
     folder = cache_folder()
     path = folder / f"{key[:32]}.npy"
-    try:
-        pixels = np.load(path, mmap_mode="r")
-        if pixels.shape == shape and pixels.dtype == np.uint8:
-            with suppress(OSError):  # a cache that may only be read
-                os.utime(path)
-            return pixels
-    except (OSError, ValueError, EOFError):
-        pass  # not there yet, torn or foreign: made below
+    if _is_whole(path):
+        _refuse_changed(root, rows, since=path.stat().st_mtime)
+        with suppress(OSError):  # a cache that may only be read
+            os.utime(path, (time.time(), path.stat().st_mtime))
+        return np.load(path, mmap_mode="r")
+    began = time.time()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _forget_unused(folder)
-        handle, temporary = tempfile.mkstemp(suffix=".npy", prefix="making-", dir=folder)
-        os.close(handle)
-        try:
-            _decode_into(Path(temporary), root, rows, shape, advance)
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
+        with replacing(path, mode=0o600) as making:
+            _decode_into(making, root, rows, shape, advance)
+            seal = _digest(making, making.stat().st_size)
+            with making.open("ab") as file:
+                file.write(seal)
+            os.utime(making, (began, began))
         return np.load(path, mmap_mode="r")
     except OSError as error:
         raise TrainingError(
             f"The decoded photos cannot be kept in {folder} ({error.strerror}; {math.prod(shape) / 1e6:,.1f} MB are "
             "needed). Make room there, or name another folder by the environment variable CLOTHES_CACHE."
         ) from None
+
+
+def _digest(path: Path, size: int) -> bytes:
+    """The SHA-256 of so many bytes of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while size > 0 and (chunk := file.read(min(size, 1 << 20))):
+            digest.update(chunk)
+            size -= len(chunk)
+    return digest.digest()
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a cache file is there and ends with the hash of the rest; else it is made anew."""
+    try:
+        size = path.stat().st_size - hashlib.sha256().digest_size
+        with path.open("rb") as file:
+            file.seek(max(size, 0))
+            return file.read() == _digest(path, size)
+    except OSError:
+        return False
+
+
+def _refuse_changed(root: Path, rows: tuple[Row, ...], *, since: float) -> None:
+    """Raises SplitError for a photo that was written after it was decoded, and is another one now."""
+    for row in rows:
+        with suppress(OSError):  # gone, but its pixels are here
+            if (root / row.photo).stat().st_mtime > since:
+                _read(root, row)
+
+
+def _read(root: Path, row: Row) -> bytes:
+    """A photo of the split. Raises SplitError when it is not that any more."""
+    try:
+        data = (root / row.photo).read_bytes()
+    except OSError as error:
+        raise SplitError(f"{row.photo} is in the split but cannot be read: {error.strerror}. Split again.") from None
+    if hashlib.sha256(data).hexdigest() != row.sha256:
+        raise SplitError(f"{row.photo} has changed since the split was made. Split again.")
+    return data
 
 
 def _decode_into(
@@ -120,14 +156,7 @@ def _decode_into(
         reserve(file.fileno(), path.stat().st_size)
 
     def decode_one(i: int) -> None:
-        try:
-            data = (root / rows[i].photo).read_bytes()
-        except OSError as error:
-            raise SplitError(
-                f"{rows[i].photo} is in the split but cannot be read: {error.strerror}. Split again."
-            ) from None
-        if hashlib.sha256(data).hexdigest() != rows[i].sha256:
-            raise SplitError(f"{rows[i].photo} has changed since the split was made. Split again.")
+        data = _read(root, rows[i])
         try:
             pixels[i] = images.read_square(data, shape[1])
         except PhotoError as error:
@@ -145,9 +174,9 @@ def _decode_into(
 
 def _forget_unused(folder: Path) -> None:
     """Removes cache files of ours that no run has used for a month."""
-    for path in folder.glob("*.npy"):
+    for path in [*folder.glob("*.npy"), *folder.glob(f"{MAKING}*")]:
         try:
-            if time.time() - path.stat().st_mtime > _KEEP_DAYS * 86400:
+            if time.time() - path.stat().st_atime > _KEEP_DAYS * 86400:
                 path.unlink()
         except OSError:
             continue
@@ -170,16 +199,18 @@ def batches(
     augmentation: Augmentation,
     smoothing: float,
     balance: float = 0.0,
+    step: int = 0,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """One epoch of shuffled, augmented (pictures, targets), `size` each; the few left over wait for another epoch.
 
-    A function of (seed, epoch) alone, so that a resumed training sees what it would have seen.
+    Each is a function of (seed, epoch, step) alone, so that a training that is resumed, perhaps at a later `step`, sees
+    what it would have seen.
     """
     order = balanced_order(pictures.labels, balance, np.random.default_rng([seed, epoch]))
     size = min(size, len(pictures))
-    for step, start in enumerate(range(0, len(order) - size + 1, size)):
-        chosen = order[start : start + size]
-        rng = np.random.default_rng([seed, epoch, step])
+    for number in range(step, len(order) // size):
+        chosen = order[number * size : (number + 1) * size]
+        rng = np.random.default_rng([seed, epoch, number])
         yield augment(pictures.pixels[chosen], augmentation, rng), one_hot(pictures.labels[chosen], classes, smoothing)
 
 

@@ -1,5 +1,6 @@
 """Pictures of a run: data in, matplotlib Axes out. matplotlib is imported when something is drawn."""
 
+import io
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clothes.errors import ClothesError, MissingExtraError
+from clothes.files import write_bytes
 from clothes.metrics import wilson_interval
 
 if TYPE_CHECKING:
@@ -136,7 +138,9 @@ def save(drawn: Any, path: Path) -> Path:
     first = drawn[0] if isinstance(drawn, tuple | np.ndarray) else drawn
     if path.suffix.lstrip(".") not in FORMATS:
         raise ClothesError(f"Plots are written as {' or '.join(FORMATS)}; got {path.name}.")
-    first.figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    picture, kind = io.BytesIO(), path.suffix.lstrip(".")
+    first.figure.savefig(picture, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    write_bytes(path, picture.getvalue())
     return path
 
 

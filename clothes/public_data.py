@@ -23,7 +23,7 @@ from PIL import Image
 
 from clothes.downloads import download
 from clothes.errors import ClothesError, DownloadError
-from clothes.files import write_bytes
+from clothes.files import put, sync, sync_all, write_bytes
 from clothes.folders import PART_FOLDERS, list_class_folders
 from clothes.images import SUFFIXES
 
@@ -290,11 +290,13 @@ def _put(to: Path, contents: Sequence[tuple[str, Reader]], progress: Progress | 
                 (making / folder).mkdir(parents=True, exist_ok=True)
             for path, content in _counted(contents, progress):
                 (making / path).write_bytes(content())
+            sync_all()
             if not to.exists():
-                making.replace(to)
+                put(making, to)
                 return
             for child in sorted(making.iterdir(), key=lambda child: child.name == "SOURCE.txt"):  # the mark comes last
                 child.replace(to / child.name)
+            sync(to)
     except OSError as error:
         raise DownloadError(
             f"{to} cannot be written: {error.strerror or error}. Make room, or choose another folder: --to."

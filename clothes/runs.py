@@ -9,6 +9,8 @@ import csv
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,9 +19,11 @@ from typing import Any, Self
 from clothes.bundles import Bundle, read_bundle
 from clothes.config import Config
 from clothes.errors import RunError
-from clothes.files import write_text
+from clothes.files import holding, sweep, write_text
 from clothes.splits import Split
 
+_BEGUN, _REPLACED = ".begun", ".replaced"
+_FIRST = ("config.json", "split.csv", "run.json")
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
@@ -37,7 +41,7 @@ class Run:
         """
         folder = Path(path) if path is not None else Path("runs") / stamp()
         try:
-            if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            if folder.exists() and not _is_free(folder):
                 if not overwrite:
                     raise RunError(
                         f"{folder} is in use. Give another --out, go on with it by --resume, or replace it by "
@@ -56,21 +60,43 @@ class Run:
 
     @classmethod
     def new(cls, path: Path, config: Config, split: Split, *, overwrite: bool = False) -> Self:
-        """A run in a free folder, in which stands what it is made from. Raises RunError when the folder is in use."""
+        """A run in a free folder, in which stands what it is made from. Raises RunError when the folder is in use.
+
+        With `overwrite` the run that was there lies in `.replaced` until this one is finished.
+        """
         run = cls(cls.free_folder(path, overwrite=overwrite))
+        written: tuple[str, ...] = ()
         try:
-            if (path / "run.json").exists():
-                shutil.rmtree(path)
             path.mkdir(parents=True, exist_ok=True)
+            (path / _BEGUN).touch()  # beside it, before run.json is there, lies nothing but half a run
+            if (path / "run.json").exists():
+                _set_aside(path)
+            written = _FIRST
             write_text(path / "config.json", config.to_json())
             split.write(path / "split.csv", overwrite=True)
             run.note(photos=run._way_to(split.root), started=now(), finished=None, test_part_opened=0)
+            (path / _BEGUN).unlink()
         except BaseException as error:
-            shutil.rmtree(path, ignore_errors=True)  # half a run would be in the way
+            for name in (*written, _BEGUN):
+                (path / name).unlink(missing_ok=True)
+            _move(path / _REPLACED, path)
+            with suppress(OSError):
+                path.rmdir()
             if isinstance(error, OSError):
                 raise _unmakable(path, error.strerror) from None
             raise
         return run
+
+    @property
+    def replaced(self) -> "Run | None":
+        """The run that was in this folder before, and stays there until this one is finished."""
+        before = Run(self.path / _REPLACED)
+        return before if (before.path / "run.json").exists() else None
+
+    def finish(self) -> None:
+        """Notes that all of it is there; the run that it replaces can go."""
+        self.note(finished=now())
+        shutil.rmtree(self.path / _REPLACED, ignore_errors=True)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Self:
@@ -154,6 +180,53 @@ class Run:
         lines = [",".join(HISTORY_COLUMNS)]
         lines += [",".join(f"{row[name]:.6g}" for name in HISTORY_COLUMNS) for row in history]
         write_text(self.path / "history.csv", "\n".join(lines) + "\n")
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Holds a run's folder, made if missing, and removes what a killed process left half done.
+
+    Raises RunError while another process trains in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unmakable(folder, error.strerror) from None
+    with holding(folder) as is_mine:
+        if not is_mine:
+            raise RunError(
+                f"Another training goes on in {folder} now. Wait until it has ended, or train into another --out."
+            )
+        sweep(folder)
+        sweep(folder / "checkpoints")
+        yield
+
+
+def _is_free(folder: Path) -> bool:
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
+    return not names or (_BEGUN in names and "run.json" not in names)
+
+
+def _set_aside(folder: Path) -> None:
+    """Moves a run into its folder's `.replaced`; one that is there already, so had no successor yet, stays instead."""
+    before = folder / _REPLACED
+    if (before / "run.json").exists():
+        for path in folder.iterdir():
+            if path.name not in (_REPLACED, _BEGUN):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    else:
+        before.mkdir(exist_ok=True)
+        _move(folder, before)
+
+
+def _move(folder: Path, to: Path) -> None:
+    """All but our own marks; run.json, by which a run is known, comes last."""
+    if folder.is_dir():
+        for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.json"):
+            if path.name not in (_REPLACED, _BEGUN):
+                path.rename(to / path.name)
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _unmakable(folder: Path, reason: str | None) -> RunError:

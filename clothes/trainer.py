@@ -1,28 +1,28 @@
 """A network and its optimiser, trained epoch by epoch and kept in checkpoints."""
 
+import dataclasses
 import math
-import os
-import re
 import time
-import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from clothes.backend import keras
+from clothes.checkpoints import Arrays, read_checkpoints, write_checkpoint
 from clothes.config import Config, ModelConfig, TrainConfig
 from clothes.datasets import Pictures, balanced_order, batches, one_hot, prefetch, steps_per_epoch
-from clothes.errors import RunError, TrainingError
+from clothes.errors import TrainingError
 from clothes.imagenet import load_imagenet
 from clothes.metrics import log_loss
 from clothes.models import build_model
 
-_KEEP_CHECKPOINTS = 3
 _BETWEEN_EPOCHS = 0.15  # seconds, about: checkpoint, history, the thread that makes the batches
 _HEAD_PHOTOS = 5000  # that the last layer is fitted to
 _AVERAGE_EVERY = 4  # steps: averaging weights after each one would cost time and change nothing
+_EXPLODED = 3  # times the loss of guessing
 
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
@@ -54,9 +54,13 @@ def choose_precision(config: TrainConfig, model: ModelConfig) -> str:
 
 @dataclass
 class State:
-    """What changes from epoch to epoch, beside the weights."""
+    """Where a training stands, beside the weights: epochs that are over, and steps of the next one."""
 
     epoch: int = 0
+    step: int = 0
+    losses: list[float] = field(default_factory=list)  # of these steps
+    accuracies: list[float] = field(default_factory=list)
+    seconds: float = 0.0  # they took
     best_epoch: int = 0
     best: tuple[float, float] = (-1.0, 0.0)  # validation accuracy, then minus the loss
     history: list[dict[str, float]] = field(default_factory=list)
@@ -68,6 +72,7 @@ class Trainer:
     def __init__(self, config: Config, classes: tuple[str, ...], train: Pictures, validation: Pictures) -> None:
         self.config = config.train
         self.model_config = config.model
+        self._described = config.to_dict()
         self.classes = len(classes)
         self.pictures = train
         self.validation = validation
@@ -114,7 +119,7 @@ class Trainer:
         times = []
         for _ in range(4):
             started = time.perf_counter()
-            self.model.train_on_batch(pictures, targets)
+            self._learn(pictures, targets)
             times.append(time.perf_counter() - started)
         _assign(self._variables(), before)
         step = min(times)  # the first one builds the graph
@@ -122,12 +127,13 @@ class Trainer:
         validating = len(self.validation) / len(targets) / 3  # in steps: forward takes a third of one
         return (step * (steps + validating) + _BETWEEN_EPOCHS) * (config.epochs - self.state.epoch)
 
-    def _batches(self, epoch: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _batches(self, epoch: int, step: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         return batches(
             self.pictures,
             classes=self.classes,
             size=self.config.batch_size,
             epoch=epoch,
+            step=step,
             seed=self.config.seed,
             augmentation=self.config.augmentation,
             smoothing=self.config.label_smoothing,
@@ -135,42 +141,83 @@ class Trainer:
         )
 
     def epochs(self, *, on_step: Callable[[int, int], None]) -> Iterator[dict[str, float]]:
-        """Trains on, yielding the history's row of each epoch, until the last one or the early stop."""
+        """Trains on, yielding the history's row of each epoch, until the last one or the early stop.
+
+        What `on_step` raises ends it between two steps: it can be saved as it is, and goes on from there.
+        """
         config, state = self.config, self.state
         steps = steps_per_epoch(len(self.pictures), config.batch_size)
         while state.epoch < config.epochs:
             if config.patience and state.epoch - state.best_epoch >= config.patience:
                 return
-            started = time.perf_counter()
-            losses, accuracies = [], []
-            for i, (pictures, targets) in enumerate(prefetch(self._batches(state.epoch))):
-                step = state.epoch * steps + i
-                rate = learning_rate(config, step, steps * config.epochs)
-                self.model.optimizer.learning_rate = rate
-                loss, accuracy = self.model.train_on_batch(pictures, targets)
-                losses.append(float(loss))
-                accuracies.append(float(accuracy))
+            started = time.perf_counter() - state.seconds
+            for pictures, targets in prefetch(self._batches(state.epoch, state.step)):
+                step = state.epoch * steps + state.step
+                self.model.optimizer.learning_rate = learning_rate(config, step, steps * config.epochs)
+                loss, accuracy = self._learn(pictures, targets)
+                if not math.isfinite(loss):
+                    raise self._diverged("is no number any more")
                 if config.ema and step % _AVERAGE_EVERY == 0:
                     self._take_average(step)
+                state.losses.append(loss)
+                state.accuracies.append(accuracy)
+                state.step += 1
+                state.seconds = time.perf_counter() - started
                 on_step(step + 1, steps * config.epochs)
             val_loss, val_accuracy = self._validate()
-            if not np.isfinite([*losses, val_loss]).all():
-                raise TrainingError(
-                    f"The loss is no number any more after epoch {state.epoch + 1}. Train again with a smaller "
-                    f"learning_rate than {config.learning_rate:g} (in a --config file)."
-                )
-            state.epoch += 1
             row = {
-                "epoch": state.epoch,
-                "loss": float(np.mean(losses)),
-                "accuracy": float(np.mean(accuracies)),
+                "epoch": state.epoch + 1,
+                "loss": float(np.mean(state.losses)),
+                "accuracy": float(np.mean(state.accuracies)),
                 "val_loss": val_loss,
                 "val_accuracy": val_accuracy,
-                "learning_rate": rate,
+                "learning_rate": learning_rate(config, (state.epoch + 1) * steps - 1, steps * config.epochs),
                 "seconds": time.perf_counter() - started,
             }
+            if not math.isfinite(val_loss):
+                raise self._diverged("is no number any more")
+            if min(row["loss"], val_loss) > _EXPLODED * math.log(self.classes):
+                raise self._diverged("has exploded")
+            state.epoch += 1
+            state.step, state.losses, state.accuracies, state.seconds = 0, [], [], 0.0
             state.history.append(row)
             yield row
+
+    def _learn(self, pictures: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+        """Loss and accuracy of a batch, which the network learns from. Raises TrainingError when it is too large."""
+        try:
+            loss, accuracy = self.model.train_on_batch(pictures, targets)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            raise self._too_large(pictures, targets) from error
+        return float(loss), float(accuracy)
+
+    def _too_large(self, pictures: np.ndarray, targets: np.ndarray) -> TrainingError:
+        """Says what does not fit into memory, and what does: half of it is tried, and half of that."""
+        size, side = len(pictures), pictures.shape[1]
+        problem = f"Out of memory: a batch of {size} photos of {side} x {side} pixels does not fit"
+        while size > 1:
+            size //= 2
+            try:
+                self.model.train_on_batch(pictures[:size], targets[:size])
+            except Exception as error:
+                if is_out_of_memory(error):
+                    continue
+                raise
+            return TrainingError(
+                f'{problem}; one of {size} does. Train with --config FILE that says "batch_size": {size} in "train", '
+                "or with a smaller --image-size."
+            )
+        return TrainingError(f"{problem}, and not even one of 1 does. Train with a smaller --image-size or network.")
+
+    def _diverged(self, what: str) -> TrainingError:
+        state = self.state
+        before = f"; after epoch {state.epoch} it was {state.history[-1]['loss']:.3g}" if state.history else ""
+        return TrainingError(
+            f"The loss {what} in epoch {state.epoch + 1}{before}. Train again with a smaller learning_rate than "
+            f"{self.config.learning_rate:g} (in a --config file)."
+        )
 
     def _take_average(self, step: int) -> None:
         """Exponential moving average of the weights, with a short memory at first."""
@@ -199,57 +246,40 @@ class Trainer:
         _assign(self.model.trainable_variables, current)
         return loss, accuracy
 
-    def save(self, folder: Path) -> None:
-        """Writes a checkpoint of everything the training goes on from; the last three are kept."""
-        folder.mkdir(exist_ok=True)
-        arrays = {
-            **_numbered("variable", _values(self._variables())),
-            **_numbered("average", self.average),
-            **_numbered("best", self.best_weights),
-            "epoch": np.array([self.state.epoch, self.state.best_epoch]),
-            "best_score": np.array(self.state.best),
-            "history": np.array([list(row.values()) for row in self.state.history]),
-            "history_columns": np.array(list(self.state.history[0])),
-        }
-        making = folder / ".making.npz"
-        try:
-            with making.open("wb") as file:
-                np.savez(file, allow_pickle=False, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            making.replace(folder / f"epoch-{self.state.epoch:04d}.npz")
-        finally:
-            making.unlink(missing_ok=True)
-        for old in sorted(folder.glob("epoch-*.npz"))[:-_KEEP_CHECKPOINTS]:
-            old.unlink()
+    def save(self, folder: Path, *, photos: str) -> None:
+        """Writes a checkpoint of everything the training goes on from; `photos` is their fingerprint.
 
-    def restore(self, folder: Path) -> bool:
-        """Goes back to the newest checkpoint that can be read; False when there is none yet."""
-        found = sorted(folder.glob("epoch-*.npz"), reverse=True)
-        for path in found:
-            try:
-                with np.load(path, allow_pickle=False) as file:
-                    arrays = dict(file)
-                self._load(arrays)
-                return True
-            except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-                continue
-        if found:
-            raise RunError(
-                f"None of the {len(found)} checkpoints in {folder} can be read. Start anew with --overwrite."
-            )
-        return False
+        Raises TrainingError when the weights are no numbers: the last checkpoint is better.
+        """
+        arrays = self.arrays()
+        if not all(np.isfinite(value).all() for value in arrays["variables"]):
+            raise self._diverged("will be no number in the next step: the weights are none")
+        name = f"epoch-{self.state.epoch:06d}" + (f"-step-{self.state.step:06d}" if self.state.step else "")
+        write_checkpoint(folder, name, of=self._of(photos), state=dataclasses.asdict(self.state), arrays=arrays)
 
-    def _load(self, arrays: dict[str, np.ndarray]) -> None:
-        variables, average, best = (_collect(name, arrays) for name in ("variable", "average", "best"))
-        history = [
-            dict(zip(arrays["history_columns"].tolist(), row, strict=True)) for row in arrays["history"].tolist()
-        ]
-        _assign(self._variables(), variables)
-        self.average, self.best_weights = average, best
-        epoch, best_epoch = arrays["epoch"].tolist()
-        accuracy, loss = arrays["best_score"].tolist()
-        self.state = State(epoch, best_epoch, (accuracy, loss), history)
+    def restore(self, folder: Path, *, photos: str) -> bool:
+        """Goes back to the newest checkpoint that is whole and of these photos and settings; False without any.
+
+        Raises RunError when there are some, and none of them is.
+        """
+        return any(self._load(*found) for found in read_checkpoints(folder, of=self._of(photos)))
+
+    def arrays(self) -> Arrays:
+        """What a checkpoint holds beside the state."""
+        return {"variables": _values(self._variables()), "average": self.average, "best": self.best_weights}
+
+    def _of(self, photos: str) -> dict[str, Any]:
+        return {"config": self._described, "photos": photos}
+
+    def _load(self, state: dict[str, Any], arrays: Arrays) -> bool:
+        """Whether it fits this network, whose it is then."""
+        for part, values in self.arrays().items():
+            if [value.shape for value in values] != [value.shape for value in arrays[part]]:
+                return False
+        _assign(self._variables(), arrays["variables"])
+        self.average, self.best_weights = arrays["average"], arrays["best"]
+        self.state = State(**state | {"best": tuple(state["best"])})
+        return True
 
     def _variables(self) -> list[keras.Variable]:
         """All of the network (its dropout's random state too) and of the optimiser."""
@@ -295,10 +325,9 @@ def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
         variable.assign(value)
 
 
-def _numbered(name: str, values: list[np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{name}_{i}": value for i, value in enumerate(values)}
-
-
-def _collect(name: str, arrays: dict[str, np.ndarray]) -> list[np.ndarray]:
-    numbers = sorted(int(key.removeprefix(f"{name}_")) for key in arrays if re.fullmatch(rf"{name}_\d+", key))
-    return [arrays[f"{name}_{i}"] for i in numbers]
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a backend, each with an exception of its own, had too little memory."""
+    text = f"{type(error).__name__} {error}".lower().replace("_", "")
+    return isinstance(error, MemoryError) or any(
+        told in text for told in ("resourceexhausted", "out of memory", "outofmemory")
+    )

@@ -1,9 +1,12 @@
 """`train`: photos -> run folder with its bundle. Sees the train and validation parts only."""
 
+import errno
 import os
 import platform
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,14 +18,16 @@ import clothes
 from clothes import images
 from clothes.backend import keras
 from clothes.bundles import MODEL, PROBES, WEIGHTS, make_probes, pack_probes, pack_weights, write_bundle
+from clothes.checkpoints import KEPT as KEPT_CHECKPOINTS
 from clothes.config import Config
 from clothes.converting import to_litert
 from clothes.datasets import Pictures, decode
-from clothes.errors import BundleError, PhotoError, PhotosError, RunError, SplitError
+from clothes.errors import BundleError, PhotoError, PhotosError, RunError, SplitError, TrainingError
+from clothes.files import megabytes
 from clothes.folders import list_class_folders
 from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept, wilson_interval
 from clothes.models import build_model
-from clothes.runs import Run, now
+from clothes.runs import Run, alone, now
 from clothes.runtime import LiteModel
 from clothes.splits import Split
 from clothes.splits import split as make_split
@@ -30,6 +35,7 @@ from clothes.timing import fit_to_time
 from clothes.trainer import Trainer, predict
 
 KEPT = 0.95  # of the validation photos are answered without "not sure"
+_SMALL_FILES = 2_000_000  # bytes: history, probes, pictures
 _EXAMPLES = 200  # train photos that the ranges of an 8-bit network are taken from
 
 
@@ -92,20 +98,71 @@ def train(
         ("train", "validation"),
         progress=lambda *at: watcher.on_progress("decode", *at),
     )
-    if not resume:  # only now, so that photos which cannot be used leave no folder in the way
-        run = Run.new(folder, config, parts_of, overwrite=overwrite)
-    watcher.on_start(run, config, parts_of)
-    trainer = Trainer(config, parts_of.classes, parts["train"], parts["validation"])
-    if not (resume and trainer.restore(run.path / "checkpoints")):
+    with alone(run.path if resume else folder):
+        if not resume:  # only now, so that photos which cannot be used leave no folder in the way
+            run = Run.new(folder, config, parts_of, overwrite=overwrite)
+        watcher.on_start(run, config, parts_of)
+        trainer = Trainer(config, parts_of.classes, parts["train"], parts["validation"])
+        with _said(run, trainer):
+            _train(run, trainer, config, parts_of, watcher, resume=resume)
+    return run
+
+
+def _train(run: Run, trainer: Trainer, config: Config, split: Split, watcher: Watcher, *, resume: bool) -> None:
+    """Trains and finishes a run, from where its checkpoints stand."""
+    folder, photos = run.path / "checkpoints", split.fingerprint
+
+    def on_step(done: int, total: int) -> None:
+        try:
+            watcher.on_progress("train", done, total)
+        except BaseException:  # between two steps: whoever stops it here loses none
+            trainer.save(folder, photos=photos)
+            raise
+
+    if resume and trainer.restore(folder, photos=photos):
+        run.write_history(trainer.state.history)  # a kill may have come between the two
+    else:
         trainer.begin(progress=lambda *at: watcher.on_progress("fit", *at))
+    _check_room(run, trainer)
     watcher.on_estimate(trainer.seconds_left())
     started = time.perf_counter()
-    for row in trainer.epochs(on_step=lambda *at: watcher.on_progress("train", *at)):
-        trainer.save(run.path / "checkpoints")
+    for row in trainer.epochs(on_step=on_step):
+        trainer.save(folder, photos=photos)
         run.write_history(trainer.state.history)
         watcher.on_epoch(row)
-    finish(run, trainer, config, parts_of, seconds=time.perf_counter() - started)
-    return run
+    finish(run, trainer, config, split, seconds=time.perf_counter() - started)
+
+
+def _check_room(run: Run, trainer: Trainer) -> None:
+    """Raises OSError where the disk is too full for what a training writes: better now than after an hour."""
+    have = sum(path.stat().st_size for path in (run.path / "checkpoints").rglob("*"))
+    if shutil.disk_usage(run.path).free < _needed(trainer) - have:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(run.path))
+
+
+def _needed(trainer: Trainer) -> int:
+    """Bytes that checkpoints, one more while it is written, and the bundle take."""
+    sizes = {part: sum(value.nbytes for value in values) for part, values in trainer.arrays().items()}
+    return (KEPT_CHECKPOINTS + 1) * sum(sizes.values()) + 2 * sizes["best"] + _SMALL_FILES
+
+
+@contextmanager
+def _said(run: Run, trainer: Trainer) -> Iterator[None]:
+    """Turns an error of the disk, or a training that cannot go on, into what is kept, and what to do."""
+    go_on = f"go on with: clothes train {run.photos} --out {run.path} --resume"
+    before = f" The run that was there before lies in {run.replaced.path} until then." if run.replaced else ""
+    try:
+        yield
+    except BrokenPipeError:  # of who reads our output
+        raise
+    except OSError as error:
+        raise RunError(
+            f"{run.path} cannot be written to: {error.strerror}. What was learnt up to the last checkpoint is kept. "
+            f"Have {megabytes(_needed(trainer))} free there, and {go_on}{before}"
+        ) from None
+    except TrainingError as error:
+        kept = f" The checkpoint of epoch {trainer.state.epoch} is kept in {run.path}." if trainer.state.epoch else ""
+        raise TrainingError(f"{error}{kept}") from None
 
 
 def configured(config: Config | None, changes: Mapping[str, Mapping[str, Any]], split: Split) -> Config:
@@ -265,4 +322,4 @@ def finish(run: Run, trainer: Trainer, config: Config, split: Split, *, seconds:
         WEIGHTS: pack_weights(trainer.best_weights),
     }
     write_bundle(run.path / "bundle", info, files)
-    run.note(finished=now())
+    run.finish()

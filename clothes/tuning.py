@@ -25,7 +25,7 @@ from clothes.errors import ConfigError, TrainingError, TuningError
 from clothes.files import write_text
 from clothes.splits import Split
 from clothes.studies import OneTry, Space, Span, Study, Trial, TrialError
-from clothes.trainer import Trainer
+from clothes.trainer import Trainer, is_out_of_memory
 from clothes.training import check_parts, configured, find_split
 
 TRIALS = 40
@@ -298,12 +298,11 @@ def _spread(options: Span | tuple[Any, ...], count: int, rng: np.random.Generato
 
 def _kind(error: Exception) -> str | None:
     """What a trial failed of; None where its settings are not to blame, and the search has to end."""
-    text = f"{type(error).__name__} {error}".lower()
-    if isinstance(error, MemoryError) or "resourceexhausted" in text or "out of memory" in text:
+    if is_out_of_memory(error):
         return "no memory"
-    if isinstance(error, TrainingError) and "no number" in text:
+    if isinstance(error, TrainingError) and str(error).startswith("The loss "):
         return "no number"
-    if isinstance(error, ConfigError | ValueError) or "invalidargument" in text:
+    if isinstance(error, ConfigError | ValueError) or "invalidargument" in type(error).__name__.lower():
         return "impossible"
     return None
 

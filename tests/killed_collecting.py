@@ -1,6 +1,6 @@
 """Kills `collect_folder` again and again, and looks at what it leaves each time. Run by test_collection_store.
 
-    python -m tests.killed_collecting FOLDER lines     # at each line of sources.py, and of the start after that
+    python -m tests.killed_collecting FOLDER lines     # at each line of sources.py and files.py, and of the next start
     python -m tests.killed_collecting FOLDER 20        # at so many random moments
 
 Prints JSON: `kills`, how many of them came while it ran; `settled`, those that left something for the next start; and
@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from clothes import files
 from clothes.collection import collect_folder, sources
 from tests.conftest import make_photos
 
@@ -38,14 +39,14 @@ def killed(source: Path, into: Path, *, prepare: Callable[[], None], delay: floa
 
 
 def kill_at_line(wanted: int) -> Callable[[], None]:
-    """Makes this process kill itself at the Nth line that runs in sources.py."""
+    """Makes this process kill itself at the Nth line that runs in sources.py or files.py."""
 
     def prepare() -> None:
         seen = 0
 
         def trace(frame: FrameType, event: str, _: object) -> object:
             nonlocal seen
-            if frame.f_code.co_filename != sources.__file__:
+            if frame.f_code.co_filename not in (sources.__file__, files.__file__):
                 return None
             seen += event == "line"
             if seen == wanted:

@@ -51,6 +51,42 @@ def test_another_size_and_a_damaged_cache_are_decoded_anew(split: clothes.Split)
     assert np.array_equal(datasets.decode(split, 32, ("train",))["train"].pixels, expected)
 
 
+@pytest.mark.parametrize("place", [0, 130, -40, -1])
+def test_a_cache_with_one_wrong_bit_is_made_anew(split: clothes.Split, place: int) -> None:
+    expected = np.array(datasets.decode(split, 32, ("train",))["train"].pixels)
+    (file,) = datasets.cache_folder().glob("*.npy")
+    data = bytearray(file.read_bytes())
+    data[place] ^= 1
+    file.write_bytes(data)
+    assert np.array_equal(datasets.decode(split, 32, ("train",))["train"].pixels, expected)
+
+
+def test_a_photo_that_changed_under_the_cache_is_named(split: clothes.Split) -> None:
+    datasets.decode(split, 32, ("train",))
+    one, other = (split.root / row.photo for row in split.part("train")[:2])
+    one.touch()  # the same still
+    datasets.decode(split, 32, ("train",))
+    one.write_bytes(other.read_bytes())
+    with pytest.raises(SplitError, match=f"{split.part('train')[0].photo} has changed"):
+        datasets.decode(split, 32, ("train",))
+
+
+def test_caches_that_no_run_used_for_a_month_go(split: clothes.Split) -> None:
+    datasets.decode(split, 32, ("train",))
+    (file,) = datasets.cache_folder().glob("*.npy")
+    written = file.stat().st_mtime
+    os.utime(file, (0, 0))
+    (datasets.cache_folder() / ".making-killed").touch()
+    os.utime(datasets.cache_folder() / ".making-killed", (0, 0))
+    datasets.decode(split, 32, ("train",))  # used now
+    datasets.decode(split, 24, ("train",))
+    assert file.exists()
+    assert not (datasets.cache_folder() / ".making-killed").exists()
+    os.utime(file, (0, written))
+    datasets.decode(split, 20, ("train",))
+    assert not file.exists()
+
+
 def test_a_photo_that_changed_or_went_since_the_split_is_named(split: clothes.Split) -> None:
     photo = split.part("train")[0].photo
     (split.root / photo).write_bytes((split.root / split.part("train")[1].photo).read_bytes())

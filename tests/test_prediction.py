@@ -109,8 +109,7 @@ def use_other_model(copy: Path) -> None:
 
     (copy / MODEL).write_bytes(b"no model" * 100)
     info = json.loads((copy / "bundle.json").read_text())
-    info["files"][MODEL] = hashlib.sha256((copy / MODEL).read_bytes()).hexdigest()
-    (copy / "bundle.json").write_text(json.dumps(info))
+    read_bundle(copy).update(files=info["files"] | {MODEL: hashlib.sha256((copy / MODEL).read_bytes()).hexdigest()})
 
 
 @pytest.mark.parametrize(
@@ -124,12 +123,14 @@ def use_other_model(copy: Path) -> None:
         (flip(MODEL), f"damaged: {MODEL}"),
         (flip(PROBES), f"damaged: {PROBES}"),
         (use_other_model, "does not load"),
+        (change_info(threshold=0.9), "is damaged: bundle.json: it is not what it was made as"),
         (change_info(format=2), "made by a newer clothes"),
         (change_info(classes=["one"]), "at least two names"),
         (change_info(classes=["a", "a", "b"]), "stands there twice"),
-        (change_info(classes=["a", "b"]), "does not answer as it did"),
+        (change_info(classes=["a", "b"], sha256=None), "is not what it was made as"),
+        (lambda copy: read_bundle(copy).update(classes=["a", "b"]) and None, "does not answer as it did"),
         (change_info(image_size=-1), "is no size"),
-        (change_info(image_size=32), "not of its image size"),
+        (lambda copy: read_bundle(copy).update(image_size=32) and None, "not of its image size"),
         (change_info(files={}), "is missing"),
         (change_info(files=[]), "files must be an object"),
         (change_info(format="2"), "is no number"),
@@ -151,7 +152,7 @@ def test_below_the_threshold_the_answer_is_not_sure(bundle: Path, tmp_path: Path
     photos = [draw("frame", seed) for seed in range(20)]
     confidences = sorted(clothes.load(bundle).predict(photo).confidence for photo in photos)
     shutil.copytree(bundle, tmp_path / "copy")
-    change_info(threshold=confidences[10])(tmp_path / "copy")
+    read_bundle(tmp_path / "copy").update(threshold=confidences[10])
     classifier = clothes.load(tmp_path / "copy")
     answers = [classifier.predict(photo) for photo in photos]
     assert [answer.known for answer in answers] == [answer.confidence >= confidences[10] for answer in answers]

@@ -16,6 +16,7 @@ ROOMS = (
     "errors",
     "quiet",
     "files",
+    "seals",
     "terminal",
     "config",
     "images",
@@ -54,6 +55,7 @@ ROOMS = (
     "prediction",
     "runs",
     "plots",
+    "checkpoints",
     "trainer",
     "timing",
     "training",
@@ -152,6 +154,25 @@ def test_the_library_neither_prints_nor_exits() -> None:
         tree = parsed(room)
         calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
         assert not calls & {"print", "exit", "sys.exit", "os._exit"}, room
+
+
+def test_what_is_kept_is_written_by_files() -> None:
+    """A room that writes by itself is one of these, and either keeps nothing or ends with `files.put`."""
+    own = {
+        "files",
+        "collection.sources",  # its journal tells what is half done
+        "copies",
+        "public_data",  # folders made aside
+        "downloads",  # what is not whole yet, to go on with
+        "converting",
+        "app",  # temporary files
+        "runs",  # moves a run aside
+    }
+    ways = {"write_text", "write_bytes", "savefig", "savez", "copyfile", "rename", "touch", "mkstemp", "mkdtemp"}
+    for room in set(ROOMS) - own:
+        calls = [node.func for node in ast.walk(parsed(room)) if isinstance(node, ast.Call)]
+        found = {call.attr for call in calls if isinstance(call, ast.Attribute)} & ways
+        assert found <= {"savefig"} if room == "plots" else not found, (room, found)
 
 
 def test_no_file_names_a_lock_or_an_absolute_home() -> None:

@@ -9,7 +9,6 @@ import csv
 import hashlib
 import io
 import os
-import sys
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import astuple, dataclass
@@ -18,10 +17,8 @@ from types import TracebackType
 from typing import BinaryIO
 
 from clothes.errors import PhotosError
+from clothes.files import MAKING, append, lock, put, sync
 from clothes.terminal import plain
-
-if sys.platform != "win32":
-    import fcntl
 
 COLUMNS = ("file", "sha256", "origin", "when", "licence", "author", "title", "page")
 _JOURNAL = ".collecting.csv"
@@ -69,11 +66,11 @@ class Sources(AbstractContextManager["Sources"]):
         file = path.relative_to(self.root).as_posix()
         origin_cell, *rest = map(_safe, astuple(origin))
         line = _line((file, sha256, origin_cell, when, *rest))
-        _write(self._journal, line)
+        append(self._journal, line)
         path.parent.mkdir(exist_ok=True)
         self._folders.add(path.parent)
         with _beside(path).open("xb") as photo:
-            _write(photo, data)
+            append(photo, data)
         _beside(path).rename(path)
         if file not in self._known:  # else it was collected before, removed, and is back
             self._file.write(line)
@@ -122,7 +119,7 @@ class Sources(AbstractContextManager["Sources"]):
         if data != before:
             _replace(self._path, data)
         for place in (self._path, *self._folders):
-            _to_disk(place)
+            sync(place)
         self._journal.truncate(0)
         return _parsed(self._path, data)
 
@@ -131,20 +128,11 @@ def _open_alone(path: Path) -> BinaryIO:
     """The journal, held by this process alone."""
     while True:
         journal = path.open("a+b")
-        if sys.platform == "win32":
-            return journal
-        try:
-            fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not lock(journal):
             journal.close()
-            raise PhotosError(
-                f"Another `clothes collect` puts photos into {path.parent} now. Wait until it has ended."
-            ) from None
-        except OSError:  # some mounted drives have no locks
+            raise PhotosError(f"Another `clothes collect` puts photos into {path.parent} now. Wait until it has ended.")
+        if os.fstat(journal.fileno()).st_nlink:
             return journal
-        with suppress(FileNotFoundError):
-            if path.stat().st_ino == os.fstat(journal.fileno()).st_ino:
-                return journal
         journal.close()  # its holder removed it meanwhile
 
 
@@ -175,34 +163,14 @@ def _safe(text: str) -> str:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f".making-{path.name}")
-
-
-def _write(file: BinaryIO, data: bytes) -> None:
-    file.write(data)
-    file.flush()
-    os.fsync(file.fileno())
+    return path.with_name(f"{MAKING}{path.name}")
 
 
 def _replace(path: Path, data: bytes) -> None:
     """`files.write_bytes` with a name that is found after a kill."""
-    with _beside(path).open("wb") as file:
-        _write(file, data)
-    _beside(path).replace(path)
+    _beside(path).write_bytes(data)
+    put(_beside(path), path)
 
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-
-
-def _to_disk(path: Path) -> None:
-    """Brings a file, or the names in a folder, to the disk."""
-    if sys.platform == "win32":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    except OSError:  # some mounted drives cannot
-        pass
-    finally:
-        os.close(handle)

@@ -1,0 +1,152 @@
+"""Damages bundles and checkpoints, and looks whether one is ever taken for whole.
+
+    python benchmarks/damaged_files.py [--count 1000]
+
+Files are cut, emptied, removed, a bit of them is flipped, or two of them are swapped. A damaged bundle must be refused
+with a BundleError; from damaged checkpoints the newest whole one must come, to the bit, or a RunError where none is.
+Prints JSON: what was damaged how often, and what came of it.
+"""
+
+import argparse
+import itertools
+import json
+import random
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import clothes
+from clothes.bundles import read_bundle
+from clothes.checkpoints import read_checkpoints
+from clothes.config import Config
+from clothes.errors import BundleError, RunError
+from clothes.runs import Run
+
+
+def cut(file: Path, other: Path, chance: random.Random) -> None:
+    data = file.read_bytes()
+    file.write_bytes(data[: chance.randrange(len(data))])
+
+
+def flip(file: Path, other: Path, chance: random.Random) -> None:
+    data = bytearray(file.read_bytes())
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+    file.write_bytes(data)
+
+
+def empty(file: Path, other: Path, chance: random.Random) -> None:
+    file.write_bytes(b"")
+
+
+def remove(file: Path, other: Path, chance: random.Random) -> None:
+    file.unlink()
+
+
+def swap(file: Path, other: Path, chance: random.Random) -> None:
+    one, two = file.read_bytes(), other.read_bytes()
+    file.write_bytes(two)
+    other.write_bytes(one)
+
+
+DAMAGES: tuple[Callable[[Path, Path, random.Random], None], ...] = (cut, flip, empty, remove, swap)
+
+
+def content(bundle: Path) -> dict[str, bytes]:
+    """What a bundle says and holds, all of it read as it is when it is used."""
+    classifier = clothes.load(bundle)
+    found = read_bundle(bundle)
+    info = {key: value for key, value in found.info.items() if key in ("classes", "threshold", "config", "metrics")}
+    scores = classifier.predict(np.zeros((40, 40, 3), np.uint8)).scores
+    weights = b"".join(value.tobytes() for value in found.weights())
+    return {"info": json.dumps([info, scores]).encode(), "weights": weights}
+
+
+def damage_bundle(run: Run, folder: Path, chance: random.Random, damage: Callable[..., None]) -> str:
+    """Damages a copy of the run's bundle. Raises AssertionError when another model comes of it."""
+    copy = Path(shutil.copytree(run.path / "bundle", folder / "bundle"))
+    file, other = chance.sample(sorted(copy.iterdir()), 2)
+    damage(file, other, chance)
+    try:
+        found = content(copy)
+    except BundleError:
+        return "refused"
+    assert found == content(run.path / "bundle"), f"{damage.__name__} of {file.name}: another model was loaded"
+    return "the same model"
+
+
+def damage_checkpoints(run: Run, folder: Path, chance: random.Random, damage: Callable[..., None]) -> str:
+    """Damages some of the checkpoints in a copy. Raises AssertionError when another than the newest whole comes."""
+    copy = Path(shutil.copytree(run.path / "checkpoints", folder / "checkpoints"))
+    names = sorted(path.name for path in copy.iterdir())
+    hit = chance.sample(names, chance.randint(1, len(names)))
+    for name in hit:
+        inside = sorted((copy / name).iterdir())
+        file = chance.choice(inside)
+        other = next(path for path in inside if path != file)
+        if damage is swap and len(hit) < len(names) and chance.random() < 0.5:  # with that of another checkpoint
+            whole = next(path for path in names if path not in hit)
+            shutil.copyfile(copy / whole / file.name, file)
+        else:
+            damage(file, other, chance)
+    of = {"config": run.config.to_dict(), "photos": run.split.fingerprint}
+    wanted = next((name for name in reversed(names) if name not in hit), None)
+    try:
+        state, arrays = next(read_checkpoints(copy, of=of))
+    except RunError:
+        assert wanted is None, f"{damage.__name__}: {wanted} was whole, and refused"
+        return "refused"
+    found = f"epoch-{state['epoch']:06d}"
+    originals = {f"epoch-{s['epoch']:06d}": (s, a) for s, a in _all(run, of)}
+    state_was, arrays_were = originals[found]
+    same = state == state_was and all(
+        np.array_equal(a, b) for part in arrays for a, b in zip(arrays[part], arrays_were[part], strict=True)
+    )
+    assert same, f"{damage.__name__}: a damaged checkpoint was loaded"
+    assert wanted is None or found >= wanted, f"{damage.__name__}: {wanted} was whole, and {found} was taken"
+    return "the newest whole one"
+
+
+def _all(run: Run, of: dict[str, object]) -> list[tuple[dict[str, object], dict[str, list[np.ndarray]]]]:
+    found = read_checkpoints(run.path / "checkpoints", of=of)
+    return list(itertools.islice(found, len(list((run.path / "checkpoints").iterdir()))))
+
+
+def count_outcomes(run: Run, count: int, folder: Path) -> dict[str, dict[str, int]]:
+    """How often each outcome was met, of bundles and of checkpoints."""
+    chance = random.Random(0)
+    outcomes: dict[str, Counter[str]] = {"bundles": Counter(), "checkpoints": Counter()}
+    for number in range(count):
+        damage = DAMAGES[number // 2 % len(DAMAGES)]
+        kind = "checkpoints" if number % 2 else "bundles"
+        here = folder / str(number)
+        here.mkdir()
+        act = damage_checkpoints if number % 2 else damage_bundle
+        outcomes[kind][act(run, here, chance, damage)] += 1
+        shutil.rmtree(here)
+    return {kind: dict(counter) for kind, counter in outcomes.items()}
+
+
+def main(count: int) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="clothes-damaged-"))
+    rng = np.random.default_rng(0)
+    for i in range(60):
+        (folder / "photos" / "ab"[i % 2]).mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 100, (32, 32, 3)) + 100 * (i % 2)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / "photos" / "ab"[i % 2] / f"{i}.png")
+    config = Config.for_photos(28).changed(
+        {"model": {"filters": [4, 4, 8], "units": [16, 8, 8]}, "train": {"epochs": 4}}
+    )
+    run = clothes.train(folder / "photos", out=folder / "run", config=config)
+    print(json.dumps({"damaged": count, **count_outcomes(run, count, folder)}))
+    shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--count", type=int, default=1000)
+    main(parser.parse_args().count)
