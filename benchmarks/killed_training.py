@@ -98,7 +98,7 @@ def kill(child: int, how: str, out: Path, chance: random.Random, startup: float,
         time.sleep(chance.uniform(0, 3 * epoch))
         if how == "saving":
             wait(lambda: half_done(out), child)
-            time.sleep(chance.uniform(0, 0.01))
+            time.sleep(chance.uniform(0, 0.002))
     os.kill(child, signal.SIGKILL)
     if not os.WIFSIGNALED(os.waitpid(child, 0)[1]):
         raise RuntimeError("a training ended by itself")

@@ -165,10 +165,20 @@ def test_ten_kills_change_nothing() -> None:
     print(done.stdout)
     result = json.loads(done.stdout)
     assert result["kills"] == 10
-    assert result["during a save"] >= 1
     assert result["most epochs lost"] <= 1
     assert result["left over"] == 0
     assert result["equal to the bit"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+def test_a_kill_at_any_line_of_a_save_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.killed_saving", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
+    assert done.returncode == 0, done.stderr
+    print(done.stdout)
+    counts = json.loads(done.stdout)
+    assert counts["kills"] > 60
+    assert 0 < counts["old"] < counts["kills"]
 
 
 @pytest.mark.skipif(not BENCHMARKS.exists(), reason="not in a checkout")
