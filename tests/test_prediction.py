@@ -1,6 +1,7 @@
 """A bundle answers the same however it is asked, and a damaged one is refused with a reason."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -158,6 +159,21 @@ def test_below_the_threshold_the_answer_is_not_sure(bundle: Path, tmp_path: Path
     assert [answer.known for answer in answers] == [answer.confidence >= confidences[10] for answer in answers]
     assert sum(answer.known for answer in answers) == 10
     assert all(answer.label in classifier.classes for answer in answers)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_three_hundred_predictions_leave_nothing_behind() -> None:
+    root = Path(__file__).parents[1]
+    if not (root / "benchmarks").exists():
+        pytest.skip("not in a checkout")
+    command = [sys.executable, root / "benchmarks" / "soak.py", "--predictions", "300", "--trainings", "0"]
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout)["predictions"]
+    before, after = found["after the first"], found["at the end"]
+    assert after["memory, MB"] < before["memory, MB"] + 2
+    assert all(after[name] == before[name] for name in ("file handles", "threads", "temporary files"))
 
 
 def test_a_run_without_a_bundle_tells_how_to_go_on(tmp_path: Path) -> None:
