@@ -59,7 +59,9 @@ class Sources(AbstractContextManager["Sources"]):
             table = self._settle()
             self._file = self._path.open("ab")
         except BaseException:
-            self._journal.close()
+            with self._journal:
+                if not os.fstat(self._journal.fileno()).st_size:
+                    (root / _JOURNAL).unlink()
             raise
         self._known = {cells[0] for cells in table}
         self.files = {cells[2]: cells[0] for cells in table}
