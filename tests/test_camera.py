@@ -220,13 +220,23 @@ def test_the_network_needs_a_password(tmp_path: Path, host: str) -> None:
 
 def test_the_command_from_start_to_ctrl_c(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "clothes", "collect", "camera", "--into", "photos", "--port", "0"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+    running = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # also where these tests run in the background
+    )
+    try:
         assert running.stdout
         url = running.stdout.readline().split()[5]
         with httpx.Client(base_url=url) as client:
             ask(client, "keep", ["hat", address(photo(0))])
         running.send_signal(signal.SIGINT)
-        _, told = running.communicate(timeout=60)
+        _, told = running.communicate(timeout=100)
+    finally:
+        running.kill()
     assert (running.returncode, told) == (0, "Next:  clothes check photos\n")
     assert len(agree(tmp_path / "photos")) == 1
     assert sorted(path.name for path in (tmp_path / "photos").iterdir()) == ["hat", "sources.csv"]
