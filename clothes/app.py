@@ -1,54 +1,33 @@
 """The web page: `build_app(classifier)` -> gr.Blocks. No model logic; every answer is the classifier's own."""
 
 import csv
-import errno
 import html
 import io
 import os
-import shutil
-import socket
-import stat
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-_USER = os.getuid() if hasattr(os, "getuid") else 0  # 0: what Windows says owns each file
+from clothes.pages import KEEP_SECONDS, PAGE_FOLDER, launch_settings, prepare, serve, sweep  # it sets Gradio up
 
-
-def _own_folder(given: Path) -> Path:
-    """This user's own folder below a given one, which may already be it: child processes inherit GRADIO_TEMP_DIR."""
-    name = f"clothes-page-{_USER}"
-    return given if given.name == name else given / name
-
-
-# Gradio reads where uploads go when it is imported.
-PAGE_FOLDER = _own_folder(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).absolute())
-os.environ["GRADIO_TEMP_DIR"] = str(PAGE_FOLDER)
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-
+# isort: split
 import gradio as gr
 
 from clothes.config import SMALL_PHOTO
-from clothes.errors import ClothesError, PhotoError
+from clothes.errors import PhotoError
 from clothes.prediction import Classifier, Prediction, percent
 
-MOST_BYTES = "25mb"  # of one upload
 MOST_PHOTOS = 500  # at once
-KEEP_SECONDS = 600  # uploads
 _SHOWN = 5  # answers
 _EXAMPLES = ("t-shirt", "trouser", "dress", "sneaker", "bag")
 
 _CSS = """
-.gradio-container { max-width: 860px !important; margin: 0 auto !important; }
-#head h1 { font-size: 1.7rem; margin: .4rem 0 .1rem; }
-#head p, #about p { color: var(--body-text-color-subdued); margin: 0; }
-#about p { font-size: .9rem; line-height: 1.5; overflow-wrap: anywhere; }
+#about p { color: var(--body-text-color-subdued); margin: 0; font-size: .9rem; line-height: 1.5; }
+#about p { overflow-wrap: anywhere; }
 #photo .image-frame img, .gallery-item img { width: 100%; height: 100%; object-fit: contain; }
 .answer { margin: 0 0 .9rem; font-size: 1.35rem; font-weight: 600; overflow-wrap: anywhere; }
 .answer small { font-weight: 400; color: var(--body-text-color-subdued); }
@@ -59,14 +38,12 @@ _CSS = """
 .bars li:first-child .fill { background: var(--primary-500); }
 .bars li:first-child { font-weight: 600; }
 .bars .number { font-variant-numeric: tabular-nums; }
-.hint { color: var(--body-text-color-subdued); padding: 1.5rem 0; text-align: center; }
 #table table { width: 100%; }
 #table table, #table tr { border: 0; }
 #table th, #table td { border: 0; border-bottom: 1px solid var(--border-color-primary); padding: .45rem .5rem; }
 #table th, #table td { text-align: start; vertical-align: top; overflow-wrap: anywhere; }
 #table td:first-child { width: 40%; }
 #table .number { width: 1%; text-align: end; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.problem.problem { color: var(--error-text-color); }
 """
 # A photo that is pasted, or dropped beside its box or onto another, is as if dropped into the box; the browser would
 # leave the page for it. A box that shows the clipboard or the camera takes no files until its upload button is clicked.
@@ -87,16 +64,11 @@ for (const name of ["dragover", "drop", "paste"]) {
 </script>"""
 _HINT = '<p class="hint">Drop a photo or take one: the answer stands here.</p>'
 _MANY_HINT = '<p class="hint">Drop photos above: a table stands here, with a CSV file to download.</p>'
-_THEME = gr.themes.Default(
-    primary_hue="blue",
-    font=["system-ui", "-apple-system", "Segoe UI", "sans-serif"],
-    font_mono=["ui-monospace", "monospace"],
-).set(body_text_color_subdued="*neutral_600")  # Gradio's own, neutral_400, is too pale to read on white
 
 
 def build_app(classifier: Classifier) -> gr.Blocks:
     """The page of a classifier, ready for its own `launch()`, whose defaults here are the page's looks and safety."""
-    _prepare()
+    prepare()
     folder = PAGE_FOLDER / "made"
     with gr.Blocks(title="What is it? · clothes", analytics_enabled=False, delete_cache=(60, KEEP_SECONDS)) as app:
         gr.HTML("<h1>What is it?</h1><p>Show me a photo of one piece of clothing.</p>", elem_id="head")
@@ -163,7 +135,7 @@ def build_app(classifier: Classifier) -> gr.Blocks:
         ask.click(predict, photo, numbers, preprocess=False, api_name="predict")
         many.change(predict_many, many, [table, download], api_visibility="private")
     app.queue(max_size=64, api_open=False, default_concurrency_limit=os.cpu_count())
-    app.launch = partial(app.launch, **launch_settings())
+    app.launch = partial(app.launch, **launch_settings(css=_CSS, head=_HEAD, footer=("api",)))
     return app
 
 
@@ -176,88 +148,7 @@ def launch(
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serves the page until Ctrl-C; `on_ready` is called with its address. Raises ClothesError when it cannot."""
-    port = _free_port(host, port)
-    app = build_app(classifier)
-    name = f"[{host}]" if ":" in host else host  # as an IPv6 address stands in a link
-    try:
-        _, url, _ = app.launch(server_name=name, server_port=port, auth=auth, quiet=True, prevent_thread_lock=True)
-    except OSError:  # Gradio needs the port on 127.0.0.1 too
-        raise ClothesError(_taken(port)) from None
-    on_ready(url)
-    app.block_thread()
-
-
-def launch_settings() -> dict[str, Any]:
-    """What every serving of the page has: nothing shared, nothing of the disk, no one told."""
-    return {
-        "theme": _THEME,
-        "css": _CSS,
-        "head": _HEAD,
-        "share": False,
-        "show_error": False,
-        "enable_monitoring": False,
-        "ssr_mode": False,
-        "strict_cors": True,
-        "max_file_size": MOST_BYTES,
-        "allowed_paths": [],
-        "blocked_paths": [str(path) for path in (Path.home(), Path.cwd()) if not PAGE_FOLDER.is_relative_to(path)],
-        "footer_links": ["api"],
-    }
-
-
-def _free_port(host: str, port: int) -> int:
-    """The port, or for 0 a free one, once it is sure that the page can be opened there."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (socket.gaierror, UnicodeError):
-        raise ClothesError(
-            f"There is no host {host!r}. --host 127.0.0.1 opens the page to this machine, 0.0.0.0 to the network."
-        ) from None
-    with socket.socket(family, kind) as server:
-        if os.name == "posix":  # elsewhere it would share a port that is taken
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            server.bind(address)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                message = _taken(port)
-            elif error.errno == errno.EACCES:
-                message = f"This user may not open port {port}. Take one above 1023, such as --port 7860."
-            else:
-                message = (
-                    f"The page cannot be opened at {host}, port {port}: {error.strerror}. --host takes an address of "
-                    "this machine: 127.0.0.1 for it alone, 0.0.0.0 for the network."
-                )
-            raise ClothesError(message) from None
-        return int(server.getsockname()[1])
-
-
-def _taken(port: int) -> str:
-    return f"Port {port} is taken, perhaps by another page. Take another with --port, or any free one with --port 0."
-
-
-def _prepare() -> None:
-    """Makes the page's folder, for its owner only, and removes what an earlier page left there."""
-    try:
-        PAGE_FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = PAGE_FOLDER.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != _USER:
-            raise PermissionError(errno.EPERM, "it is a link or belongs to someone else")
-        PAGE_FOLDER.chmod(0o700)
-        _sweep(PAGE_FOLDER)
-    except OSError as error:
-        raise ClothesError(
-            f"The page cannot keep its photos in {PAGE_FOLDER}: {error.strerror}. "
-            "Set GRADIO_TEMP_DIR to a folder of yours."
-        ) from None
-
-
-def _sweep(folder: Path) -> None:
-    """Removes what is old in a folder of the page: Gradio forgets the uploads of a process that was killed."""
-    for child in folder.iterdir():
-        with suppress(OSError):  # another page sweeps too
-            if time.time() - child.lstat().st_mtime > KEEP_SECONDS:
-                shutil.rmtree(child)
+    serve(build_app(classifier), host=host, port=port, auth=auth, on_ready=on_ready)
 
 
 def _refusal(error: PhotoError) -> str:
@@ -328,7 +219,7 @@ def _write_csv(folder: Path, classes: tuple[str, ...], answers: list[tuple[str, 
             answer = [_harmless(got.label), f"{got.confidence:.6f}", str(got.known).lower()]
             writer.writerow([_harmless(name), *answer, *scores, ""])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _sweep(folder)
+    sweep(folder)
     path = Path(tempfile.mkdtemp(dir=folder)) / "answers.csv"
     path.write_text(text.getvalue(), encoding="utf-8-sig", newline="")
     return path

@@ -14,6 +14,9 @@ import clothes
 from clothes import cli_collect, cli_drive
 from clothes.console import (
     AsJson,
+    Auth,
+    Host,
+    Port,
     draw_confusion,
     draw_run,
     draw_search,
@@ -21,6 +24,7 @@ from clothes.console import (
     needs,
     note,
     note_skipped,
+    print_address,
     print_evaluation,
     print_files,
     print_table,
@@ -28,6 +32,7 @@ from clothes.console import (
     quote,
     searching,
     to_json,
+    user_and_password,
     watching,
     with_progress,
 )
@@ -532,17 +537,15 @@ def info(bundle: Annotated[Path, typer.Argument(metavar="BUNDLE")], as_json: AsJ
 @app.command()
 def serve(
     model: ModelOption = None,
-    host: Annotated[str, typer.Option(help="0.0.0.0 opens the page to the network.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535)] = 7860,
-    auth: Annotated[str | None, typer.Option(metavar="USER:PASSWORD", help="Ask for a password.")] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
+    auth: Auth = None,
 ) -> None:
     """Open the web page: drop a photo, read what it is.
 
     Example: clothes serve --model runs/shirts/bundle
     """
-    user, colon, password = (auth or "").partition(":")
-    if auth is not None and not (user and colon and password):
-        raise typer.BadParameter("must look like USER:PASSWORD", param_hint="--auth")
+    credentials = user_and_password(auth)
     classifier = clothes.load(model)
     note(f"Model: {classifier.path}")
     if host not in ("127.0.0.1", "localhost", "::1") and auth is None:
@@ -553,8 +556,8 @@ def serve(
         classifier,
         host=host,
         port=port,
-        auth=(user, password) if auth else None,
-        on_ready=lambda url: print(f"The page is open at {url}  (Ctrl-C ends it)", flush=True),
+        auth=credentials,
+        on_ready=print_address,
     )
 
 

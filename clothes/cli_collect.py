@@ -1,11 +1,25 @@
-"""The commands of `clothes collect`: photos from folders, zip files and the internet into class folders."""
+"""The commands of `clothes collect`: photos from everywhere into class folders."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clothes.console import AsJson, note, print_table, progress_bars, quote, read_names, to_json
+from clothes.console import (
+    AsJson,
+    Auth,
+    Host,
+    Port,
+    needs,
+    note,
+    print_address,
+    print_table,
+    progress_bars,
+    quote,
+    read_names,
+    to_json,
+    user_and_password,
+)
 from clothes.errors import PhotosError
 from clothes.terminal import plain
 
@@ -106,6 +120,47 @@ def web(
     if (found := sum(result.new.values()) + sum(result.already.values())) < count:
         note(f"Openverse has no more: {found} of {count}. Other words may find others.")
     _print(result, as_json)
+
+
+@app.command()
+def camera(
+    into: Into,
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
+    auth: Auth = None,
+    certificate: Annotated[
+        Path | None, typer.Option("--ssl-certfile", metavar="CERT.pem", help="For https, with --ssl-keyfile.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="KEY.pem", help="Its key.")] = None,
+) -> None:
+    """Open a page that takes photos with the webcam, class by class. The last one can be undone.
+
+    For a phone open it to the network, which needs a password. A browser gives a live camera to https pages and to
+    those of its own machine only; over plain http a phone takes each photo with its camera app.
+
+    Example: clothes collect camera --into photos --host 0.0.0.0 --auth me:secret
+    """
+    credentials = user_and_password(auth)
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("go together", param_hint="--ssl-certfile and --ssl-keyfile")
+    with needs("The camera page"):
+        from clothes.camera import launch
+        from clothes.pages import address_for_others
+
+    def tell(url: str) -> None:
+        print_address(url)
+        if host == "0.0.0.0":  # noqa: S104 - asked for
+            note(f"From a phone: {address_for_others(url)}")
+
+    launch(
+        into,
+        host=host,
+        port=port,
+        auth=credentials,
+        certificate=(certificate, key) if certificate and key else None,
+        on_ready=tell,
+    )
+    note(f"Next:  clothes check {quote(into)}")
 
 
 def _fetcher(allow_private: bool) -> "Fetcher":

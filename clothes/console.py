@@ -23,10 +23,23 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Host = Annotated[str, typer.Option(help="0.0.0.0 opens the page to the network.")]
+Port = Annotated[int, typer.Option(min=0, max=65535)]
+Auth = Annotated[str | None, typer.Option(metavar="USER:PASSWORD", help="Ask for a password.")]
 
 
 def note(text: str) -> None:
     print(*map(plain, text.split("\n")), sep="\n", file=sys.stderr, flush=True)
+
+
+def user_and_password(auth: str | None) -> tuple[str, str] | None:
+    """What --auth says."""
+    if auth is None:
+        return None
+    user, _, password = auth.partition(":")
+    if not (user and password):
+        raise typer.BadParameter("must look like USER:PASSWORD", param_hint="--auth")
+    return user, password
 
 
 def duration(seconds: float) -> str:
@@ -44,6 +57,10 @@ def quote(path: Path) -> str:
 
 def to_json(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def print_address(url: str) -> None:
+    print(f"The page is open at {url}  (Ctrl-C ends it)", flush=True)
 
 
 def print_files(files: dict[str, Path]) -> None:

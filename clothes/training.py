@@ -22,7 +22,7 @@ from clothes.checkpoints import KEPT as KEPT_CHECKPOINTS
 from clothes.config import Config
 from clothes.converting import to_litert
 from clothes.datasets import Pictures, decode
-from clothes.errors import BundleError, PhotoError, PhotosError, RunError, SplitError, TrainingError
+from clothes.errors import BundleError, ConfigError, PhotoError, PhotosError, RunError, SplitError, TrainingError
 from clothes.files import megabytes
 from clothes.folders import list_class_folders
 from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept, wilson_interval
@@ -167,12 +167,17 @@ def _said(run: Run, trainer: Trainer) -> Iterator[None]:
 
 def configured(config: Config | None, changes: Mapping[str, Mapping[str, Any]], split: Split) -> Config:
     """The config given, else the defaults for these photos; and the changes on top."""
+    model = changes.get("model", {})
+    asked = model.get("architecture")
+    if config is not None and asked not in (None, config.model.architecture):
+        raise ConfigError(
+            f"The config is one for {config.model.architecture}, and --model asks for {asked}. Leave one of them out."
+        )
     if config is None:
-        model = changes.get("model", {})
         config = Config.for_photos(
             typical_side(split),
             count=len(split.part("train")),
-            architecture=model.get("architecture") or "sequential",
+            architecture=asked or "sequential",
             weights=model.get("weights"),
         )
     return config.changed(changes)

@@ -11,6 +11,7 @@ COMMANDS = (
     "collect folder",
     "collect urls",
     "collect web",
+    "collect camera",
     "check",
     "split",
     "tune",

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The recogniser in the box: three seeds; the best on validation photos ships, with its model card.
 #   recipes/box.sh DATA
-# DATA is what recipes/box_photos.py says. A seed takes 17 minutes on two cores.
+# DATA is what recipes/box_photos.py says. A seed takes 20 minutes on two cores.
 set -e
 uv run python recipes/box_photos.py "$1" runs/box-data
 for seed in 0 1 2; do

@@ -43,8 +43,7 @@ def main(data: Path, out: Path) -> None:
             for copy in "ab":
                 add(path, label, "train", f"street-{copy}-{path.name}", f"street-{number}")
     for i, path in enumerate(sorted((data / "not-clothes").glob("*.jpg"))):
-        part = "test" if i % 2 else "validation" if i % 6 == 4 else "train"
-        add(path, OTHER, part, path.name, "")
+        add(path, OTHER, "test" if i % 2 else "train", path.name, "")
     split = Split(photos, tuple(sorted(rows, key=lambda row: row.photo)))
     split.write(photos / "split.csv", overwrite=True)
     writer = csv.writer(sys.stdout)

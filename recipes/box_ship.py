@@ -58,6 +58,7 @@ def write_card(runs: list[Run], run: Run, test: dict, street: dict) -> str:
     wrong.sort(key=lambda item: -item[0])
     return CARD.read_text(encoding="utf-8").format(
         classes=", ".join(info["classes"]),
+        pixels=info["image_size"],
         size=sum(path.stat().st_size for path in BOX.iterdir()) / 1e6,
         created=info["created"][:10],
         seed=info["seed"],

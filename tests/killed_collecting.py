@@ -1,6 +1,8 @@
-"""Kills `collect_folder` again and again, and looks at what it leaves each time. Run by test_collection_store.
+"""Kills `collect_folder` again and again, and looks at what it leaves each time. Run by test_collection_store and,
+for `undo`, by test_camera.
 
     python -m tests.killed_collecting FOLDER lines     # at each line of sources.py and files.py, and of the next start
+    python -m tests.killed_collecting FOLDER undo      # at each of these lines where photos are taken back
     python -m tests.killed_collecting FOLDER 20        # at so many random moments
 
 Prints JSON: `kills`, how many of them came while it ran; `settled`, those that left something for the next start; and
@@ -22,15 +24,24 @@ from types import FrameType
 
 from clothes import files
 from clothes.collection import collect_folder, sources
+from clothes.collection.sources import Origin
+from clothes.collection.store import Store, examine
 from tests.conftest import make_photos
 
 
-def killed(source: Path, into: Path, *, prepare: Callable[[], None], delay: float | None = None) -> bool:
-    """Whether a collecting process was killed: after a delay, or by what it was prepared with."""
+def killed(
+    source: Path,
+    into: Path,
+    *,
+    prepare: Callable[[], None] = lambda: None,
+    delay: float | None = None,
+    act: Callable[[Path, Path], object] = lambda source, into: collect_folder(source, into=into),
+) -> bool:
+    """Whether a collecting process was killed: after a delay, or by what it was prepared with, or by what it did."""
     child = os.fork()
     if child == 0:
         prepare()
-        collect_folder(source, into=into)
+        act(source, into)
         os._exit(0)
     if delay is not None:
         time.sleep(delay)
@@ -86,7 +97,46 @@ def look(source: Path, into: Path) -> tuple[bool, int]:
     return agree, len(photos)
 
 
+def undo_killed_at(line: int) -> Callable[[Path, Path], None]:
+    """Puts two photos and takes back one, the last of its class, and one of the time before: killed in that."""
+
+    def act(source: Path, into: Path) -> None:
+        with Store(into) as store:
+            first, second = (examine(path.read_bytes(), name="") for path in sorted(source.glob("frame/*")))
+            store.put(first, "kept", Origin("camera"))
+            path = store.put(second, "made", Origin("camera"))
+            kill_at_line(line)()
+            for taken in (path, *into.glob("bar/*")):
+                assert taken
+                store.take_back(taken)
+
+    return act
+
+
+def kill_undos(folder: Path) -> dict[str, int]:
+    source = make_photos(folder / "few", each=2, shapes=("frame",))
+    collect_folder(make_photos(folder / "one", each=1, shapes=("bar",)), into=folder / "begin")
+    kills = settled = total = 0
+    into = folder / "into"
+    while shutil.copytree(folder / "begin", into) and killed(source, into, act=undo_killed_at(kills + 1)):
+        photos, rows = state(into)
+        assert photos == rows or (into / sources._JOURNAL).stat().st_size, "nothing says what was half done"
+        with Store(into):
+            found, told = state(into)
+            assert found == told, "photos and rows disagree"
+        assert not list(into.rglob(".*")), "something was left"
+        kills, settled, total = kills + 1, settled + (photos != rows), total + len(photos)
+        shutil.rmtree(into)
+    photos, rows = state(into)
+    assert photos == rows
+    assert [name.split("/")[0] for name in photos] == ["kept"]
+    return {"kills": kills, "settled": settled, "photos": total}
+
+
 def main(folder: Path, how: str) -> None:
+    if how == "undo":
+        print(json.dumps(kill_undos(folder)))
+        return
     kills = settled = total = 0
     into = folder / "into"
     if how == "lines":

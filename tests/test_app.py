@@ -1,8 +1,6 @@
 """The page's answers, through the API that a program uses and the server's own routes."""
 
 import csv
-import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,13 +15,14 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 from clothes import app as page
+from clothes import pages
 from tests.conftest import draw
 
 
 @pytest.fixture(scope="module")
 def server(classifier: clothes.Classifier) -> Iterator[str]:
     blocks = page.build_app(classifier)
-    port = page._free_port("127.0.0.1", 0)
+    port = pages._free_port("127.0.0.1", 0)
     _, url, _ = blocks.launch(server_name="127.0.0.1", server_port=port, quiet=True, prevent_thread_lock=True)
     yield url
     blocks.close()
@@ -81,7 +80,7 @@ def test_the_page_is_local_and_tells_nobody(server: str) -> None:
     text = httpx.get(server).text
     assert "fonts.googleapis.com" not in text
     assert "#head h1" in httpx.get(f"{server}config").json()["css"]
-    assert page.launch_settings()["share"] is False
+    assert pages.launch_settings(css="")["share"] is False
     assert httpx.get(f"{server}gradio_api/file=/etc/passwd").status_code == 403
     large = {"files": ("large.png", bytes(27_000_000))}
     assert httpx.post(f"{server}gradio_api/upload", files=large).status_code == 413
@@ -90,14 +89,8 @@ def test_the_page_is_local_and_tells_nobody(server: str) -> None:
 def test_uploads_lie_in_a_folder_of_our_own(client: Client, tmp_path: Path) -> None:
     draw("bar", 905).save(tmp_path / "own.png")
     client.predict(handle_file(tmp_path / "own.png"), api_name="/predict")
-    assert list(page.PAGE_FOLDER.glob("*/own.png"))
-    assert page.PAGE_FOLDER.stat().st_mode & 0o777 == 0o700
-
-
-def test_the_folder_is_below_the_given_one_and_never_below_itself(tmp_path: Path) -> None:
-    own = page._own_folder(tmp_path)
-    assert own == tmp_path / f"clothes-page-{page._USER}"
-    assert page._own_folder(own) == own
+    assert list(pages.PAGE_FOLDER.glob("*/own.png"))
+    assert pages.PAGE_FOLDER.stat().st_mode & 0o777 == 0o700
 
 
 def test_bars_never_round_up_and_escape_names() -> None:
@@ -142,93 +135,3 @@ def test_the_table_names_each_photo_and_escapes() -> None:
     assert "99.9 %" in shown
     assert "x.jpg</td>" in shown
     assert "the file is empty" in shown
-
-
-@pytest.fixture
-def temp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A temporary folder for the page's own, which is not made yet."""
-    monkeypatch.setattr(page, "PAGE_FOLDER", tmp_path / "page")
-    return tmp_path
-
-
-def test_only_what_an_earlier_page_left_is_swept(temp: Path) -> None:
-    page._prepare()
-    theirs, old, new = temp / "theirs", temp / "page" / "old", temp / "page" / "new"
-    for folder in (theirs, old, new):
-        folder.mkdir()
-        (folder / "upload.jpg").write_bytes(b"x")
-    for folder in (theirs, old):
-        os.utime(folder, (0, 0))
-    for link in (temp / "broken", temp / "page" / "broken"):
-        link.symlink_to(temp / "nowhere")
-    page._prepare()
-    assert not old.exists()
-    assert new.exists()
-    assert (theirs / "upload.jpg").exists()
-
-
-def test_a_folder_open_to_others_is_closed(temp: Path) -> None:
-    (temp / "page").mkdir()
-    (temp / "page").chmod(0o777)
-    page._prepare()
-    assert (temp / "page").stat().st_mode & 0o777 == 0o700
-
-
-def test_a_folder_that_is_a_link_or_not_ours_is_refused(temp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (temp / "elsewhere").mkdir()
-    (temp / "page").symlink_to(temp / "elsewhere")
-    with pytest.raises(clothes.ClothesError, match=r"a link or belongs to someone else\. .*GRADIO_TEMP_DIR"):
-        page._prepare()
-    (temp / "page").unlink()
-    (temp / "page").mkdir()
-    monkeypatch.setattr(page, "_USER", page._USER + 1)
-    with pytest.raises(clothes.ClothesError, match=r"a link or belongs to someone else\. .*GRADIO_TEMP_DIR"):
-        page._prepare()
-    (temp / "page").rmdir()
-    (temp / "page").write_bytes(b"")
-    with pytest.raises(clothes.ClothesError, match=r"File exists\. .*GRADIO_TEMP_DIR"):
-        page._prepare()
-
-
-def test_an_address_that_cannot_be_had_gets_advice(
-    classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(clothes.ClothesError, match=f"Port {port} is taken.*--port 0"):
-            page.launch(classifier, port=port)
-        monkeypatch.setattr(page, "_free_port", lambda host, port: port)  # it was taken since
-        with pytest.raises(clothes.ClothesError, match=f"Port {port} is taken.*--port 0"):
-            page.launch(classifier, port=port)
-    monkeypatch.undo()
-    for host in ("nonsense.invalid", "nonsense..invalid"):
-        with pytest.raises(clothes.ClothesError, match=f"no host '{host}'.*--host 127.0.0.1"):
-            page.launch(classifier, host=host)
-    with pytest.raises(clothes.ClothesError, match=r"cannot be opened at 192\.0\.2\.1.*--host takes an address"):
-        page.launch(classifier, host="192.0.2.1")
-
-
-def test_a_port_of_the_administrators_gets_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(socket.socket, "bind", refuse)
-    with pytest.raises(clothes.ClothesError, match=r"may not open port 80\. .*above 1023"):
-        page._free_port("127.0.0.1", 80)
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::1"])
-def test_any_free_port(classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    import httpx
-
-    if host == "::1":
-        try:
-            socket.create_server((host, 0), family=socket.AF_INET6).close()
-        except OSError:
-            pytest.skip("no IPv6 here")
-    monkeypatch.setattr(gr.Blocks, "block_thread", gr.Blocks.close)
-    seen = []
-    page.launch(classifier, host=host, port=0, on_ready=lambda url: seen.append(httpx.get(url).status_code))
-    assert seen == [200]

@@ -228,7 +228,7 @@ def test_another_table_of_that_name_is_refused_and_stays(tmp_path: Path, text: s
     (tmp_path / "photos" / "sources.csv").write_bytes(text.encode("latin-1"))
     with pytest.raises(PhotosError, match=r"sources\.csv.*(made anew|Mend or remove)"):
         collect_folder(source, into=tmp_path / "photos")
-    assert below(tmp_path / "photos")["sources.csv"] == text.encode("latin-1")
+    assert below(tmp_path / "photos") == {"sources.csv": text.encode("latin-1")}
 
 
 def test_a_removed_photo_comes_back_from_a_folder_with_its_one_row(tmp_path: Path) -> None:

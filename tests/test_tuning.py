@@ -55,7 +55,7 @@ def command(photos: Path, out: Path, *, trials: int, storage: str | None = None)
     return [sys.executable, "-c", code, str(photos), str(out), str(trials), storage or ""]
 
 
-def wait_for(condition: Any, *, seconds: float = 90) -> None:
+def wait_for(condition: Any, *, seconds: float = 300) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

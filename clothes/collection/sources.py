@@ -2,7 +2,7 @@
 
 A photo is announced in the journal (on disk), written beside its place (on disk), then renamed to its place, and its
 row added right after. So a kill leaves whole photos only, and what it leaves half done stands in the journal:
-`Sources` finishes or removes that when it is opened the next time.
+`Sources` finishes or removes that when it is opened the next time. One that is taken back is announced too.
 """
 
 import csv
@@ -49,6 +49,7 @@ class Sources(AbstractContextManager["Sources"]):
         self.root = root
         self._path = root / "sources.csv"
         self._folders = {root}
+        self._made: set[Path] = set()
         self._journal = _open_alone(root / _JOURNAL)
         try:
             if not self._path.exists():
@@ -56,7 +57,9 @@ class Sources(AbstractContextManager["Sources"]):
             table = self._settle()
             self._file = self._path.open("ab")
         except BaseException:
-            self._journal.close()
+            with self._journal:
+                if not os.fstat(self._journal.fileno()).st_size:
+                    (root / _JOURNAL).unlink()
             raise
         self._known = {cells[0] for cells in table}
         self.files = {cells[2]: cells[0] for cells in table}
@@ -67,7 +70,9 @@ class Sources(AbstractContextManager["Sources"]):
         origin_cell, *rest = map(_safe, astuple(origin))
         line = _line((file, sha256, origin_cell, when, *rest))
         append(self._journal, line)
-        path.parent.mkdir(exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir()
+            self._made.add(path.parent)
         self._folders.add(path.parent)
         with _beside(path).open("xb") as photo:
             append(photo, data)
@@ -77,6 +82,28 @@ class Sources(AbstractContextManager["Sources"]):
             self._file.flush()
         self._known.add(file)
         self.files[origin_cell] = file
+
+    def remove(self, path: Path) -> None:
+        """Removes a photo and its row, and its folder if that was made here and is empty now."""
+        file = path.relative_to(self.root).as_posix()
+        table = _parsed(self._path, self._path.read_bytes())
+        for cells in table:
+            if cells[0] == file:
+                append(self._journal, _line(cells))
+        path.unlink(missing_ok=True)
+        self._file.close()  # Windows replaces no open file
+        try:
+            _replace(self._path, _without(table, {file}))
+        finally:
+            self._file = self._path.open("ab")
+        with suppress(OSError):  # it has other photos, or is gone
+            sync(path.parent)
+            sync(self.root)
+            if path.parent in self._made:
+                path.parent.rmdir()
+                self._folders.discard(path.parent)
+        self._known.discard(file)
+        self.files = {origin: name for origin, name in self.files.items() if name != file}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -113,9 +140,7 @@ class Sources(AbstractContextManager["Sources"]):
                 data += line
                 known.add(cells[0])
         if gone & known:
-            data = b"".join(
-                map(_line, [COLUMNS, *(cells for cells in _parsed(self._path, data) if cells[0] not in gone)])
-            )
+            data = _without(_parsed(self._path, data), gone)
         if data != before:
             _replace(self._path, data)
         for place in (self._path, *self._folders):
@@ -148,6 +173,11 @@ def _parsed(path: Path, data: bytes) -> list[list[str]]:
         if cells and len(cells) != len(COLUMNS):
             raise PhotosError(f"{path}, line {number}: {len(cells)} cells, not {len(COLUMNS)}. Mend or remove it.")
     return [cells for cells in lines[1:] if cells]
+
+
+def _without(table: list[list[str]], files: set[str]) -> bytes:
+    """sources.csv of these rows, but for those of some files."""
+    return b"".join(map(_line, [COLUMNS, *(cells for cells in table if cells[0] not in files)]))
 
 
 def _line(cells: Iterable[str]) -> bytes:

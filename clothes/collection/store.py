@@ -97,8 +97,8 @@ class Store(AbstractContextManager["Store"]):
         self._count(self.root / file, label, address)
         return True
 
-    def put(self, photo: Photo, label: str, origin: Origin) -> None:
-        """Stores a photo, unless it is there already.
+    def put(self, photo: Photo, label: str, origin: Origin) -> Path | None:
+        """Stores a photo and says where, unless it is there already.
 
         Raises PhotoError when it is there in another class, or looks like a photo of the test part; PhotosError when
         the class cannot be called so, or there is no room.
@@ -107,7 +107,7 @@ class Store(AbstractContextManager["Store"]):
         folder = self._folder(label)
         if there := self._find(photo):
             self._count(there, label, origin.origin)
-            return
+            return None
         if self._test_photos.photos and (known := self._survey().like(photo.seen)):
             reason = f"it looks like {known.path}, a photo of the test part, and would make the test too easy"
             raise PhotoError(origin.origin, "test", reason)
@@ -127,6 +127,23 @@ class Store(AbstractContextManager["Store"]):
         self._hashes[path] = photo.sha256
         self._here.add(path)
         self.new[label] += 1
+        return path
+
+    def take_back(self, path: Path) -> None:
+        """Removes a photo that `put` stored, and its row; `new` counts it still.
+
+        Raises PhotoError when it was changed since, and stays; PhotosError when it cannot be removed.
+        """
+        try:
+            if path.exists() and not hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem):
+                raise PhotoError(path.name, "changed", f"{path.name} was changed since, and stays")
+            self._sources.remove(path)
+        except OSError as error:
+            raise PhotosError(f"{path} cannot be removed: {error.strerror}. Mend that, and try again.") from None
+        for paths in self._sizes.values():
+            if path in paths:
+                paths.remove(path)
+        self._here.discard(path)
 
     def _find(self, photo: Photo) -> Path | None:
         """The same photo where it lies already. Only files of its size are read for that, and once."""
