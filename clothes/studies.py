@@ -4,6 +4,7 @@ Optuna keeps a process's heartbeat beside its trial. The trial of one that fell 
 looks (`Study.give_up_silent`), and waits to be tried again.
 """
 
+import math
 import signal
 import threading
 import time
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import optuna
-from optuna.exceptions import ExperimentalWarning, StorageInternalError
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
@@ -95,8 +96,9 @@ class OneTry:
 class Study:
     """The trials of a search. Its methods raise TuningError when the database fails."""
 
-    def __init__(self, study: optuna.Study, url: str) -> None:
-        self._study, self._url = study, url
+    def __init__(self, study: optuna.Study, storage: RDBStorage, url: str) -> None:
+        self._study, self._storage, self._url = study, storage, url
+        self._seen_running: dict[int, float] = {}  # number of a trial -> since when, infinite once it was vouched for
 
     @classmethod
     def open(cls, url: str, name: str, *, marks: Mapping[str, str], first: Sequence[dict[str, Any]], beat: int) -> Self:
@@ -126,7 +128,7 @@ class Study:
                 f"The study {name!r} is of another {' and another '.join(different)}, so its trials say nothing here. "
                 "Give another --out."
             )
-        return cls(study, url)
+        return cls(study, storage, url)
 
     def configure(
         self, *, sampler: Literal["tpe", "random"], startup: int, seed: int | None, shortest: int | None
@@ -150,11 +152,15 @@ class Study:
         return tuple(_trial(trial) for trial in found if trial.state != TrialState.WAITING)
 
     def run(self, train: Callable[[OneTry], float]) -> None:
-        """One trial. What `train` raises beside TrialError ends it without a result; it will be tried again."""
+        """One trial. What `train` raises beside TrialError ends it without a result; it will be tried again.
+
+        The result of one that was given up meanwhile, as its computer slept, does not count any more.
+        """
         current: optuna.Trial | None = None
+        raised: BaseException | None = None
 
         def objective(trial: optuna.Trial) -> float:
-            nonlocal current
+            nonlocal current, raised
             current = trial
             try:
                 with held.released():
@@ -163,25 +169,41 @@ class Study:
                 trial.set_user_attr("kind", failed.kind)
                 trial.set_user_attr("reason", failed.reason)
                 raise
+            except BaseException as error:
+                raised = error
+                raise
 
         with _said(self._url), _HeldInterrupt() as held:
             try:
-                self._study.optimize(objective, n_trials=1, catch=(TrialError,))
+                self._study.optimize(objective, n_trials=1, catch=(TrialError, UpdateFinishedTrialError))
             except BaseException as error:
-                if current is not None and not isinstance(error, StorageInternalError):
-                    self._again(current.number)
+                if current is None or isinstance(error, StorageInternalError):
+                    raise
+                trial = self._study.get_trials(deepcopy=False)[current.number]
+                if error is not raised and trial.state == TrialState.FAIL:  # it was given up, and is not ours to end
+                    if raised is None or isinstance(raised, optuna.TrialPruned | UpdateFinishedTrialError):
+                        return
+                    raise raised from None
+                if trial.state == TrialState.FAIL:
+                    _retry(self._study, trial)
                 raise
 
-    def _again(self, number: int) -> None:
-        trial = self._study.get_trials(deepcopy=False)[number]
-        if trial.state == TrialState.FAIL:
-            _retry(self._study, trial)
-
     def give_up_silent(self) -> None:
-        """Trials of processes that fell silent are lost, and wait to be tried again."""
+        """Trials of processes that fell silent are lost, and wait to be tried again.
+
+        To Optuna one that died before its first heartbeat is not silent: it gets its first from us.
+        """
         with _said(self._url), warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
             optuna.storages.fail_stale_trials(self._study)
+            study = self._storage.get_study_id_from_name(self._study.study_name)
+            for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+                since = self._seen_running.setdefault(trial.number, time.monotonic())
+                if time.monotonic() - since > (self._storage.grace_period or 0):
+                    self._seen_running[trial.number] = math.inf
+                    self._storage.record_heartbeat(
+                        self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
+                    )
 
     def importance(self) -> dict[str, float]:
         """Each setting's share in how good a trial is, largest first; empty where too few are done to say."""

@@ -4,6 +4,7 @@ import atexit
 import errno
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,10 @@ from typing import Any
 for name in ("CLOTHES_CACHE", "CLOTHES_CONFIG", "GRADIO_TEMP_DIR"):
     os.environ[name] = tempfile.mkdtemp(prefix="clothes-test-")
     atexit.register(shutil.rmtree, os.environ[name], ignore_errors=True)
+
+# A shell's background job ignores Ctrl-C, and so would each command that these tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import numpy as np
 import pytest

@@ -19,11 +19,13 @@ import pytest
 pytest.importorskip("keras", reason="tuning needs the extra 'train'")
 pytest.importorskip("optuna", reason="tuning needs the extra 'tune'")
 
+from optuna.trial import TrialState
+
 import clothes
 from clothes import plots, tuning
 from clothes.config import SEARCHED, Config
 from clothes.errors import TrainingError, TuningError
-from clothes.studies import Span
+from clothes.studies import OneTry, Span, Study, TrialError
 from clothes.trainer import Trainer
 from clothes.tuning import Tuning, tune
 from tests.conftest import SMALL, make_photos
@@ -44,13 +46,13 @@ def tuned(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Tuning:
     return tune(photos, out=tmp_path_factory.mktemp("tuned") / "search", trials=4, epochs=2, config=TINY)
 
 
-def command(photos: Path, out: Path, *, trials: int, storage: str | None = None) -> list[str]:
-    """A process that works on a study, and gives a silent one up after 4 seconds."""
+def command(photos: Path, out: Path, *, trials: int, storage: str | None = None, beat: int = 1) -> list[str]:
+    """A process that works on a study, and gives one up that was silent for four times `beat` seconds."""
     code = (
         "import sys; from pathlib import Path; from clothes.config import Config; from clothes.tuning import tune\n"
         "photos, out, trials, storage = sys.argv[1:]\n"
         f"config = Config.from_dict({TINY.to_dict()!r})\n"
-        "tune(photos, out=out, trials=int(trials), storage=storage or None, epochs=2, config=config, beat=1)\n"
+        f"tune(photos, out=out, trials=int(trials), storage=storage or None, epochs=2, config=config, beat={beat})\n"
     )
     return [sys.executable, "-c", code, str(photos), str(out), str(trials), storage or ""]
 
@@ -269,6 +271,51 @@ def test_ctrl_c_leaves_a_state_from_which_the_same_command_goes_on(photos: Path,
     assert Path(tmp_path / result["path"] / "search.png").exists()
 
 
+SPACE = {"x": Span(0, 1)}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    """Trials that take no time, the first with x = 0.5."""
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    study = Study.open(url, "search", marks={}, first=[{"x": 0.5}], beat=1)
+    study.configure(sampler="random", startup=1, seed=0, shortest=None)
+    return study
+
+
+def test_a_process_that_died_before_its_first_heartbeat_is_given_up_too(study: Study) -> None:
+    study._study.ask()  # and no more is heard of it
+
+    def lost() -> bool:
+        study.give_up_silent()
+        return study.trials()[0].state == "lost"
+
+    wait_for(lost, seconds=60)
+    study.run(lambda trial: trial.settings(SPACE)["x"])
+    assert [(trial.state, trial.settings) for trial in study.trials()] == [("lost", {}), ("done", {"x": 0.5})]
+
+
+@pytest.mark.parametrize("ends", ["well", "reporting", "failing", "interrupted"])
+def test_a_trial_that_others_gave_up_does_not_count(study: Study, ends: str) -> None:
+    def train(trial: OneTry) -> float:
+        x: float = trial.settings(SPACE)["x"]
+        study._storage.set_trial_state_values(trial._trial._trial_id, TrialState.FAIL)
+        if ends == "reporting":
+            trial.report(1, x, last=False)
+        if ends == "failing":
+            raise TrialError("no memory", "too large")
+        if ends == "interrupted":
+            raise KeyboardInterrupt
+        return x
+
+    if ends == "interrupted":
+        with pytest.raises(KeyboardInterrupt):
+            study.run(train)
+    else:
+        study.run(train)
+    assert [trial.state for trial in study.trials()] == ["lost"]  # who gave it up sees to it that it is tried again
+
+
 def states(url: str) -> list[str]:
     """The states of all trials in a database, as Optuna calls them."""
     import sqlalchemy
@@ -315,7 +362,7 @@ def postgres(tmp_path: Path) -> Iterator[str]:
 
 def test_four_workers_share_a_study_and_one_is_killed(photos: Path, tmp_path: Path, postgres: str) -> None:
     trials, workers = 24, 4
-    line = command(photos, tmp_path / "search", trials=trials, storage=postgres)
+    line = command(photos, tmp_path / "search", trials=trials, storage=postgres, beat=3)
     processes = [subprocess.Popen(line) for _ in range(workers)]
     wait_for(lambda: states(postgres).count("RUNNING") == workers, seconds=180)
     processes[0].kill()
