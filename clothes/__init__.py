@@ -29,6 +29,7 @@ _ROOMS = {
     "DownloadError": "errors",
     "DriveError": "errors",
     "Evaluation": "evaluation",
+    "Explanation": "explanations",
     "MissingExtraError": "errors",
     "ModelConfig": "config",
     "PhotoError": "errors",
@@ -68,6 +69,7 @@ __all__ = [
     "DownloadError",
     "DriveError",
     "Evaluation",
+    "Explanation",
     "MissingExtraError",
     "ModelConfig",
     "PhotoError",
@@ -115,6 +117,7 @@ if TYPE_CHECKING:
         TuningError,
     )
     from clothes.evaluation import Evaluation, evaluate
+    from clothes.explanations import Explanation
     from clothes.models import build_model
     from clothes.prediction import Classifier, Prediction, load
     from clothes.runs import Run

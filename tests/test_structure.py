@@ -52,6 +52,7 @@ ROOMS = (
     "converting",
     "bundles",
     "runtime",
+    "explanations",
     "prediction",
     "runs",
     "plots",
