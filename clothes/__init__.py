@@ -55,6 +55,7 @@ _ROOMS = {
     "split": "splits",
     "train": "training",
     "tune": "tuning",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "split",
     "train",
     "tune",
+    "write_report",
 ]
 
 if TYPE_CHECKING:
@@ -120,6 +122,7 @@ if TYPE_CHECKING:
     from clothes.explanations import Explanation
     from clothes.models import build_model
     from clothes.prediction import Classifier, Prediction, load
+    from clothes.report import write_report
     from clothes.runs import Run
     from clothes.splits import Split, split
     from clothes.training import train
@@ -132,6 +135,7 @@ _EXTRAS = {
     "tensorflow": "train",
     "cv2": "train",
     "matplotlib": "train",
+    "jinja2": "train",
     "optuna": "tune",
     "sqlalchemy": "tune",
     "gradio": "serve",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from clothes.explanations import Explanation, find_heatmap
 from clothes.runtime import LiteModel
 
 BOX = Path(__file__).parent / "box"  # the bundle that comes along
+T = TypeVar("T")
 _TOLERANCE = 1e-3  # of a probe's scores between processors
 
 
@@ -82,17 +83,41 @@ class Classifier:
     def predict_many(
         self, photos: Iterable[images.Photo], *, progress: Callable[[int], None] | None = None
     ) -> Iterator[Prediction | PhotoError]:
-        """An answer for each photo, in order; for one that cannot be read its PhotoError, and the others go on.
+        """An answer for each photo, in order; for one that cannot be read its PhotoError, and the others go on."""
+        return self._each(self.predict, photos, progress)
 
-        Decodes and predicts on all cores, one interpreter a thread: one photo at a time is as fast as a batch on
-        LiteRT, and needs no memory for batches.
+    def features_many(
+        self, photos: Iterable[images.Photo], *, progress: Callable[[int], None] | None = None
+    ) -> Iterator[np.ndarray | PhotoError]:
+        """What the last hidden layer makes of each photo, float32 (units,), in order; or its PhotoError.
+
+        Photos that look alike to the network have similar ones.
         """
+        return self._each(self._features, photos, progress)
+
+    def _features(self, photo: images.Photo) -> np.ndarray:
+        return self._model.run(images.read_square(photo, self.image_size))[1]
+
+    def _each(
+        self, look: Callable[[images.Photo], T], photos: Iterable[images.Photo], progress: Callable[[int], None] | None
+    ) -> Iterator[T | PhotoError]:
+        """Decodes and predicts on all cores, one interpreter a thread.
+
+        One photo at a time is as fast as a batch on LiteRT, and needs no memory for batches.
+        """
+
+        def try_to_look(photo: images.Photo) -> T | PhotoError:
+            try:
+                return look(photo)
+            except PhotoError as error:
+                return error
+
         threads = os.cpu_count() or 1
-        waiting: deque[Future[Prediction | PhotoError]] = deque()
+        waiting: deque[Future[T | PhotoError]] = deque()
         with ThreadPoolExecutor(threads, thread_name_prefix="clothes-predict") as pool:
             try:
                 for done, photo in enumerate(photos, 1):
-                    waiting.append(pool.submit(self._answer, photo))
+                    waiting.append(pool.submit(try_to_look, photo))
                     if len(waiting) >= 8 * threads:
                         yield waiting.popleft().result()
                     if progress:
@@ -122,12 +147,6 @@ class Classifier:
             return [answer.scores[label] for answer in answers if isinstance(answer, Prediction)]
 
         return Explanation(label, square[place], find_heatmap(square[place], score))
-
-    def _answer(self, photo: images.Photo) -> Prediction | PhotoError:
-        try:
-            return self.predict(photo)
-        except PhotoError as error:
-            return error
 
     def _prediction(self, scores: np.ndarray, photo: str | None) -> Prediction:
         order = np.argsort(-scores, kind="stable")

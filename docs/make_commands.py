@@ -21,6 +21,7 @@ COMMANDS = (
     "info",
     "serve",
     "plot",
+    "report",
     "drive push",
     "drive pull",
 )

@@ -1,0 +1,147 @@
+"""From a run folder to report.html: gathers what the page shows, in the page's order."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from clothes import plots
+from clothes.errors import MissingExtraError, PhotoError, RunError
+from clothes.evaluation import read_evaluation, read_predictions
+from clothes.features import Features, read_features
+from clothes.files import write_bytes
+from clothes.folders import OTHER
+from clothes.mislabels import find_suspects
+from clothes.prediction import Classifier, Prediction, load, percent
+from clothes.report.pictures import LARGE, SMALL, drawing, embedded, thumbnail
+from clothes.report.survey import survey
+from clothes.runs import Run
+from clothes.splits import PARTS
+
+MOST = 60  # of the wrong photos, and of the suspected labels, shown with pictures
+_IN_CELL = 24  # photos of one cell of the confusion matrix
+_PAIRS = 12  # look-alikes
+_NEAREST = 3  # train photos beside a wrong one
+_LISTED = 200  # skipped files
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photo on the page: its picture, empty where it cannot be read any more, its name and a line about it."""
+
+    picture: str
+    name: str
+    text: str
+
+
+def write_report(run: Run, *, progress: Progress = lambda title, done, total: None) -> Path:
+    """The path of the run's report.html, written anew. Needs the run's photos where `Run.photos` says.
+
+    Raises RunError when the run was not evaluated yet, MissingExtraError when the page cannot be made.
+    """
+    try:
+        import jinja2
+    except ModuleNotFoundError:
+        raise MissingExtraError("train", "The report") from None
+    evaluation, predictions = read_evaluation(run.path), read_predictions(run.path)
+    classifier = load(run.path)
+    try:
+        features = read_features(run, classifier, progress=lambda *at: progress("Looking at the train photos", *at))
+    except RunError:
+        features = None  # the photos are gone; what is written down still makes a report
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["percent"] = percent
+    page = environment.from_string((files("clothes.report") / "page.html").read_text(encoding="utf-8")).render(
+        run=run,
+        info=classifier.info,
+        evaluation=evaluation,
+        curves=[drawing(plots.render(plots.curve(run.history, name), "svg")) for name in _CURVES],
+        reliability=_reliability(predictions),
+        cells=_cells(run, classifier.classes, predictions),
+        wrong=_wrong(run, classifier, features, predictions, progress),
+        wrong_count=sum(truth not in (p.label, OTHER) for truth, p in predictions),
+        suspects=_suspects(run, classifier.classes, features),
+        alike=survey(run.split, progress=lambda *at: progress("Looking for look-alikes", *at)),
+        thumbnail=lambda photo: thumbnail(run.photos / photo),
+        counts=run.split.counts(),
+        parts=PARTS,
+        most_pairs=_PAIRS,
+        most_listed=_LISTED,
+    )
+    path = run.path / "report.html"
+    write_bytes(path, page.encode("utf-8", "backslashreplace"))  # a name may be no Unicode
+    return path
+
+
+_CURVES = ("accuracy", "loss", "learning_rate")
+
+
+def _reliability(predictions: Sequence[tuple[str, Prediction]]) -> str:
+    judged = [(p.confidence, p.label == truth) for truth, p in predictions if truth != OTHER]
+    confidence, right = zip(*judged, strict=True)
+    return drawing(plots.render(plots.reliability(confidence, right), "svg"))
+
+
+def _cells(
+    run: Run, classes: Sequence[str], predictions: Sequence[tuple[str, Prediction]]
+) -> dict[tuple[int, int], list[Shown]]:
+    """The photos of each cell of the confusion matrix, (truth, answer) by place: the surest first where it is wrong,
+    the least sure first where it is right."""
+    index = {name: i for i, name in enumerate(classes)}
+    cells: dict[tuple[int, int], list[Prediction]] = {}
+    for truth, prediction in predictions:
+        if truth != OTHER:
+            cells.setdefault((index[truth], index[prediction.label]), []).append(prediction)
+    return {
+        (truth, answer): [
+            Shown(thumbnail(run.photos / str(p.photo), SMALL), str(p.photo), percent(p.confidence))
+            for p in sorted(found, key=lambda p: p.confidence if truth == answer else -p.confidence)[:_IN_CELL]
+        ]
+        for (truth, answer), found in sorted(cells.items())
+    }
+
+
+def _wrong(
+    run: Run,
+    classifier: Classifier,
+    features: Features | None,
+    predictions: Sequence[tuple[str, Prediction]],
+    progress: Progress,
+) -> list[dict[str, Any]]:
+    """The wrong photos, the surest first: each with its heatmap, the truth, and the train photos most like it."""
+    wrong = [(truth, p) for truth, p in predictions if truth not in (p.label, OTHER)]
+    wrong = sorted(wrong, key=lambda item: -item[1].confidence)[:MOST]
+    photos = [run.photos / str(p.photo) for _, p in wrong]
+    found = []
+    for i, ((truth, p), photo, values) in enumerate(
+        zip(wrong, photos, classifier.features_many(photos), strict=True), 1
+    ):
+        near = []
+        if features is not None and not isinstance(values, PhotoError):
+            rows = [features.rows[j] for j in features.nearest(values[None], _NEAREST)[0]]
+            near = [Shown(thumbnail(run.photos / row.photo), row.photo, row.label) for row in rows]
+        try:
+            heatmap = embedded(classifier.explain(photo, label=p.label).overlay(LARGE))
+        except PhotoError:
+            heatmap = ""
+        found.append(
+            {"truth": truth, "answer": p, "picture": thumbnail(photo, LARGE), "heatmap": heatmap, "nearest": near}
+        )
+        progress("Asking why answers are wrong", i, len(wrong))
+    return found
+
+
+def _suspects(run: Run, classes: tuple[str, ...], features: Features | None) -> list[Shown] | None:
+    if features is None:
+        return None
+    return [
+        Shown(
+            thumbnail(run.photos / suspect.photo),
+            suspect.photo,
+            f"labelled {suspect.label}, looks like {suspect.instead} ({percent(suspect.instead_probability)})",
+        )
+        for suspect in find_suspects(features, classes)[:MOST]
+    ]
