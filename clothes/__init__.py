@@ -35,6 +35,7 @@ _ROOMS = {
     "PhotoError": "errors",
     "PhotosError": "errors",
     "Prediction": "prediction",
+    "Report": "report",
     "Run": "runs",
     "RunError": "errors",
     "Split": "splits",
@@ -76,6 +77,7 @@ __all__ = [
     "PhotoError",
     "PhotosError",
     "Prediction",
+    "Report",
     "Run",
     "RunError",
     "Split",
@@ -122,7 +124,7 @@ if TYPE_CHECKING:
     from clothes.explanations import Explanation
     from clothes.models import build_model
     from clothes.prediction import Classifier, Prediction, load
-    from clothes.report import write_report
+    from clothes.report import Report, write_report
     from clothes.runs import Run
     from clothes.splits import Split, split
     from clothes.training import train

@@ -3,7 +3,7 @@
 import hashlib
 import io
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,6 +28,14 @@ class Features:
     def part(self, name: str) -> np.ndarray:
         """Which of them are of a part: bool (N,)."""
         return np.array([row.part == name for row in self.rows], dtype=bool)
+
+    def compressed(self, units: int = 128) -> "Features":
+        """The same in fewer numbers: their principal components, with which a classifier is fitted in a moment."""
+        if self.values.shape[1] <= units:
+            return self
+        centred = self.values - self.values.mean(axis=0)
+        _, axes = np.linalg.eigh(centred.T @ centred)  # the largest come last
+        return replace(self, values=centred @ axes[:, -units:])
 
     def nearest(self, values: np.ndarray, count: int) -> np.ndarray:
         """The train photos most like each of these features (M, units), by cosine: positions int (M, count)."""

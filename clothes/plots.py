@@ -105,6 +105,21 @@ def reliability(
     return ax
 
 
+def learning_curve(points: Sequence[tuple[int, float, float, float]], *, ax: "Axes | None" = None) -> "Axes":
+    """Draws the validation accuracy for each number of train photos: (photos, accuracy, low, high)."""
+    if ax is None:
+        ax = _figure(5, 3.6).add_subplot()
+    photos, values, low, high = np.array(points, dtype=float).T
+    reach = np.maximum(0, [values - low, high - values])
+    ax.errorbar(photos, values, reach, color=VALIDATION_COLOR, fmt="o-", label="val_accuracy, 95 % intervals")
+    ax.set(xlabel="train photos", title="Learning curve", xlim=(0, None))
+    ax.set_xticks(photos, [f"{number:.0f}" for number in photos])
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="lower right")
+    return ax
+
+
 def search(
     scores: Sequence[tuple[int, float, bool]],
     importance: Mapping[str, float],

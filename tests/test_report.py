@@ -1,10 +1,13 @@
 """The report shows what was measured, in one file that needs no network, and nothing of it is code of strangers."""
 
 import base64
+import html
 import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -46,7 +49,7 @@ def evaluated(run: clothes.Run, tmp_path_factory: pytest.TempPathFactory) -> clo
 
 @pytest.fixture(scope="module")
 def page(evaluated: clothes.Run) -> str:
-    return clothes.write_report(evaluated).read_text(encoding="utf-8")
+    return clothes.write_report(evaluated).path.read_text(encoding="utf-8")
 
 
 def test_it_says_what_evaluate_measured(evaluated: clothes.Run, page: str) -> None:
@@ -107,7 +110,7 @@ def test_names_of_strangers_are_text(evaluated: clothes.Run, tmp_path: Path) -> 
         (copy.path / path).write_text(text)
     bundle = copy.bundle
     bundle.update(classes=[name, *bundle.classes[1:]], name=name)
-    page = clothes.write_report(copy).read_text(encoding="utf-8")
+    page = clothes.write_report(copy).path.read_text(encoding="utf-8")
     assert "<img src=x" not in page
     assert "&lt;/title&gt;&lt;img src=x onerror=alert(1)&gt;&#34;&#39;" in page
 
@@ -115,7 +118,7 @@ def test_names_of_strangers_are_text(evaluated: clothes.Run, tmp_path: Path) -> 
 def test_a_run_without_its_photos_or_its_evaluation(run: clothes.Run, evaluated: clothes.Run, tmp_path: Path) -> None:
     shutil.copytree(evaluated.path, tmp_path / "run")
     (tmp_path / "run" / "features.npz").unlink()
-    page = clothes.write_report(clothes.Run.open(tmp_path / "run")).read_text(encoding="utf-8")
+    page = clothes.write_report(clothes.Run.open(tmp_path / "run")).path.read_text(encoding="utf-8")
     assert "photo not found" in page and "cannot be looked at" in page
     shutil.copytree(run.path, tmp_path / "fresh")
     (tmp_path / "fresh" / "evaluation.json").unlink(missing_ok=True)
@@ -145,6 +148,22 @@ def test_it_is_shown_and_its_matrix_opens_photos(browser: Any, evaluated: clothe
         assert opened.locator("h1").is_visible() and not opened.locator(".screen").first.is_visible()
         opened.close()
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+
+
+def test_the_command_prints_the_advice_and_where_the_page_is(evaluated: clothes.Run) -> None:
+    def ask(*more: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "clothes", "report", str(evaluated.path), *more]
+        return subprocess.run(command, capture_output=True, text=True, check=True)
+
+    lines = ask().stdout.splitlines()
+    assert lines[0] == "What to photograph next:"
+    assert lines[-1] == f"report  {evaluated.path / 'report.html'}"
+    found = json.loads(ask("--json").stdout)
+    assert found["report"] == str(evaluated.path / "report.html")
+    assert [photos for photos, _ in found["advice"]["curve"]] == [21, 42, 63, 84]
+    assert found["advice"]["validation"] == 12 and not found["advice"]["retrained"]
+    page = (evaluated.path / "report.html").read_text()
+    assert all(html.escape(line[2:]) in page for line in lines[1:-2])
 
 
 def test_predictions_are_read_back(evaluated: clothes.Run, tmp_path: Path) -> None:

@@ -66,6 +66,8 @@ ROOMS = (
     "features",
     "discriminant",
     "mislabels",
+    "learning_curve",
+    "advice",
     "report.pictures",
     "report.survey",
     "report.writing",

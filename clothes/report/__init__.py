@@ -1,5 +1,5 @@
 """`write_report(run)`: one page that says how good a run is, where it fails, why, and what to do next."""
 
-from clothes.report.writing import write_report
+from clothes.report.writing import Report, write_report
 
-__all__ = ["write_report"]
+__all__ = ["Report", "write_report"]

@@ -6,12 +6,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from clothes import plots
+from clothes.advice import Advice, advise
 from clothes.errors import MissingExtraError, PhotoError, RunError
 from clothes.evaluation import read_evaluation, read_predictions
 from clothes.features import Features, read_features
 from clothes.files import write_bytes
 from clothes.folders import OTHER
+from clothes.learning_curve import Point, quick_curve
 from clothes.mislabels import find_suspects
 from clothes.prediction import Classifier, Prediction, load, percent
 from clothes.report.pictures import LARGE, SMALL, drawing, embedded, thumbnail
@@ -37,10 +41,21 @@ class Shown:
     text: str
 
 
-def write_report(run: Run, *, progress: Progress = lambda title, done, total: None) -> Path:
-    """The path of the run's report.html, written anew. Needs the run's photos where `Run.photos` says.
+@dataclass(frozen=True)
+class Report:
+    """The page that was written, and what it advises; None where the train photos cannot be read any more."""
 
-    Raises RunError when the run was not evaluated yet, MissingExtraError when the page cannot be made.
+    path: Path
+    advice: Advice | None
+
+
+def write_report(
+    run: Run, *, curve: Sequence[Point] | None = None, progress: Progress = lambda title, done, total: None
+) -> Report:
+    """Writes the run's report.html anew. Needs the run's photos where `Run.photos` says, or shows less.
+
+    A `curve` of trainings, from `true_curve`, takes the place of the quick one. Raises RunError when the run was not
+    evaluated yet, MissingExtraError when the page cannot be made.
     """
     try:
         import jinja2
@@ -52,6 +67,8 @@ def write_report(run: Run, *, progress: Progress = lambda title, done, total: No
         features = read_features(run, classifier, progress=lambda *at: progress("Looking at the train photos", *at))
     except RunError:
         features = None  # the photos are gone; what is written down still makes a report
+    small = features and features.compressed()
+    advice = small and _advise(run, classifier, small, curve)
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["percent"] = percent
     page = environment.from_string((files("clothes.report") / "page.html").read_text(encoding="utf-8")).render(
@@ -59,11 +76,13 @@ def write_report(run: Run, *, progress: Progress = lambda title, done, total: No
         info=classifier.info,
         evaluation=evaluation,
         curves=[drawing(plots.render(plots.curve(run.history, name), "svg")) for name in _CURVES],
+        advice=advice,
+        learning_curve=advice and _learning_curve(advice),
         reliability=_reliability(predictions),
         cells=_cells(run, classifier.classes, predictions),
         wrong=_wrong(run, classifier, features, predictions, progress),
         wrong_count=sum(truth not in (p.label, OTHER) for truth, p in predictions),
-        suspects=_suspects(run, classifier.classes, features),
+        suspects=_suspects(run, classifier.classes, small),
         alike=survey(run.split, progress=lambda *at: progress("Looking for look-alikes", *at)),
         thumbnail=lambda photo: thumbnail(run.photos / photo),
         counts=run.split.counts(),
@@ -73,10 +92,33 @@ def write_report(run: Run, *, progress: Progress = lambda title, done, total: No
     )
     path = run.path / "report.html"
     write_bytes(path, page.encode("utf-8", "backslashreplace"))  # a name may be no Unicode
-    return path
+    return Report(path, advice)
 
 
 _CURVES = ("accuracy", "loss", "learning_rate")
+
+
+def _advise(run: Run, classifier: Classifier, features: Features, curve: Sequence[Point] | None) -> Advice | None:
+    index = {name: i for i, name in enumerate(classifier.classes)}
+    there = features.part("validation")
+    if not there.any():
+        return None
+    photos = [run.photos / row.photo for row, chosen in zip(features.rows, there, strict=True) if chosen]
+    found = classifier.predict_many(photos)
+    answers = [-1 if isinstance(answer, PhotoError) else index[answer.label] for answer in found]
+    return advise(
+        classifier.classes,
+        curve or quick_curve(features, len(classifier.classes)),
+        train=features.labels[features.part("train")],
+        truth=features.labels[there],
+        answers=np.array(answers),
+        retrained=curve is not None,
+    )
+
+
+def _learning_curve(advice: Advice) -> str:
+    points = [(photos, found.value, found.low, found.high) for photos, found in advice.curve]
+    return drawing(plots.render(plots.learning_curve(points), "svg"))
 
 
 def _reliability(predictions: Sequence[tuple[str, Prediction]]) -> str:
