@@ -30,6 +30,7 @@ _ROOMS = {
     "DriveError": "errors",
     "Evaluation": "evaluation",
     "Explanation": "explanations",
+    "Look": "looking",
     "MissingExtraError": "errors",
     "ModelConfig": "config",
     "PhotoError": "errors",
@@ -53,6 +54,7 @@ _ROOMS = {
     "collect_web": "collection",
     "evaluate": "evaluation",
     "load": "prediction",
+    "look": "looking",
     "split": "splits",
     "train": "training",
     "tune": "tuning",
@@ -72,6 +74,7 @@ __all__ = [
     "DriveError",
     "Evaluation",
     "Explanation",
+    "Look",
     "MissingExtraError",
     "ModelConfig",
     "PhotoError",
@@ -95,6 +98,7 @@ __all__ = [
     "collect_web",
     "evaluate",
     "load",
+    "look",
     "split",
     "train",
     "tune",
@@ -122,6 +126,7 @@ if TYPE_CHECKING:
     )
     from clothes.evaluation import Evaluation, evaluate
     from clothes.explanations import Explanation
+    from clothes.looking import Look, look
     from clothes.models import build_model
     from clothes.prediction import Classifier, Prediction, load
     from clothes.report import Report, write_report

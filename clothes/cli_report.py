@@ -1,11 +1,11 @@
-"""The command `clothes report`: what a result is worth, why, and what to do next."""
+"""The commands `clothes report` and `look`: what a result is worth, why, what to do next, and what the layers see."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clothes.console import AsJson, needs, print_files, progress_bars, to_json, watching
+from clothes.console import AsJson, ModelOption, needs, print_files, progress_bars, to_json, watching
 from clothes.terminal import plain
 
 
@@ -43,3 +43,25 @@ def report(
             print(plain(f"- {line}"))
         print()
     print_files({"report": written.path})
+
+
+def look(
+    photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo.")],
+    model: ModelOption = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE.html", help="A new file. [default: PHOTO-layers.html, here]")
+    ] = None,
+) -> None:
+    """Show what each layer of the network sees in a photo, from edges to parts, as a page that needs no network.
+
+    The model is one of yours, whose weights are there: the one in the box has none.
+
+    Example: clothes look shirt.jpg --model runs/shirts
+    """
+    from clothes.prediction import BOX
+
+    with needs("Looking at layers"):
+        from clothes.report import write_look
+    page = out or Path(f"{photo.stem}-layers.html")
+    write_look(photo, model=model or BOX, out=page)
+    print(page)

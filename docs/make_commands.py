@@ -22,6 +22,7 @@ COMMANDS = (
     "serve",
     "plot",
     "report",
+    "look",
     "drive push",
     "drive pull",
 )

@@ -55,6 +55,7 @@ def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
         "serve",
         "plot",
         "report",
+        "look",
     )
     for name in (*single, *groups):
         assert name.split()[0] in overview

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +9,19 @@ import numpy as np
 
 from clothes import plots
 from clothes.advice import Advice, advise
-from clothes.errors import MissingExtraError, PhotoError, RunError
+from clothes.errors import BundleError, PhotoError, RunError
 from clothes.evaluation import read_evaluation, read_predictions
 from clothes.features import Features, read_features
 from clothes.files import write_bytes
 from clothes.folders import OTHER
 from clothes.learning_curve import Point, quick_curve
+from clothes.looking import look
 from clothes.mislabels import find_suspects
 from clothes.prediction import Classifier, Prediction, load, percent
+from clothes.report.layers import shown
 from clothes.report.pictures import LARGE, SMALL, drawing, embedded, thumbnail
 from clothes.report.survey import survey
+from clothes.report.templates import fill
 from clothes.runs import Run
 from clothes.splits import PARTS
 
@@ -57,21 +59,16 @@ def write_report(
     A `curve` of trainings, from `true_curve`, takes the place of the quick one. Raises RunError when the run was not
     evaluated yet, MissingExtraError when the page cannot be made.
     """
-    try:
-        import jinja2
-    except ModuleNotFoundError:
-        raise MissingExtraError("train", "The report") from None
     evaluation, predictions = read_evaluation(run.path), read_predictions(run.path)
     classifier = load(run.path)
     try:
         features = read_features(run, classifier, progress=lambda *at: progress("Looking at the train photos", *at))
     except RunError:
         features = None  # the photos are gone; what is written down still makes a report
-    small = features and features.compressed()
-    advice = small and _advise(run, classifier, small, curve)
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["percent"] = percent
-    page = environment.from_string((files("clothes.report") / "page.html").read_text(encoding="utf-8")).render(
+    small = None if features is None else features.compressed()
+    advice = None if small is None else _advise(run, classifier, small, curve)
+    page = fill(
+        "page.html",
         run=run,
         info=classifier.info,
         evaluation=evaluation,
@@ -85,13 +82,14 @@ def write_report(
         suspects=_suspects(run, classifier.classes, small),
         alike=survey(run.split, progress=lambda *at: progress("Looking for look-alikes", *at)),
         thumbnail=lambda photo: thumbnail(run.photos / photo),
+        **_look(run, predictions),
         counts=run.split.counts(),
         parts=PARTS,
         most_pairs=_PAIRS,
         most_listed=_LISTED,
     )
     path = run.path / "report.html"
-    write_bytes(path, page.encode("utf-8", "backslashreplace"))  # a name may be no Unicode
+    write_bytes(path, page)
     return Report(path, advice)
 
 
@@ -174,6 +172,19 @@ def _wrong(
         )
         progress("Asking why answers are wrong", i, len(wrong))
     return found
+
+
+def _look(run: Run, predictions: Sequence[tuple[str, Prediction]]) -> dict[str, Any]:
+    """What the layers see in the photo that is right most surely; or, as `look`, why that cannot be shown."""
+    right = sorted((p for truth, p in predictions if p.label == truth), key=lambda p: -p.confidence)
+    if not right:
+        return {"look": "No answer is right, so there is no photo to show."}
+    try:
+        return shown(look(run.photos / str(right[0].photo), model=run.path))
+    except PhotoError:
+        return {"look": "The test photos are not where they were."}
+    except BundleError as error:
+        return {"look": str(error)}
 
 
 def _suspects(run: Run, classes: tuple[str, ...], features: Features | None) -> list[Shown] | None:
