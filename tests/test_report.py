@@ -6,8 +6,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import clothes
 from clothes import discriminant
+from clothes.cli import app
 from clothes.errors import RunError
 from clothes.evaluation import read_predictions
 from clothes.features import Features, read_features
@@ -151,9 +151,8 @@ def test_it_is_shown_and_its_matrix_opens_photos(browser: Any, evaluated: clothe
 
 
 def test_the_command_prints_the_advice_and_where_the_page_is(evaluated: clothes.Run) -> None:
-    def ask(*more: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "clothes", "report", str(evaluated.path), *more]
-        return subprocess.run(command, capture_output=True, text=True, check=True)
+    def ask(*more: str) -> Any:
+        return CliRunner().invoke(app, ["report", str(evaluated.path), *more], catch_exceptions=False)
 
     lines = ask().stdout.splitlines()
     assert lines[0] == "What to photograph next:"
