@@ -37,14 +37,13 @@ def shown(seen: Look) -> dict[str, object]:
 def sheet(stage: Stage) -> str:
     """The liveliest maps of a stage side by side, as one picture."""
     maps = stage.maps[:_MAPS]
-    across = min(_ACROSS, len(maps))
-    scale = _TILE * _ACROSS // across / max(maps.shape[1:])
+    scale = (_TILE if len(maps) > 1 else 2 * _TILE) / max(maps.shape[1:])
     width, height = (max(1, round(side * scale)) for side in (maps.shape[2], maps.shape[1]))
-    whole = Image.new("RGB", (across * (width + 4), -(-len(maps) // across) * (height + 4)), "white")
+    whole = Image.new("RGB", (_ACROSS * (_TILE + 4), -(-len(maps) // _ACROSS) * (height + 4)), "white")
     for i, values in enumerate(maps):
         shares = (values - values.min()) / max(float(np.ptp(values)), 1e-9) * (len(_DARK_TO_BRIGHT) - 1)
         colors = [np.interp(shares, range(len(_DARK_TO_BRIGHT)), channel) for channel in _DARK_TO_BRIGHT.T]
         tile = Image.fromarray(np.stack(colors, axis=-1).astype(np.uint8))
-        place = (i % across * (width + 4), i // across * (height + 4))
+        place = (i % _ACROSS * (_TILE + 4), i // _ACROSS * (height + 4))
         whole.paste(tile.resize((width, height), Image.Resampling.NEAREST), place)
     return embedded(whole)
