@@ -29,11 +29,14 @@ _ROOMS = {
     "DownloadError": "errors",
     "DriveError": "errors",
     "Evaluation": "evaluation",
+    "Explanation": "explanations",
+    "Look": "looking",
     "MissingExtraError": "errors",
     "ModelConfig": "config",
     "PhotoError": "errors",
     "PhotosError": "errors",
     "Prediction": "prediction",
+    "Report": "report",
     "Run": "runs",
     "RunError": "errors",
     "Split": "splits",
@@ -51,9 +54,11 @@ _ROOMS = {
     "collect_web": "collection",
     "evaluate": "evaluation",
     "load": "prediction",
+    "look": "looking",
     "split": "splits",
     "train": "training",
     "tune": "tuning",
+    "write_report": "report",
 }
 
 __all__ = [
@@ -68,11 +73,14 @@ __all__ = [
     "DownloadError",
     "DriveError",
     "Evaluation",
+    "Explanation",
+    "Look",
     "MissingExtraError",
     "ModelConfig",
     "PhotoError",
     "PhotosError",
     "Prediction",
+    "Report",
     "Run",
     "RunError",
     "Split",
@@ -90,9 +98,11 @@ __all__ = [
     "collect_web",
     "evaluate",
     "load",
+    "look",
     "split",
     "train",
     "tune",
+    "write_report",
 ]
 
 if TYPE_CHECKING:
@@ -115,8 +125,11 @@ if TYPE_CHECKING:
         TuningError,
     )
     from clothes.evaluation import Evaluation, evaluate
+    from clothes.explanations import Explanation
+    from clothes.looking import Look, look
     from clothes.models import build_model
     from clothes.prediction import Classifier, Prediction, load
+    from clothes.report import Report, write_report
     from clothes.runs import Run
     from clothes.splits import Split, split
     from clothes.training import train
@@ -129,6 +142,7 @@ _EXTRAS = {
     "tensorflow": "train",
     "cv2": "train",
     "matplotlib": "train",
+    "jinja2": "train",
     "optuna": "tune",
     "sqlalchemy": "tune",
     "gradio": "serve",

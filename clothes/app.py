@@ -1,5 +1,6 @@
 """The web page: `build_app(classifier)` -> gr.Blocks. No model logic; every answer is the classifier's own."""
 
+import base64
 import csv
 import html
 import io
@@ -19,6 +20,7 @@ import gradio as gr
 
 from clothes.config import SMALL_PHOTO
 from clothes.errors import PhotoError
+from clothes.explanations import Explanation, to_jpeg
 from clothes.prediction import Classifier, Prediction, percent
 
 MOST_PHOTOS = 500  # at once
@@ -38,6 +40,8 @@ _CSS = """
 .bars li:first-child .fill { background: var(--primary-500); }
 .bars li:first-child { font-weight: 600; }
 .bars .number { font-variant-numeric: tabular-nums; }
+#heatmap img { display: block; max-width: 100%; max-height: 320px; margin: 0 auto .5rem; border-radius: .25rem; }
+#heatmap p { color: var(--body-text-color-subdued); margin: 0; text-align: center; overflow-wrap: anywhere; }
 #table table { width: 100%; }
 #table table, #table tr { border: 0; }
 #table th, #table td { border: 0; border-bottom: 1px solid var(--border-color-primary); padding: .45rem .5rem; }
@@ -83,6 +87,8 @@ def build_app(classifier: Classifier) -> gr.Blocks:
                 )
                 with gr.Column():
                     answer = gr.HTML(_HINT, elem_id="answer")
+                    why = gr.Button("Which part decided?", visible=False, elem_id="why")
+                    heatmap = gr.HTML(visible=False, elem_id="heatmap")
                     numbers = gr.JSON(visible=False)
                     ask = gr.Button(visible=False)
             if classifier.image_size <= SMALL_PHOTO:  # to a larger model the starter pictures are no photos
@@ -99,13 +105,19 @@ def build_app(classifier: Classifier) -> gr.Blocks:
             except PhotoError as error:
                 return error
 
-        def show(upload: dict[str, Any] | None) -> str:
+        def show(upload: dict[str, Any] | None) -> tuple[str, Any, Any]:
             seen = look(upload)
-            if seen is None:
-                return _HINT
-            if isinstance(seen, PhotoError):
-                return f'<p class="hint problem">{html.escape(_refusal(seen))}</p>'
-            return _bars(seen)
+            if isinstance(seen, Prediction):
+                text = _bars(seen)
+            else:
+                text = f'<p class="hint problem">{html.escape(_refusal(seen))}</p>' if seen else _HINT
+            return text, gr.Button(visible=isinstance(seen, Prediction)), gr.HTML(visible=False)
+
+        def explain(upload: dict[str, Any] | None) -> Any:
+            try:
+                return gr.HTML(_heatmap(classifier.explain(upload["path"])), visible=True) if upload else gr.HTML()
+            except PhotoError as error:
+                raise gr.Error(_refusal(error), print_exception=False) from None
 
         def predict(upload: dict[str, Any] | None) -> dict[str, Any]:
             seen = look(upload)
@@ -131,7 +143,9 @@ def build_app(classifier: Classifier) -> gr.Blocks:
             return _table(answers), gr.DownloadButton(value=str(made), visible=True)
 
         # Uploads come as they are, for the decoder that the library uses: Gradio's own reads photos otherwise.
-        photo.change(show, photo, answer, preprocess=False, api_visibility="private", show_progress="hidden")
+        asked = {"preprocess": False, "api_visibility": "private", "show_progress": "hidden"}
+        photo.change(show, photo, [answer, why, heatmap], **asked)
+        why.click(explain, photo, heatmap, **asked)
         ask.click(predict, photo, numbers, preprocess=False, api_name="predict")
         many.change(predict_many, many, [table, download], api_visibility="private")
     app.queue(max_size=64, api_open=False, default_concurrency_limit=os.cpu_count())
@@ -169,6 +183,15 @@ def _bars(prediction: Prediction) -> str:
     else:
         answer = f"Not sure <small>Best guess: {label} {sure} sure. Perhaps it is none of these.</small>"
     return f'<p class="answer">{answer}</p><ul class="bars">{rows}</ul>'
+
+
+def _heatmap(explanation: Explanation) -> str:
+    picture = base64.b64encode(to_jpeg(explanation.overlay(480))).decode()
+    label = html.escape(explanation.label)
+    return (
+        f'<img src="data:image/jpeg;base64,{picture}" alt="The photo, warm where it speaks for {label}">'
+        f"<p>Warm: what speaks for {label}. Found by covering parts of the photo.</p>"
+    )
 
 
 def _table(answers: list[tuple[str, Prediction | PhotoError]]) -> str:

@@ -11,11 +11,12 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import clothes
-from clothes import cli_collect, cli_drive
+from clothes import cli_collect, cli_drive, cli_report
 from clothes.console import (
     AsJson,
     Auth,
     Host,
+    ModelOption,
     Port,
     draw_confusion,
     draw_run,
@@ -49,9 +50,6 @@ app = typer.Typer(
 )
 
 PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder of photos per class.")]
-ModelOption = Annotated[
-    Path | None, typer.Option("--model", metavar="BUNDLE", help="A bundle or run folder. [default: the one in the box]")
-]
 
 
 def main() -> NoReturn:
@@ -579,4 +577,6 @@ def plot(
         print(path)
 
 
+app.command()(cli_report.report)
+app.command()(cli_report.look)
 app.add_typer(cli_drive.app, name="drive")

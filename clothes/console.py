@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", metavar="BUNDLE", help="A bundle or run folder. [default: the one in the box]")
+]
 Host = Annotated[str, typer.Option(help="0.0.0.0 opens the page to the network.")]
 Port = Annotated[int, typer.Option(min=0, max=65535)]
 Auth = Annotated[str | None, typer.Option(metavar="USER:PASSWORD", help="Ask for a password.")]

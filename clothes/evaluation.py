@@ -246,3 +246,29 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
         raise RunError(f"{folder} was not evaluated yet. Do it with: clothes evaluate {folder}") from None
     except (OSError, ValueError, TypeError) as error:
         raise RunError(f"{path} cannot be read: {error}.") from None
+
+
+def read_predictions(folder: Path) -> tuple[tuple[str, Prediction], ...]:
+    """predictions.csv of a run or another folder: (truth, prediction) of each photo.
+
+    Raises RunError when there is none yet, or it is damaged.
+    """
+    path = folder / "predictions.csv"
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            _, truth, label, confidence, known, *classes = next(lines := csv.reader(file))
+            if (truth, label, confidence, known) != ("truth", "label", "confidence", "known"):
+                raise ValueError("its columns are others")
+            return tuple(_from_cells(cells, classes) for cells in lines)
+    except FileNotFoundError:
+        raise RunError(f"{folder} was not evaluated yet. Do it with: clothes evaluate {folder}") from None
+    except (OSError, ValueError, StopIteration, csv.Error) as error:
+        raise RunError(f"{path} cannot be read: {error}. Evaluate again.") from None
+
+
+def _from_cells(cells: list[str], classes: list[str]) -> tuple[str, Prediction]:
+    photo, truth, label, confidence, known, *numbers = cells
+    scores = dict(sorted(zip(classes, map(float, numbers), strict=True), key=lambda item: -item[1]))
+    if label not in scores:
+        raise ValueError(f"{label!r} is no class")
+    return truth, Prediction(label, float(confidence), scores, known == "true", photo)

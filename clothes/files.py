@@ -30,6 +30,20 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         making.write_bytes(data)
 
 
+def write_new(path: Path, data: bytes) -> None:
+    """Puts bytes in place in one step, on disk before it returns. Raises FileExistsError where the name is taken."""
+    with telling_room(len(data)):
+        handle, name = tempfile.mkstemp(prefix=MAKING, dir=path.parent)
+        making = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                append(file, data)
+            open_to(making, 0o644)
+            put_new(making, path)
+        finally:
+            making.unlink(missing_ok=True)
+
+
 @contextmanager
 def replacing(path: Path, *, size: int = 0, mode: int = 0o644) -> Iterator[Path]:
     """A file to write to, which takes its place, on disk, when the block ends well. An OSError tells the size."""

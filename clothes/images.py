@@ -121,14 +121,21 @@ def letterbox(pixels: np.ndarray, size: int) -> np.ndarray:
     return _fitted(Image.fromarray(pixels), size)
 
 
+def place_in_square(width: int, height: int, size: int) -> tuple[slice, slice]:
+    """Where `letterbox` puts a picture of this width and height: its rows and its columns."""
+    scale = size / max(width, height)
+    inner_width, inner_height = (max(1, round(side * scale)) for side in (width, height))
+    left, top = (size - inner_width) // 2, (size - inner_height) // 2
+    return slice(top, top + inner_height), slice(left, left + inner_width)
+
+
 def _fitted(image: Image.Image, size: int) -> np.ndarray:
-    scale = size / max(image.size)
-    width, height = (max(1, round(side * scale)) for side in image.size)
+    place = place_in_square(*image.size, size)
+    square = np.full((size, size, 3), LETTERBOX_GRAY, dtype=np.uint8)
+    height, width = square[place].shape[:2]
     if image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    square = np.full((size, size, 3), LETTERBOX_GRAY, dtype=np.uint8)
-    left, top = (size - width) // 2, (size - height) // 2
-    square[top : top + height, left : left + width] = np.asarray(image)
+    square[place] = np.asarray(image)
     return square
 
 

@@ -29,22 +29,30 @@ def history(rows: Sequence[dict[str, float]], *, axes: "tuple[Axes, Axes] | None
     """
     if axes is None:
         axes = _figure(10, 4).subplots(1, 2)
+    return curve(rows, "accuracy", ax=axes[0]), curve(rows, "loss", ax=axes[1])
+
+
+def curve(rows: Sequence[dict[str, float]], name: str, *, ax: Any = None) -> "Axes":
+    """Draws "accuracy" or "loss" with its val_ per epoch, and marks the epoch that was kept; or "learning_rate"."""
+    if ax is None:
+        ax = _figure(5, 3.6).add_subplot()
     epochs = [row["epoch"] for row in rows]
     best = max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
-    for ax, name in zip(axes, ("accuracy", "loss"), strict=True):
-        few = "o" if len(rows) < 3 else None
-        ax.plot(epochs, [row[name] for row in rows], color=TRAIN_COLOR, label=name, marker=few)
+    few = "o" if len(rows) < 3 else None
+    ax.plot(epochs, [row[name] for row in rows], color=TRAIN_COLOR, label=name, marker=few)
+    if f"val_{name}" in rows[0]:
         ax.plot(epochs, [row[f"val_{name}"] for row in rows], color=VALIDATION_COLOR, label=f"val_{name}", marker=few)
         kept = best[f"val_{name}"]
         ax.plot(best["epoch"], kept, "o", color=VALIDATION_COLOR, markersize=7, label=f"kept: {kept:.3f}")
-        ax.set(xlabel="epoch", title="Accuracy" if name == "accuracy" else "Loss")
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        if len(rows) == 1:
-            ax.set_xticks(epochs)
-        ax.grid(alpha=0.25)
-        ax.spines[["top", "right"]].set_visible(False)
         ax.legend(frameon=False, loc="lower right" if name == "accuracy" else "upper right")
-    return axes
+    ax.set(xlabel="epoch", title=name.capitalize().replace("_", " "))
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    if len(rows) == 1:
+        ax.set_xticks(epochs)
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    drawn: Axes = ax
+    return drawn
 
 
 def confusion(
@@ -97,6 +105,21 @@ def reliability(
     return ax
 
 
+def learning_curve(points: Sequence[tuple[int, float, float, float]], *, ax: "Axes | None" = None) -> "Axes":
+    """Draws the validation accuracy for each number of train photos: (photos, accuracy, low, high)."""
+    if ax is None:
+        ax = _figure(5, 3.6).add_subplot()
+    photos, values, low, high = np.array(points, dtype=float).T
+    reach = np.maximum(0, [values - low, high - values])
+    ax.errorbar(photos, values, reach, color=VALIDATION_COLOR, fmt="o-", label="val_accuracy, 95 % intervals")
+    ax.set(xlabel="train photos", title="Learning curve", xlim=(0, None))
+    ax.set_xticks(photos, [f"{number:.0f}" for number in photos])
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, loc="lower right")
+    return ax
+
+
 def search(
     scores: Sequence[tuple[int, float, bool]],
     importance: Mapping[str, float],
@@ -138,10 +161,15 @@ def save(drawn: Any, path: Path) -> Path:
     first = drawn[0] if isinstance(drawn, tuple | np.ndarray) else drawn
     if path.suffix.lstrip(".") not in FORMATS:
         raise ClothesError(f"Plots are written as {' or '.join(FORMATS)}; got {path.name}.")
-    picture, kind = io.BytesIO(), path.suffix.lstrip(".")
-    first.figure.savefig(picture, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
-    write_bytes(path, picture.getvalue())
+    write_bytes(path, render(first, path.suffix.lstrip(".")))
     return path
+
+
+def render(ax: Any, kind: str) -> bytes:
+    """The figure that these axes are on, as "png" or "svg"."""
+    picture = io.BytesIO()
+    ax.figure.savefig(picture, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    return picture.getvalue()
 
 
 def _figure(width: float, height: float) -> "Figure":

@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from clothes import images
 from clothes.bundles import MODEL, Bundle, read_bundle
 from clothes.errors import BundleError, PhotoError
+from clothes.explanations import Explanation, find_heatmap
 from clothes.runtime import LiteModel
 
 BOX = Path(__file__).parent / "box"  # the bundle that comes along
+T = TypeVar("T")
 _TOLERANCE = 1e-3  # of a probe's scores between processors
 
 
@@ -81,17 +83,41 @@ class Classifier:
     def predict_many(
         self, photos: Iterable[images.Photo], *, progress: Callable[[int], None] | None = None
     ) -> Iterator[Prediction | PhotoError]:
-        """An answer for each photo, in order; for one that cannot be read its PhotoError, and the others go on.
+        """An answer for each photo, in order; for one that cannot be read its PhotoError, and the others go on."""
+        return self._each(self.predict, photos, progress)
 
-        Decodes and predicts on all cores, one interpreter a thread: one photo at a time is as fast as a batch on
-        LiteRT, and needs no memory for batches.
+    def features_many(
+        self, photos: Iterable[images.Photo], *, progress: Callable[[int], None] | None = None
+    ) -> Iterator[np.ndarray | PhotoError]:
+        """What the last hidden layer makes of each photo, float32 (units,), in order; or its PhotoError.
+
+        Photos that look alike to the network have similar ones.
         """
+        return self._each(self._features, photos, progress)
+
+    def _features(self, photo: images.Photo) -> np.ndarray:
+        return self._model.run(images.read_square(photo, self.image_size))[1]
+
+    def _each(
+        self, look: Callable[[images.Photo], T], photos: Iterable[images.Photo], progress: Callable[[int], None] | None
+    ) -> Iterator[T | PhotoError]:
+        """Decodes and predicts on all cores, one interpreter a thread.
+
+        One photo at a time is as fast as a batch on LiteRT, and needs no memory for batches.
+        """
+
+        def try_to_look(photo: images.Photo) -> T | PhotoError:
+            try:
+                return look(photo)
+            except PhotoError as error:
+                return error
+
         threads = os.cpu_count() or 1
-        waiting: deque[Future[Prediction | PhotoError]] = deque()
+        waiting: deque[Future[T | PhotoError]] = deque()
         with ThreadPoolExecutor(threads, thread_name_prefix="clothes-predict") as pool:
             try:
                 for done, photo in enumerate(photos, 1):
-                    waiting.append(pool.submit(self._answer, photo))
+                    waiting.append(pool.submit(try_to_look, photo))
                     if len(waiting) >= 8 * threads:
                         yield waiting.popleft().result()
                     if progress:
@@ -101,11 +127,26 @@ class Classifier:
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _answer(self, photo: images.Photo) -> Prediction | PhotoError:
-        try:
-            return self.predict(photo)
-        except PhotoError as error:
-            return error
+    def explain(self, photo: images.Photo, *, label: str | None = None) -> Explanation:
+        """Which parts of the photo speak for a class, by default for the answer. Raises PhotoError.
+
+        It looks at the photo 80 times, on all cores.
+        """
+        pixels = images.read(photo)
+        square = images.letterbox(pixels, self.image_size)
+        place = images.place_in_square(pixels.shape[1], pixels.shape[0], self.image_size)
+        label = label or self.predict(square).label
+
+        def framed(picture: np.ndarray) -> np.ndarray:
+            whole = square.copy()
+            whole[place] = picture
+            return whole
+
+        def score(pictures: Iterable[np.ndarray]) -> list[float]:
+            answers = self.predict_many(map(framed, pictures))
+            return [answer.scores[label] for answer in answers if isinstance(answer, Prediction)]
+
+        return Explanation(label, square[place], find_heatmap(square[place], score))
 
     def _prediction(self, scores: np.ndarray, photo: str | None) -> Prediction:
         order = np.argsort(-scores, kind="stable")

@@ -3,6 +3,7 @@
 config.json  split.csv  history.csv  run.json    written by train
 history.png  checkpoints/  bundle/
 evaluation.json  predictions.csv  confusion.png  written by evaluate
+features.npz  report.html  learning-curve/       written by report
 """
 
 import csv

@@ -18,7 +18,7 @@ from clothes.folders import OTHER, PART_FOLDERS, Skipped, list_class_folders, wi
 from clothes.lookalikes import Pair, Record, Survey, group
 
 PARTS = ("train", "test", "validation")
-_ALIKE = "alike-"  # begins the names of groups that were found, not given
+ALIKE = "alike-"  # begins the names of groups that were found, not given
 COLUMNS = ("photo", "class", "part", "group", "sha256")
 _ANEW = "Split anew with --overwrite, or write another split with --out."
 
@@ -297,7 +297,7 @@ def _with_earlier_groups(
     given: Mapping[str, list[int]], records: Sequence[Record], previous: Split
 ) -> dict[str, list[int]]:
     """The groups given now, and those that an earlier split was told of photos that are in none now."""
-    names = {row.sha256: row.group for row in previous.rows if row.group and not row.group.startswith(_ALIKE)}
+    names = {row.sha256: row.group for row in previous.rows if row.group and not row.group.startswith(ALIKE)}
     earlier: dict[str, list[int]] = defaultdict(list)
     for i, record in enumerate(records):
         if record.error is None and record.sha256 in names:
@@ -333,7 +333,7 @@ def _name_group(unit: Sequence[int], records: Sequence[Record], names: Mapping[i
     given = sorted({name for i in unit for name in names.get(i, ())})
     if given:
         return "+".join(given)
-    return f"{_ALIKE}{min(records[i].sha256 for i in unit)[:12]}" if len(unit) > 1 else ""
+    return f"{ALIKE}{min(records[i].sha256 for i in unit)[:12]}" if len(unit) > 1 else ""
 
 
 def _say_leaks(left: Sequence[Pair], records: Sequence[Record], sides: Mapping[str, Collection[str]]) -> list[str]:

@@ -21,6 +21,8 @@ COMMANDS = (
     "info",
     "serve",
     "plot",
+    "report",
+    "look",
     "drive push",
     "drive pull",
 )

@@ -69,6 +69,24 @@ def test_a_person_uploads_a_photo_and_reads_the_answer(page: Any, classifier: An
     assert page.locator(".bars li").first.inner_text().split("\n")[0].startswith(expected.label)
 
 
+def test_one_click_shows_which_part_decided(page: Any, classifier: Any, tmp_path: Path) -> None:
+    photo, bad = tmp_path / "bar.png", tmp_path / "bad.jpg"
+    draw("bar", 902).save(photo)
+    bad.write_bytes(b"")
+    assert not page.get_by_role("button", name="Which part decided?").is_visible()
+    page.set_input_files("#photo input[type=file]", str(photo))
+    page.get_by_role("button", name="Which part decided?").click()
+    page.wait_for_selector("#heatmap img")
+    assert f"what speaks for {classifier.predict(photo).label}" in page.inner_text("#heatmap")
+    assert page.evaluate("document.querySelector('#heatmap img').naturalWidth") > 300
+    page.get_by_label("Remove Image").click()
+    page.wait_for_selector("#answer .hint")
+    assert not page.locator("#heatmap img").is_visible()
+    page.set_input_files("#photo input[type=file]", str(bad))
+    page.wait_for_selector("#answer .problem")
+    assert not page.get_by_role("button", name="Which part decided?").is_visible()
+
+
 def test_the_webcam_takes_a_photo(page: Any) -> None:
     page.get_by_label("Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
