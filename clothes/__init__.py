@@ -24,6 +24,7 @@ _ROOMS = {
     "Classifier": "prediction",
     "ClothesError": "errors",
     "Collected": "collection",
+    "Comparison": "comparison",
     "Config": "config",
     "ConfigError": "errors",
     "DownloadError": "errors",
@@ -43,17 +44,20 @@ _ROOMS = {
     "TrainingError": "errors",
     "Tuning": "tuning",
     "TuningError": "errors",
+    "Verification": "verification",
     "build_app": "app",
     "build_model": "models",
     "check": "checks",
     "collect_folder": "collection",
     "collect_urls": "collection",
     "collect_web": "collection",
+    "compare": "comparison",
     "evaluate": "evaluation",
     "load": "prediction",
     "split": "splits",
     "train": "training",
     "tune": "tuning",
+    "verify": "verification",
 }
 
 __all__ = [
@@ -63,6 +67,7 @@ __all__ = [
     "Classifier",
     "ClothesError",
     "Collected",
+    "Comparison",
     "Config",
     "ConfigError",
     "DownloadError",
@@ -82,23 +87,27 @@ __all__ = [
     "TrainingError",
     "Tuning",
     "TuningError",
+    "Verification",
     "build_app",
     "build_model",
     "check",
     "collect_folder",
     "collect_urls",
     "collect_web",
+    "compare",
     "evaluate",
     "load",
     "split",
     "train",
     "tune",
+    "verify",
 ]
 
 if TYPE_CHECKING:
     from clothes.app import build_app
     from clothes.checks import CheckReport, check
     from clothes.collection import Collected, collect_folder, collect_urls, collect_web
+    from clothes.comparison import Comparison, compare
     from clothes.config import Augmentation, Config, ModelConfig, SplitConfig, TrainConfig
     from clothes.errors import (
         BundleError,
@@ -121,6 +130,7 @@ if TYPE_CHECKING:
     from clothes.splits import Split, split
     from clothes.training import train
     from clothes.tuning import Tuning, tune
+    from clothes.verification import Verification, verify
 
 
 # What each extra brings, for the error when it is missing.

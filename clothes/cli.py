@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import clothes
-from clothes import cli_collect, cli_drive
+from clothes import cli_bundles, cli_collect, cli_drive
 from clothes.console import (
     AsJson,
     Auth,
@@ -579,4 +579,5 @@ def plot(
         print(path)
 
 
+app.add_typer(cli_bundles.app)
 app.add_typer(cli_drive.app, name="drive")

@@ -21,6 +21,8 @@ COMMANDS = (
     "info",
     "serve",
     "plot",
+    "verify",
+    "compare",
     "drive push",
     "drive pull",
 )

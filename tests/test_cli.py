@@ -42,7 +42,21 @@ def place(tmp_path_factory: pytest.TempPathFactory, run: clothes.Run) -> Path:
 def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
     overview = clothes_command("--help", cwd=tmp_path).stdout
     groups = ("collect folder", "collect urls", "collect web", "drive push", "drive pull")
-    single = ("demo", "data", "check", "split", "tune", "train", "evaluate", "predict", "info", "serve", "plot")
+    single = (
+        "demo",
+        "data",
+        "check",
+        "split",
+        "tune",
+        "train",
+        "evaluate",
+        "predict",
+        "info",
+        "serve",
+        "plot",
+        "verify",
+        "compare",
+    )
     for name in (*single, *groups):
         assert name.split()[0] in overview
         text = clothes_command(*name.split(), "--help", cwd=tmp_path).stdout
