@@ -30,6 +30,8 @@ _ROOMS = {
     "DownloadError": "errors",
     "DriveError": "errors",
     "Evaluation": "evaluation",
+    "Export": "exporting",
+    "ExportError": "errors",
     "MissingExtraError": "errors",
     "ModelConfig": "config",
     "PhotoError": "errors",
@@ -53,6 +55,7 @@ _ROOMS = {
     "collect_web": "collection",
     "compare": "comparison",
     "evaluate": "evaluation",
+    "export": "exporting",
     "load": "prediction",
     "split": "splits",
     "train": "training",
@@ -73,6 +76,8 @@ __all__ = [
     "DownloadError",
     "DriveError",
     "Evaluation",
+    "Export",
+    "ExportError",
     "MissingExtraError",
     "ModelConfig",
     "PhotoError",
@@ -96,6 +101,7 @@ __all__ = [
     "collect_web",
     "compare",
     "evaluate",
+    "export",
     "load",
     "split",
     "train",
@@ -115,6 +121,7 @@ if TYPE_CHECKING:
         ConfigError,
         DownloadError,
         DriveError,
+        ExportError,
         MissingExtraError,
         PhotoError,
         PhotosError,
@@ -124,6 +131,7 @@ if TYPE_CHECKING:
         TuningError,
     )
     from clothes.evaluation import Evaluation, evaluate
+    from clothes.exporting import Export, export
     from clothes.models import build_model
     from clothes.prediction import Classifier, Prediction, load
     from clothes.runs import Run
@@ -145,6 +153,9 @@ _EXTRAS = {
     "google": "drive",
     "google_auth_oauthlib": "drive",
     "googleapiclient": "drive",
+    "onnx": "export",
+    "onnxruntime": "export",
+    "tf2onnx": "export",
 }
 
 

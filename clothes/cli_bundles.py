@@ -1,12 +1,13 @@
-"""The commands that prove and pass on what was trained: verify, compare."""
+"""The commands that prove and pass on what was trained: verify, export, compare."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import clothes
-from clothes.console import AsJson, note, print_table, to_json
+from clothes.console import AsJson, needs, note, print_table, progress_bars, quote, to_json
 from clothes.terminal import plain
 
 app = typer.Typer(rich_markup_mode=None)
@@ -35,6 +36,53 @@ def verify(bundle: BundleFolder, as_json: AsJson = False) -> None:
         print(plain(f"{result.path} {verdict}."))
     if not result.holds:
         raise typer.Exit(1)
+
+
+class ExportFormat(StrEnum):
+    onnx = "onnx"
+    litert = "litert"
+    saved_model = "saved-model"
+    keras = "keras"
+    space = "space"
+
+
+@app.command()
+def export(
+    bundle: BundleFolder,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder.")],
+    export_format: Annotated[ExportFormat, typer.Option("--format", help="What to write.")],
+    int8: Annotated[bool, typer.Option("--int8", help="ONNX with weights of 8 bits: a quarter of the size.")] = False,
+    photos: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Photos to compare on. [default: the run's, else starter pictures]"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a bundle in another format, for a phone, a browser, a server or a Hugging Face Space.
+
+    It is kept only if it answers as the bundle: on the probes and on 100 pictures. export.json beside the model says
+    the classes in order, and what is done to a photo before. All but litert and space need the bundle's weights.
+
+    Example: clothes export runs/shirts --format onnx --out shirts-onnx
+    """
+    from clothes.prediction import percent
+
+    with needs(f"An export to {export_format.value}"), progress_bars() as bars:
+        result = clothes.export(bundle, to=export_format.value, out=out, int8=int8, photos=photos, progress=bars.show)
+    if as_json:
+        print(to_json(result.to_dict()))
+        return
+    print_table(
+        ["compared with the bundle", "equal labels", "largest difference of a score"],
+        [[item.what, percent(item.agreement), f"{item.difference:.2g}"] for item in result.compared],
+    )
+    if result.conversion is not None:
+        print(f"Largest difference from the Keras network it was made of: {result.conversion:.2g}")
+    print()
+    for name in (*result.files, "export.json"):
+        print(plain(str(out / name)))
+    if export_format is ExportFormat.space:
+        note(f"Next:  hf upload USER/NAME {quote(out)} --repo-type space")
 
 
 @app.command()

@@ -22,6 +22,7 @@ COMMANDS = (
     "serve",
     "plot",
     "verify",
+    "export",
     "compare",
     "drive push",
     "drive pull",

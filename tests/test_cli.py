@@ -55,6 +55,7 @@ def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
         "serve",
         "plot",
         "verify",
+        "export",
         "compare",
     )
     for name in (*single, *groups):

@@ -64,6 +64,10 @@ ROOMS = (
     "tuning",
     "evaluation",
     "comparison",
+    "exporting.formats",
+    "exporting.spaces",
+    "exporting.exporting",
+    "exporting",
     "pages",
     "camera",
     "app",
@@ -83,6 +87,8 @@ HEAVY = {
     "ai_edge_litert": {"runtime"},
     "typer": {"cli", "cli_bundles", "cli_collect", "cli_drive", "console"},
     "rich": {"console"},
+    "onnx": {"exporting.formats"},
+    "onnxruntime": {"exporting.formats"},
     "optuna": {"studies"},
     "pillow_heif": {"images"},
     "google": {"drive.signin", "drive.store"},
@@ -167,6 +173,9 @@ def test_what_is_kept_is_written_by_files() -> None:
         "files",
         "collection.sources",  # its journal tells what is half done
         "copies",
+        "exporting.exporting",
+        "exporting.formats",
+        "exporting.spaces",
         "public_data",  # folders made aside
         "downloads",  # what is not whole yet, to go on with
         "converting",
