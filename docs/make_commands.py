@@ -20,6 +20,7 @@ COMMANDS = (
     "predict",
     "info",
     "serve",
+    "corrections review",
     "plot",
     "verify",
     "export",
