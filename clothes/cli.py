@@ -554,7 +554,8 @@ def serve(
     classifier = clothes.load(model)
     note(f"Model: {classifier.path}")
     if host not in ("127.0.0.1", "localhost", "::1") and auth is None:
-        note("Anyone who reaches this machine can use the page. Ask for a password with --auth USER:PASSWORD.")
+        also = f", and put photos into {quote(corrections)}" if corrections else ""
+        note(f"Anyone who reaches this machine can use the page{also}. Ask for a password with --auth USER:PASSWORD.")
     with needs("The web page"):
         from clothes.app import launch
         from clothes.corrections import Inbox

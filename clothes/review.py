@@ -16,6 +16,7 @@ import gradio as gr
 
 from clothes.corrections import Review, list_corrections, read_correction
 from clothes.errors import ClothesError, PhotoError
+from clothes.folders import OTHER
 from clothes.images import thumbnail
 from clothes.prediction import percent
 
@@ -113,7 +114,7 @@ def _show(path: Path) -> dict[str, str]:
     return {
         "name": found.name,
         "photo": f"data:image/jpeg;base64,{base64.b64encode(picture.getvalue()).decode()}",
-        "label": found.label,
+        "label": "none of the classes" if found.label == OTHER else found.label,
         "was": f"The answer was {found.answer}, {percent(found.confidence)} sure.",
         "when": found.when[:10],
     }
