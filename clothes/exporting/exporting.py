@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,12 +23,14 @@ from clothes.runs import Run
 from clothes.runtime import LiteModel
 from clothes.seals import seal, to_json
 
+if TYPE_CHECKING:
+    from clothes.exporting.formats import Answer  # which needs Keras
+
 FORMATS = ("onnx", "litert", "saved-model", "keras", "space")
 PICTURES = 100
 AGREEMENT = 0.95  # least share of pictures with the bundle's label: it computes in 8 bits, an export may be finer
 LARGEST = 0.25  # difference of a score from the bundle's
 
-Answer = Callable[[np.ndarray], np.ndarray]  # uint8 pictures (N, size, size, 3) -> scores float32 (N, classes)
 Progress = Callable[[str, int, int], None]
 
 
@@ -151,7 +153,7 @@ def describe(bundle: Bundle) -> dict[str, Any]:
     }
 
 
-def _write(bundle: Bundle, to: str, folder: Path, *, int8: bool) -> tuple[Answer, Answer | None]:
+def _write(bundle: Bundle, to: str, folder: Path, *, int8: bool) -> "tuple[Answer, Answer | None]":
     """Writes the files, and says who answers from them, and from the Keras network they were made of, if any."""
     if to == "litert":
         (folder / MODEL).write_bytes(bundle.file(MODEL))
@@ -172,7 +174,7 @@ def _write(bundle: Bundle, to: str, folder: Path, *, int8: bool) -> tuple[Answer
     return answer, answer_network(network)
 
 
-def _lite_answer(model: LiteModel) -> Answer:
+def _lite_answer(model: LiteModel) -> "Answer":
     return lambda pictures: np.array([model.run(picture)[0] for picture in pictures])
 
 

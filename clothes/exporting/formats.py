@@ -7,8 +7,9 @@ export is compared.
 
 import json
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +20,7 @@ from clothes.converting import served_model
 from clothes.errors import BundleError, ExportError
 from clothes.quiet import quiet
 
-if TYPE_CHECKING:
-    from clothes.exporting.exporting import Answer
-
+Answer = Callable[[np.ndarray], np.ndarray]  # uint8 pictures (N, size, size, 3) -> scores float32 (N, classes)
 _BATCH = 8
 _SMALL = 1024  # values: a tensor with fewer stays in float32
 
@@ -40,18 +39,17 @@ def make_network(bundle: Bundle) -> keras.Model:
         raise BundleError(
             f"The bundle {bundle.path} is damaged: its weights are not of its network: {error}."
         ) from None
-    answer_network(network)(
-        np.zeros((1, bundle.image_size, bundle.image_size, 3), np.uint8)
-    )  # Keras exports what has run
+    # Keras exports what has run.
+    answer_network(network)(np.zeros((1, bundle.image_size, bundle.image_size, 3), np.uint8))
     return network
 
 
-def answer_network(network: Any) -> "Answer":
+def answer_network(network: Any) -> Answer:
     """What gives a Keras network's scores, on any backend."""
     return lambda pictures: _in_batches(lambda few: keras.ops.convert_to_numpy(network(few)["scores"]), pictures)
 
 
-def write_onnx(network: keras.Model, path: Path, about: dict[str, Any], *, int8: bool) -> "Answer":
+def write_onnx(network: keras.Model, path: Path, about: dict[str, Any], *, int8: bool) -> Answer:
     """Writes an ONNX file that carries `about` as its metadata, and reads it back.
 
     With `int8` its weights are kept in 8 bits, a scale for each channel: a quarter of the size. It computes in float32
@@ -76,7 +74,7 @@ def write_onnx(network: keras.Model, path: Path, about: dict[str, Any], *, int8:
     return lambda pictures: _in_batches(lambda few: session.run(["scores"], {"pictures": few})[0], pictures)
 
 
-def write_saved_model(network: keras.Model, folder: Path) -> "Answer":
+def write_saved_model(network: keras.Model, folder: Path) -> Answer:
     """Writes TensorFlow's SavedModel, with the signature `serving_default`, and reads it back."""
     _need_tensorflow("SavedModel")
     with quiet(), warnings.catch_warnings():
@@ -86,7 +84,7 @@ def write_saved_model(network: keras.Model, folder: Path) -> "Answer":
         return answer_network(keras.layers.TFSMLayer(folder, call_endpoint="serving_default"))
 
 
-def write_keras(network: keras.Model, path: Path) -> "Answer":
+def write_keras(network: keras.Model, path: Path) -> Answer:
     """Writes Keras' own format, and reads it back: `keras.models.load_model` needs nothing of clothes for it."""
     network.save(path)
     return answer_network(keras.models.load_model(path))
@@ -97,7 +95,7 @@ def _need_tensorflow(what: str) -> None:
         raise ExportError(f"Keras writes {what} from TensorFlow. Run the same command with KERAS_BACKEND=tensorflow.")
 
 
-def _in_batches(ask: "Answer", pictures: np.ndarray) -> np.ndarray:
+def _in_batches(ask: Answer, pictures: np.ndarray) -> np.ndarray:
     return np.concatenate([ask(pictures[i : i + _BATCH]) for i in range(0, len(pictures), _BATCH)])
 
 
