@@ -24,12 +24,15 @@ _ROOMS = {
     "Classifier": "prediction",
     "ClothesError": "errors",
     "Collected": "collection",
+    "Comparison": "comparison",
     "Config": "config",
     "ConfigError": "errors",
     "DownloadError": "errors",
     "DriveError": "errors",
     "Evaluation": "evaluation",
     "Explanation": "explanations",
+    "Export": "exporting",
+    "ExportError": "errors",
     "Look": "looking",
     "MissingExtraError": "errors",
     "ModelConfig": "config",
@@ -46,18 +49,22 @@ _ROOMS = {
     "TrainingError": "errors",
     "Tuning": "tuning",
     "TuningError": "errors",
+    "Verification": "verification",
     "build_app": "app",
     "build_model": "models",
     "check": "checks",
     "collect_folder": "collection",
     "collect_urls": "collection",
     "collect_web": "collection",
+    "compare": "comparison",
     "evaluate": "evaluation",
+    "export": "exporting",
     "load": "prediction",
     "look": "looking",
     "split": "splits",
     "train": "training",
     "tune": "tuning",
+    "verify": "verification",
     "write_report": "report",
 }
 
@@ -68,12 +75,15 @@ __all__ = [
     "Classifier",
     "ClothesError",
     "Collected",
+    "Comparison",
     "Config",
     "ConfigError",
     "DownloadError",
     "DriveError",
     "Evaluation",
     "Explanation",
+    "Export",
+    "ExportError",
     "Look",
     "MissingExtraError",
     "ModelConfig",
@@ -90,18 +100,22 @@ __all__ = [
     "TrainingError",
     "Tuning",
     "TuningError",
+    "Verification",
     "build_app",
     "build_model",
     "check",
     "collect_folder",
     "collect_urls",
     "collect_web",
+    "compare",
     "evaluate",
+    "export",
     "load",
     "look",
     "split",
     "train",
     "tune",
+    "verify",
     "write_report",
 ]
 
@@ -109,6 +123,7 @@ if TYPE_CHECKING:
     from clothes.app import build_app
     from clothes.checks import CheckReport, check
     from clothes.collection import Collected, collect_folder, collect_urls, collect_web
+    from clothes.comparison import Comparison, compare
     from clothes.config import Augmentation, Config, ModelConfig, SplitConfig, TrainConfig
     from clothes.errors import (
         BundleError,
@@ -116,6 +131,7 @@ if TYPE_CHECKING:
         ConfigError,
         DownloadError,
         DriveError,
+        ExportError,
         MissingExtraError,
         PhotoError,
         PhotosError,
@@ -126,6 +142,7 @@ if TYPE_CHECKING:
     )
     from clothes.evaluation import Evaluation, evaluate
     from clothes.explanations import Explanation
+    from clothes.exporting import Export, export
     from clothes.looking import Look, look
     from clothes.models import build_model
     from clothes.prediction import Classifier, Prediction, load
@@ -134,6 +151,7 @@ if TYPE_CHECKING:
     from clothes.splits import Split, split
     from clothes.training import train
     from clothes.tuning import Tuning, tune
+    from clothes.verification import Verification, verify
 
 
 # What each extra brings, for the error when it is missing.
@@ -149,6 +167,9 @@ _EXTRAS = {
     "google": "drive",
     "google_auth_oauthlib": "drive",
     "googleapiclient": "drive",
+    "onnx": "export",
+    "onnxruntime": "export",
+    "tf2onnx": "export",
 }
 
 

@@ -13,14 +13,25 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from clothes.pages import KEEP_SECONDS, PAGE_FOLDER, launch_settings, prepare, serve, sweep  # it sets Gradio up
+from clothes.pages import (  # it sets Gradio up
+    KEEP_SECONDS,
+    PAGE_FOLDER,
+    launch_settings,
+    prepare,
+    refuse_other_sites,
+    serve,
+    sweep,
+)
 
 # isort: split
 import gradio as gr
 
 from clothes.config import SMALL_PHOTO
-from clothes.errors import PhotoError
+from clothes.corrections import Inbox
+from clothes.errors import ClothesError, PhotoError
 from clothes.explanations import Explanation, to_jpeg
+from clothes.folders import OTHER
+from clothes.images import read_file
 from clothes.prediction import Classifier, Prediction, percent
 
 MOST_PHOTOS = 500  # at once
@@ -66,12 +77,16 @@ for (const name of ["dragover", "drop", "paste"]) {
   });
 }
 </script>"""
+_NONE = "none of these"
 _HINT = '<p class="hint">Drop a photo or take one: the answer stands here.</p>'
 _MANY_HINT = '<p class="hint">Drop photos above: a table stands here, with a CSV file to download.</p>'
 
 
-def build_app(classifier: Classifier) -> gr.Blocks:
-    """The page of a classifier, ready for its own `launch()`, whose defaults here are the page's looks and safety."""
+def build_app(classifier: Classifier, *, inbox: Inbox | None = None) -> gr.Blocks:
+    """The page of a classifier, ready for its own `launch()`, whose defaults here are the page's looks and safety.
+
+    With an `inbox` a person can say what a photo shows where the answer is wrong.
+    """
     prepare()
     folder = PAGE_FOLDER / "made"
     with gr.Blocks(title="What is it? · clothes", analytics_enabled=False, delete_cache=(60, KEEP_SECONDS)) as app:
@@ -91,13 +106,19 @@ def build_app(classifier: Classifier) -> gr.Blocks:
                     heatmap = gr.HTML(visible=False, elem_id="heatmap")
                     numbers = gr.JSON(visible=False)
                     ask = gr.Button(visible=False)
+                    if inbox is not None:
+                        with gr.Group(visible=False, elem_id="correct") as correct:
+                            choices = [*classifier.classes, (_NONE, OTHER)]
+                            truth = gr.Dropdown(choices, value=None, label="Wrong? Say what it is")
+                            send = gr.Button("Send photo and correction")
+                        thanks = gr.HTML(elem_id="thanks")
             if classifier.image_size <= SMALL_PHOTO:  # to a larger model the starter pictures are no photos
                 gr.Examples(_example_pictures(PAGE_FOLDER / "examples"), inputs=photo, cache_examples=False)
         with gr.Tab("Many photos"):
             many = gr.File(file_count="multiple", label="Photos", elem_id="many", height=160)
             table = gr.HTML(_MANY_HINT, elem_id="table")
             download = gr.DownloadButton("Download as CSV", visible=False, elem_id="download")
-        gr.HTML(_about(classifier), elem_id="about")
+        gr.HTML(_about(classifier, collects=inbox is not None), elem_id="about")
 
         def look(upload: dict[str, Any] | None) -> Prediction | PhotoError | None:
             try:
@@ -142,12 +163,27 @@ def build_app(classifier: Classifier) -> gr.Blocks:
             made = _write_csv(folder, classifier.classes, answers)
             return _table(answers), gr.DownloadButton(value=str(made), visible=True)
 
+        def offer(upload: dict[str, Any] | None) -> tuple[Any, Any, str]:
+            return gr.Group(visible=bool(upload)), gr.Dropdown(value=None), ""
+
+        def keep(upload: dict[str, Any] | None, label: str | None, request: gr.Request) -> str:
+            try:
+                refuse_other_sites(request)
+                return _keep(classifier, inbox, upload, label)
+            except PhotoError as error:
+                return f'<p class="hint problem">{html.escape(_refusal(error))}</p>'
+            except ClothesError as error:
+                return f'<p class="hint problem">{html.escape(str(error))}</p>'
+
         # Uploads come as they are, for the decoder that the library uses: Gradio's own reads photos otherwise.
-        asked = {"preprocess": False, "api_visibility": "private", "show_progress": "hidden"}
+        asked: dict[str, Any] = {"preprocess": False, "api_visibility": "private", "show_progress": "hidden"}
         photo.change(show, photo, [answer, why, heatmap], **asked)
         why.click(explain, photo, heatmap, **asked)
         ask.click(predict, photo, numbers, preprocess=False, api_name="predict")
         many.change(predict_many, many, [table, download], api_visibility="private")
+        if inbox is not None:
+            photo.change(offer, photo, [correct, truth, thanks], **asked)
+            send.click(keep, [photo, truth], thanks, **asked)
     app.queue(max_size=64, api_open=False, default_concurrency_limit=os.cpu_count())
     app.launch = partial(app.launch, **launch_settings(css=_CSS, head=_HEAD, footer=("api",)))
     return app
@@ -156,13 +192,26 @@ def build_app(classifier: Classifier) -> gr.Blocks:
 def launch(
     classifier: Classifier,
     *,
+    inbox: Inbox | None = None,
     host: str = "127.0.0.1",
     port: int = 7860,
     auth: tuple[str, str] | None = None,
     on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serves the page until Ctrl-C; `on_ready` is called with its address. Raises ClothesError when it cannot."""
-    serve(build_app(classifier), host=host, port=port, auth=auth, on_ready=on_ready)
+    serve(build_app(classifier, inbox=inbox), host=host, port=port, auth=auth, on_ready=on_ready)
+
+
+def _keep(classifier: Classifier, inbox: Inbox | None, upload: dict[str, Any] | None, label: str | None) -> str:
+    """Puts a photo, what was answered and what it is said to be into the inbox; what the page says to that."""
+    if inbox is None or not (upload and upload["path"]):
+        raise ClothesError("There is no photo to correct.")
+    if label not in (*classifier.classes, OTHER):
+        raise ClothesError("Choose first what it is.")
+    photo = read_file(upload["path"], name="the photo")
+    inbox.keep(photo, classifier.predict(photo), label)
+    said = _NONE if label == OTHER else label
+    return f'<p class="hint">Thank you. The photo is kept as: {html.escape(said)}.</p>'
 
 
 def _refusal(error: PhotoError) -> str:
@@ -211,7 +260,7 @@ def _unsure(prediction: Prediction) -> str:
     return f"not sure ({prediction.label}?)"
 
 
-def _about(classifier: Classifier) -> str:
+def _about(classifier: Classifier, *, collects: bool = False) -> str:
     """What the model is: its classes, its accuracy and its date."""
     info = classifier.info
     lines = [f"This model knows {len(classifier.classes)} kinds: {', '.join(classifier.classes)}."]
@@ -225,7 +274,8 @@ def _about(classifier: Classifier) -> str:
         )
     if "created" in info:
         lines.append(f"Made on {str(info['created'])[:10]}.")
-    lines.append("Your photos stay on this server and are deleted within minutes.")
+    kept = ", but for those that you send with a correction" * collects
+    lines.append(f"Your photos stay on this server and are deleted within minutes{kept}.")
     return "<p>" + " ".join(html.escape(line) for line in lines) + "</p>"
 
 

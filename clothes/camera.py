@@ -7,15 +7,22 @@ import unicodedata
 from base64 import b64decode
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
-from clothes.pages import KEEP_SECONDS, MOST_MEGABYTES, launch_settings, opens_to_others, prepare, serve
+from clothes.pages import (
+    KEEP_SECONDS,
+    MOST_MEGABYTES,
+    launch_settings,
+    prepare,
+    refuse_other_sites,
+    refuse_strangers,
+    serve,
+)
 
 # isort: split
 import gradio as gr
@@ -87,11 +94,8 @@ class Camera(AbstractContextManager["Camera"]):
         self.root = Path(root)
         self._counts: Counter[str] = Counter()
         self._turn = threading.Lock()
-        self._stack = ExitStack()
-        self._store: Store | None = None
-        self._split: tuple[int, int] | None = None
+        self._store = Store(self.root)
         self._taken: dict[str, Path] = {}
-        self._open()
         with suppress(PhotosError):  # of an empty folder
             self._counts.update(photo.label for photo in list_class_folders(self.root).photos)
 
@@ -99,7 +103,7 @@ class Camera(AbstractContextManager["Camera"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._turn:
-            self._stack.close()
+            self._store.__exit__(kind, error, trace)
 
     def counts(self) -> dict[str, int]:
         """The photos of each class, sorted by name."""
@@ -113,7 +117,7 @@ class Camera(AbstractContextManager["Camera"]):
         """
         photo = examine(data, name="the photo")
         with self._turn:
-            if (path := self._open().put(photo, label, Origin("camera"))) is None:
+            if (path := self._store.put(photo, label, Origin("camera"))) is None:
                 return ""
             self._counts[_label(path)] += 1
             key = secrets.token_urlsafe()
@@ -125,21 +129,11 @@ class Camera(AbstractContextManager["Camera"]):
         with self._turn:
             if (path := self._taken.get(key)) is None:
                 raise PhotoError("the photo", "gone", "it was taken back already")
-            self._open().take_back(path)
+            self._store.take_back(path)
             del self._taken[key]
             self._counts[_label(path)] -= 1
             self._counts += Counter()  # without the classes that have none now
             return _label(path)
-
-    def _open(self) -> Store:
-        """The store, opened anew when there is another split: photos like its test photos are to be refused."""
-        split = _stamp(self.root / "split.csv")
-        if self._store is None or split != self._split:
-            self._stack.close()
-            self._store = None
-            self._store = self._stack.enter_context(Store(self.root))
-            self._split = split
-        return self._store
 
 
 def launch(
@@ -156,11 +150,7 @@ def launch(
     `certificate` and its key, PEM files, make that https. Raises ClothesError when the page cannot be opened, or would
     be open to the network without a password.
     """
-    if auth is None and opens_to_others(host):
-        raise ClothesError(
-            f"At {host} anyone on the network could put photos into {into}. Ask for a password with --auth "
-            "USER:PASSWORD, or open the page to this machine alone: --host 127.0.0.1."
-        )
+    refuse_strangers(host, auth, f"put photos into {into}")
     with Camera(into) as camera:
         serve(build_page(camera), host=host, port=port, auth=auth, certificate=certificate, on_ready=on_ready)
 
@@ -181,7 +171,7 @@ def build_page(camera: Camera) -> gr.Blocks:
 
     def answer(failed: str, request: gr.Request, act: Callable[..., dict[str, str]], *arguments: str) -> dict[str, Any]:
         try:
-            _refuse_other_sites(request)
+            refuse_other_sites(request)
             return act(camera, *arguments) | look()
         except PhotoError as error:
             return {"problem": f"{failed}: {error.reason}."} | look()
@@ -213,21 +203,5 @@ def _undo(camera: Camera, key: str) -> dict[str, str]:
     return {"said": f"Taken back from {camera.undo(key)}."}
 
 
-def _refuse_other_sites(request: gr.Request) -> None:
-    """Any website may make a browser send to this machine, which Gradio only keeps from reading the answer."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise ClothesError("Photos are taken on this page alone, not by another website.")
-
-
 def _label(path: Path) -> str:
     return unicodedata.normalize("NFC", path.parent.name)
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """Another one for another file."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import nullcontext
 from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import clothes
-from clothes import cli_collect, cli_drive, cli_report
+from clothes import cli_bundles, cli_collect, cli_corrections, cli_drive, cli_report
 from clothes.console import (
     AsJson,
     Auth,
@@ -538,6 +539,10 @@ def serve(
     host: Host = "127.0.0.1",
     port: Port = 7860,
     auth: Auth = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option("--collect-corrections", metavar="DIR", help="Let people say what it is, and keep that in DIR."),
+    ] = None,
 ) -> None:
     """Open the web page: drop a photo, read what it is.
 
@@ -547,16 +552,15 @@ def serve(
     classifier = clothes.load(model)
     note(f"Model: {classifier.path}")
     if host not in ("127.0.0.1", "localhost", "::1") and auth is None:
-        note("Anyone who reaches this machine can use the page. Ask for a password with --auth USER:PASSWORD.")
+        also = f", and put photos into {quote(corrections)}" if corrections else ""
+        note(f"Anyone who reaches this machine can use the page{also}. Ask for a password with --auth USER:PASSWORD.")
     with needs("The web page"):
         from clothes.app import launch
-    launch(
-        classifier,
-        host=host,
-        port=port,
-        auth=credentials,
-        on_ready=print_address,
-    )
+        from clothes.corrections import Inbox
+    with Inbox(corrections) if corrections else nullcontext() as inbox:
+        launch(classifier, inbox=inbox, host=host, port=port, auth=credentials, on_ready=print_address)
+    if corrections:
+        note(f"Next:  clothes corrections review {quote(corrections)} --into PHOTOS")
 
 
 class PictureFormat(StrEnum):
@@ -579,4 +583,6 @@ def plot(
 
 app.command()(cli_report.report)
 app.command()(cli_report.look)
+app.add_typer(cli_bundles.app)
+app.add_typer(cli_corrections.app, name="corrections")
 app.add_typer(cli_drive.app, name="drive")

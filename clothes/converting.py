@@ -22,6 +22,15 @@ from clothes.models import build_model
 from clothes.quiet import quiet
 
 
+def served_model(config: ModelConfig, weights: list[np.ndarray], *, temperature: float) -> keras.Model:
+    """The network of these weights as it answers: uint8 pictures -> `scores` at this temperature, and `features`."""
+    model = build_model(config, weights[-1].shape[0])
+    model.set_weights(weights)
+    calm = keras.layers.Rescaling(1 / temperature, name="temperature")(model.get_layer("logits").output)
+    scores = keras.layers.Activation("softmax", name="calibrated")(calm)
+    return keras.Model(model.inputs[0], {"scores": scores, "features": model.get_layer("features").output})
+
+
 def to_litert(
     config: ModelConfig, weights: list[np.ndarray], *, temperature: float = 1.0, examples: np.ndarray
 ) -> bytes:
@@ -54,14 +63,8 @@ def _export(config: ModelConfig, weights: list[np.ndarray], temperature: float, 
     with quiet():
         import tensorflow as tf
 
-    classes = weights[-1].shape[0]
-    model = build_model(config, classes)
-    model.set_weights(weights)
-    calm = keras.layers.Rescaling(1 / temperature, name="temperature")(model.get_layer("logits").output)
-    scores = keras.layers.Activation("softmax", name="calibrated")(calm)
-    features = model.get_layer("features").output
-    served = keras.Model(model.inputs, {"scores": scores, "features": features})
-    signature = [keras.InputSpec(shape=(None, *model.input_shape[1:]), dtype="uint8", name="pictures")]
+    served = served_model(config, weights, temperature=temperature)
+    signature = [keras.InputSpec(shape=served.input_shape, dtype="uint8", name="pictures")]
     with tempfile.TemporaryDirectory(prefix="clothes-") as folder, quiet(), warnings.catch_warnings():
         served.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)

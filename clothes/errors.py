@@ -9,6 +9,7 @@
     ├── TrainingError      a training cannot go on (NaN loss, no memory)
     ├── TuningError        a search cannot go on, or is of something else
     ├── BundleError        a bundle is missing, damaged or from a newer version
+    ├── ExportError        an export is in the way, or does not answer as its bundle
     ├── DownloadError      a download failed or is not what was expected
     ├── DriveError         Google Drive refuses, is full or cannot be reached
     └── MissingExtraError  an optional part of clothes is not installed
@@ -64,6 +65,10 @@ class TuningError(ClothesError):
 
 class BundleError(ClothesError):
     """A bundle is missing, damaged or from a newer version."""
+
+
+class ExportError(ClothesError):
+    """An export cannot be made, or does not answer as the bundle it was made from."""
 
 
 class DownloadError(ClothesError):

@@ -256,14 +256,14 @@ def read_predictions(folder: Path) -> tuple[tuple[str, Prediction], ...]:
     path = folder / "predictions.csv"
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            _, truth, label, confidence, known, *classes = next(lines := csv.reader(file))
-            if (truth, label, confidence, known) != ("truth", "label", "confidence", "known"):
+            head = next(lines := csv.reader(file))
+            if head[1:5] != ["truth", "label", "confidence", "known"]:
                 raise ValueError("its columns are others")
-            return tuple(_from_cells(cells, classes) for cells in lines)
-    except FileNotFoundError:
+            return tuple(_from_cells(cells, head[5:]) for cells in lines)
+    except (FileNotFoundError, NotADirectoryError):
         raise RunError(f"{folder} was not evaluated yet. Do it with: clothes evaluate {folder}") from None
     except (OSError, ValueError, StopIteration, csv.Error) as error:
-        raise RunError(f"{path} cannot be read: {error}. Evaluate again.") from None
+        raise RunError(f"{path} cannot be read: {error}. Run clothes evaluate again.") from None
 
 
 def _from_cells(cells: list[str], classes: list[str]) -> tuple[str, Prediction]:

@@ -81,3 +81,13 @@ def calibrate_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
             right = low + golden * (high - low)
             loss_right = loss(right)
     return math.exp((low + high) / 2)
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """The two-sided p-value of McNemar's exact test: how likely counts so unequal are if both are as often right.
+
+    `only_first` and `only_second` count the photos on which just one of two was right.
+    """
+    total = only_first + only_second
+    tail = sum(math.comb(total, k) for k in range(min(only_first, only_second) + 1))
+    return min(1.0, 2 * tail / 2**total)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 _USER = os.getuid() if hasattr(os, "getuid") else 0  # 0: what Windows says owns each file
 
@@ -119,6 +120,22 @@ def serve(
         raise ClothesError(_taken(port)) from None
     on_ready(url)
     app.block_thread()
+
+
+def refuse_strangers(host: str, auth: tuple[str, str] | None, act: str) -> None:
+    """Raises ClothesError when anyone on the network could do this without a password."""
+    if auth is None and opens_to_others(host):
+        raise ClothesError(
+            f"At {host} anyone on the network could {act}. Ask for a password with --auth USER:PASSWORD, or open the "
+            "page to this machine alone: --host 127.0.0.1."
+        )
+
+
+def refuse_other_sites(request: gr.Request) -> None:
+    """Raises ClothesError for what another website sent: any may make a browser send to this machine."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise ClothesError("This is done on the page itself alone, not by another website.")
 
 
 def opens_to_others(host: str) -> bool:

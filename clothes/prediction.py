@@ -19,7 +19,7 @@ from clothes.runtime import LiteModel
 
 BOX = Path(__file__).parent / "box"  # the bundle that comes along
 T = TypeVar("T")
-_TOLERANCE = 1e-3  # of a probe's scores between processors
+TOLERANCE = 1e-3  # of a probe's scores between processors
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Classifier:
             scores, _ = self._model.run(pictures[0])
         except (ValueError, RuntimeError, KeyError) as error:
             raise BundleError(f"The bundle {self.path} is damaged: {MODEL} does not load: {error}") from None
-        if scores.shape != (len(self.classes),) or np.abs(scores - expected[0]).max() > _TOLERANCE:
+        if scores.shape != (len(self.classes),) or np.abs(scores - expected[0]).max() > TOLERANCE:
             raise BundleError(f"The bundle {self.path} does not answer as it did where it was made.")
 
 

@@ -80,6 +80,13 @@ def starter(to: str | os.PathLike[str]) -> Path:
     return Path(to)
 
 
+def starter_pictures(count: int) -> list[bytes]:
+    """The files of some pictures of the starter set, of all classes alike."""
+    with _starter_zip() as packed:
+        names = sorted(name for name in packed.namelist() if name.endswith(".png"))
+        return [packed.read(names[i * len(names) // count]) for i in range(count)]
+
+
 def holds_starter(folder: str | os.PathLike[str]) -> bool:
     """Whether the starter set was unpacked into this folder, whole or in part."""
     source = Path(folder) / "SOURCE.txt"

@@ -8,7 +8,7 @@ from typing import Any
 
 from clothes.files import write_folder
 
-_SEAL = "sha256"
+SEAL = "sha256"
 
 
 def write_sealed(path: Path, name: str, info: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -21,13 +21,13 @@ def write_sealed(path: Path, name: str, info: Mapping[str, Any], files: Mapping[
 
 def seal(info: Mapping[str, Any]) -> dict[str, Any]:
     """The same with a hash over all of it at its end."""
-    rest = {key: value for key, value in info.items() if key != _SEAL}
-    return {**rest, _SEAL: hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()}
+    rest = {key: value for key, value in info.items() if key != SEAL}
+    return {**rest, SEAL: hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()}
 
 
 def check_seal(info: Mapping[str, Any]) -> None:
     """Raises ValueError when something in it has changed since it was sealed."""
-    if _SEAL in info and seal(info)[_SEAL] != info[_SEAL]:
+    if SEAL in info and seal(info)[SEAL] != info[SEAL]:
         raise ValueError("it is not what it was made as")
 
 

@@ -18,6 +18,7 @@ from clothes.folders import OTHER, PART_FOLDERS, Skipped, list_class_folders, wi
 from clothes.lookalikes import Pair, Record, Survey, group
 
 PARTS = ("train", "test", "validation")
+CORRECTION = "correction"  # the origin, in sources.csv, of photos that are trained on alone
 ALIKE = "alike-"  # begins the names of groups that were found, not given
 COLUMNS = ("photo", "class", "part", "group", "sha256")
 _ANEW = "Split anew with --overwrite, or write another split with --out."
@@ -120,7 +121,8 @@ def split(
     `groups` is a CSV file with a column `photo` and a column `group` (or `person`): photos of one group stay on one
     side. Folders train/, test/ (and validation/) are kept as they are, a missing validation part is cut from train;
     with `groups`, train and validation are split anew and test is kept; `pool` splits all anew. Photos of a `previous`
-    split keep their part. Unreadable photos are listed in `skipped`. Writes nothing.
+    split keep their part. Photos that came as corrections (`clothes corrections`) are in train. Unreadable photos are
+    listed in `skipped`. Writes nothing.
 
     Raises SplitError when a `config`, `groups` or `pool` asks for other parts than those of the `previous` split.
     """
@@ -148,7 +150,11 @@ def split(
         if groups is None and given and len(earlier) < len(usable):
             notes.append("The earlier split has groups, and the new photos are in none: name theirs with --groups.")
     fixed, weights = _fixed_parts(records, listing.parts, config, regroup=bool(given), pool=pool, notes=notes)
-    kept = fixed | earlier
+    corrected = _corrected(listing.root)
+    pinned = {i: "train" for i in usable if records[i].sha256 in corrected and i not in fixed}
+    if pinned:
+        notes.append(f"{_count(len(pinned), 'correction')} in train: never tested on.")
+    kept = fixed | earlier | pinned
     if odd := sum(kept[i] != part for i, part in fixed.items()):
         notes.append(f"{_count(odd, 'photo')} in another folder than the part of the earlier split, which is kept.")
     together = [[i for i in members if records[i].error is None] for members in group(len(records), pairs)]
@@ -161,7 +167,7 @@ def split(
         return units, assign(units, labels, keys, kept=kept, weights=weights, seed=config.seed)
 
     if wanted is not None and earlier:
-        anew = place(earlier, {i: part for i, part in fixed.items() if i in earlier})[1]
+        anew = place(earlier, {i: part for i, part in (fixed | pinned).items() if i in earlier})[1]
         if moved := sum(anew[i] != part for i, part in earlier.items()):
             raise SplitError(
                 f"The {_count(len(earlier), 'photo')} of the split that is there keep their parts, but this --seed or "
@@ -190,6 +196,19 @@ def split(
     notes += _say_leaks(left, records, {name: {parts[i] for i in members} for name, members in given.items()})
     result = Split(listing.root, rows, tuple(skipped), (), prevented)
     return replace(result, notes=(*notes, *_say_gaps(result)))
+
+
+def _corrected(root: Path) -> set[str]:
+    """The SHA-256 of each photo that came as a correction, by sources.csv."""
+    try:
+        with (root / "sources.csv").open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            return {row.get("sha256", "") for row in csv.DictReader(file) if row.get("origin") == CORRECTION}
+    except FileNotFoundError:
+        return set()
+    except (OSError, csv.Error) as error:
+        raise SplitError(
+            f"{root / 'sources.csv'}, which says what is trained on alone, cannot be read: {error}."
+        ) from None
 
 
 def _label_conflicts(records: Sequence[Record], pairs: Sequence[Pair]) -> list[str]:

@@ -20,9 +20,13 @@ COMMANDS = (
     "predict",
     "info",
     "serve",
+    "corrections review",
     "plot",
     "report",
     "look",
+    "verify",
+    "export",
+    "compare",
     "drive push",
     "drive pull",
 )

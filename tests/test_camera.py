@@ -196,7 +196,7 @@ def test_other_websites_cannot_store_photos(tmp_path: Path) -> None:
     with served(tmp_path) as url, httpx.Client(base_url=url) as client:
         for origin in ("https://elsewhere.test", "null"):
             refused = ask(client, "keep", ["hat", address(photo(0))], origin=origin).json()
-            assert refused["problem"] == "Photos are taken on this page alone, not by another website."
+            assert refused["problem"] == "This is done on the page itself alone, not by another website."
         assert agree(tmp_path) == {}
         assert ask(client, "keep", ["hat", address(photo(0))], origin=url.rstrip("/")).json()["key"]
 

@@ -41,7 +41,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, run: clothes.Run) -> Path:
 
 def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
     overview = clothes_command("--help", cwd=tmp_path).stdout
-    groups = ("collect folder", "collect urls", "collect web", "drive push", "drive pull")
+    groups = ("collect folder", "collect urls", "collect web", "drive push", "drive pull", "corrections review")
     single = (
         "demo",
         "data",
@@ -56,6 +56,9 @@ def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
         "plot",
         "report",
         "look",
+        "verify",
+        "export",
+        "compare",
     )
     for name in (*single, *groups):
         assert name.split()[0] in overview

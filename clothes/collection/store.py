@@ -62,6 +62,7 @@ class Store(AbstractContextManager["Store"]):
         self._sizes: dict[int, list[Path]] = defaultdict(list)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
+            self._split = _stamp(self.root / "split.csv")
             self._test_photos = _test_photos(self.root)
             with ExitStack() as stack:
                 self._sources = stack.enter_context(Sources(self.root))
@@ -108,6 +109,7 @@ class Store(AbstractContextManager["Store"]):
         if there := self._find(photo):
             self._count(there, label, origin.origin)
             return None
+        self._follow_split()
         if self._test_photos.photos and (known := self._survey().like(photo.seen)):
             reason = f"it looks like {known.path}, a photo of the test part, and would make the test too easy"
             raise PhotoError(origin.origin, "test", reason)
@@ -168,12 +170,30 @@ class Store(AbstractContextManager["Store"]):
             self._folders[label] = class_folder(self.root, label)
         return self._folders[label]
 
+    def _follow_split(self) -> None:
+        """Learns which are the test photos anew when there is another split."""
+        if (split := _stamp(self.root / "split.csv")) != self._split:
+            self._test_photos = _test_photos(self.root)
+            self._split = split
+            if self._tests is not None:
+                self._tests.__exit__(None, None, None)
+                self._tests = None
+
     def _survey(self) -> Survey:
         """The photos of the test part, looked at once, and only when there is a new photo."""
         if self._tests is None:
             title = "Looking at the test photos"
             self._tests = Survey(self._test_photos, progress=partial(self._progress, title))
         return self._tests
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Another one for another file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _test_photos(root: Path) -> Listing:
