@@ -110,7 +110,8 @@ def build_app(classifier: Classifier) -> gr.Blocks:
         def predict(upload: dict[str, Any] | None) -> dict[str, Any]:
             seen = look(upload)
             if seen is None or isinstance(seen, PhotoError):
-                raise gr.Error(_refusal(seen) if seen else "There is no photo to look at.", print_exception=False)
+                said, code = (_refusal(seen), seen.code) if seen else ("There is no photo to look at.", "no-photo")
+                raise gr.Error(said, title=code, print_exception=False)
             return {
                 "label": seen.label,
                 "confidence": seen.confidence,

@@ -475,7 +475,7 @@ def predict(
         if isinstance(answer, PhotoError):
             failed = True
             if as_json:
-                print(json.dumps({"photo": answer.photo, "error": answer.reason}, ensure_ascii=False))
+                print(json.dumps({"photo": answer.photo, "error": answer.reason, "code": answer.code}, ensure_ascii=False))
             else:
                 note(f"Error: {answer}")
             continue
