@@ -3,7 +3,8 @@
     uv run --with atheris python -m benchmarks.fuzz_photos CORPUS [-max_total_time=3600 and what else libFuzzer takes]
 
 CORPUS is a folder that keeps what was found to go new ways; it begins with a good photo of each format. Whatever is no
-PhotoError ends it, and so do 5 s for one photo or more than 2 GB; the photo is left beside as crash-*, timeout-* or oom-*.
+PhotoError ends it, and so do 5 s for one photo or more than 2 GB; the photo lies beside then, as crash-*, timeout-* or
+oom-*.
 """
 
 import sys

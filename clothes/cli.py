@@ -475,7 +475,8 @@ def predict(
         if isinstance(answer, PhotoError):
             failed = True
             if as_json:
-                print(json.dumps({"photo": answer.photo, "error": answer.reason, "code": answer.code}, ensure_ascii=False))
+                said = {"photo": answer.photo, "error": answer.reason, "code": answer.code}
+                print(json.dumps(said, ensure_ascii=False))
             else:
                 note(f"Error: {answer}")
             continue
