@@ -36,8 +36,8 @@ import numpy as np
 from PIL import Image
 
 from clothes import images
-from clothes.datasets import cache_folder
 from clothes.errors import PhotoError
+from clothes.files import cache_folder
 from tests.page_client import PageClient
 
 CORPORA = (

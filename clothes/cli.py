@@ -532,7 +532,7 @@ def info(bundle: Annotated[Path, typer.Argument(metavar="BUNDLE")], as_json: AsJ
     rows.append(("size", f"{size / 1e6:.1f} MB in {found.path}"))
     rows.append(("versions", ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items())))
     for name, value in rows:
-        print(f"{name:20} {value}")
+        print(f"{name:20} {plain(value)}")
 
 
 @app.command()
