@@ -19,10 +19,12 @@ import gradio as gr
 
 from clothes.config import SMALL_PHOTO
 from clothes.errors import PhotoError
+from clothes.gate import forget, shown_name
 from clothes.prediction import Classifier, Prediction, percent
 
 MOST_PHOTOS = 500  # at once
 _SHOWN = 5  # answers
+_SECONDS_SHOWN = 10  # a photo stays for its browser to show it
 _EXAMPLES = ("t-shirt", "trouser", "dress", "sneaker", "bag")
 
 _CSS = """
@@ -93,14 +95,18 @@ def build_app(classifier: Classifier) -> gr.Blocks:
             download = gr.DownloadButton("Download as CSV", visible=False, elem_id="download")
         gr.HTML(_about(classifier), elem_id="about")
 
-        def look(upload: dict[str, Any] | None) -> Prediction | PhotoError | None:
+        def look(upload: dict[str, Any] | None, *, after: float = 0) -> Prediction | PhotoError | None:
+            if not upload or not upload["path"]:
+                return None
             try:
-                return classifier.predict(upload["path"]) if upload and upload["path"] else None
+                return classifier.predict(upload["path"])
             except PhotoError as error:
                 return error
+            finally:
+                forget(Path(upload["path"]), after=after)
 
         def show(upload: dict[str, Any] | None) -> str:
-            seen = look(upload)
+            seen = look(upload, after=_SECONDS_SHOWN)
             if seen is None:
                 return _HINT
             if isinstance(seen, PhotoError):
@@ -127,7 +133,9 @@ def build_app(classifier: Classifier) -> gr.Blocks:
                     f"{len(paths)} photos at once are too many; up to {MOST_PHOTOS} go. `clothes predict` has no limit."
                 )
                 raise gr.Error(message, print_exception=False)
-            answers = list(zip([Path(path).name for path in paths], classifier.predict_many(paths), strict=True))
+            answers = list(zip(map(shown_name, paths), classifier.predict_many(paths), strict=True))
+            for path in paths:
+                forget(Path(path))
             made = _write_csv(folder, classifier.classes, answers)
             return _table(answers), gr.DownloadButton(value=str(made), visible=True)
 
@@ -135,6 +143,8 @@ def build_app(classifier: Classifier) -> gr.Blocks:
         photo.change(show, photo, answer, preprocess=False, api_visibility="private", show_progress="hidden")
         ask.click(predict, photo, numbers, preprocess=False, api_name="predict")
         many.change(predict_many, many, [table, download], api_visibility="private")
+    for event in app.fns.values():  # an example's too: the gate lets nothing past the queue
+        event.queue = True
     app.queue(max_size=64, api_open=False, default_concurrency_limit=os.cpu_count())
     app.launch = partial(app.launch, **launch_settings(css=_CSS, head=_HEAD, footer=("api",)))
     return app
@@ -203,7 +213,7 @@ def _about(classifier: Classifier) -> str:
         )
     if "created" in info:
         lines.append(f"Made on {str(info['created'])[:10]}.")
-    lines.append("Your photos stay on this server and are deleted within minutes.")
+    lines.append("Your photos stay on this server, and are deleted once they are answered.")
     return "<p>" + " ".join(html.escape(line) for line in lines) + "</p>"
 
 

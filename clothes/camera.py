@@ -13,7 +13,6 @@ from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 from clothes.pages import KEEP_SECONDS, MOST_MEGABYTES, launch_settings, opens_to_others, prepare, serve
 
@@ -172,16 +171,15 @@ def build_page(camera: Camera) -> gr.Blocks:
     def look(_: None = None) -> dict[str, Any]:
         return {"counts": camera.counts()}
 
-    def keep(given: list[str], request: gr.Request) -> dict[str, Any]:
+    def keep(given: list[str]) -> dict[str, Any]:
         """`given` is the class and the photo as a data: address, for which Gradio makes no file."""
-        return answer("Not stored", request, _keep, *given)
+        return answer("Not stored", _keep, *given)
 
-    def undo(key: str, request: gr.Request) -> dict[str, Any]:
-        return answer("Not taken back", request, _undo, key)
+    def undo(key: str) -> dict[str, Any]:
+        return answer("Not taken back", _undo, key)
 
-    def answer(failed: str, request: gr.Request, act: Callable[..., dict[str, str]], *arguments: str) -> dict[str, Any]:
+    def answer(failed: str, act: Callable[..., dict[str, str]], *arguments: str) -> dict[str, Any]:
         try:
-            _refuse_other_sites(request)
             return act(camera, *arguments) | look()
         except PhotoError as error:
             return {"problem": f"{failed}: {error.reason}."} | look()
@@ -197,7 +195,7 @@ def build_page(camera: Camera) -> gr.Blocks:
             apply_default_css=False,
             most=MOST_MEGABYTES,
         )
-    page.launch = partial(page.launch, **launch_settings(css=_CSS))
+    page.launch = partial(page.launch, **launch_settings(css=_CSS, most_body=MOST_MEGABYTES * 1_400_000))
     return page
 
 
@@ -211,13 +209,6 @@ def _keep(camera: Camera, label: str, photo: str) -> dict[str, str]:
 
 def _undo(camera: Camera, key: str) -> dict[str, str]:
     return {"said": f"Taken back from {camera.undo(key)}."}
-
-
-def _refuse_other_sites(request: gr.Request) -> None:
-    """Any website may make a browser send to this machine, which Gradio only keeps from reading the answer."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise ClothesError("Photos are taken on this page alone, not by another website.")
 
 
 def _label(path: Path) -> str:

@@ -29,8 +29,10 @@ os.environ["GRADIO_TEMP_DIR"] = str(PAGE_FOLDER)
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from clothes.errors import ClothesError
+from clothes.gate import Gate
 
 MOST_MEGABYTES = 25  # of one upload
 KEEP_SECONDS = 600  # uploads
@@ -73,9 +75,14 @@ def sweep(folder: Path) -> None:
                 shutil.rmtree(child)
 
 
-def launch_settings(*, css: str, head: str = "", footer: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What every serving of a page has: nothing shared, nothing of the disk, no one told."""
+def launch_settings(*, css: str, head: str = "", footer: tuple[str, ...] = (), most_body: int = 0) -> dict[str, Any]:
+    """What every serving of a page has: a gate before it, nothing shared, nothing of the disk, no one told.
+
+    `most_body` is in bytes, for a page whose script calls functions.
+    """
+    gate = Middleware(Gate, folder=PAGE_FOLDER, most=MOST_MEGABYTES * 1_000_000, most_body=most_body)
     return {
+        "app_kwargs": {"middleware": [gate]},
         "theme": _THEME,
         "css": _CSS + css,
         "head": head,
