@@ -153,11 +153,7 @@ class Gate:
         making = Path(tempfile.mkdtemp(dir=self._folder))
         try:
             paths, _, _ = await upload_fn(Request(scope, receive), str(making), self._most, None)
-            kept = []
-            for path in map(Path, paths):
-                place = self._folder / path.parent.name / f"{secrets.token_hex(8)}-{path.name[-200:]}"
-                place.parent.mkdir(mode=0o700, exist_ok=True)
-                kept.append(str(path.rename(place)))
+            kept = [str(self._place(Path(path))) for path in paths]
             await _answer(send, 200, kept)
         except MultiPartException as error:
             await _answer(send, 413 if "maximum allowed size" in error.message else 400, error.message)
@@ -167,6 +163,15 @@ class Gate:
             await _answer(send, 400, "This is no upload.")
         finally:
             shutil.rmtree(making, ignore_errors=True)
+
+    def _place(self, path: Path) -> Path:
+        """Where an upload lies from now on: in its content's folder, as Gradio wants it, by a name of its own."""
+        place = self._folder / path.parent.name / f"{secrets.token_hex(8)}-{path.name[-200:]}"
+        for _ in range(100):
+            place.parent.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileNotFoundError):  # `forget` has just removed the folder, empty until now
+                return path.rename(place)
+        raise FileNotFoundError(place)
 
     async def _signed_in(self, scope: Scope) -> bool:
         """What the page itself says of this visitor."""

@@ -1,6 +1,7 @@
 """The page's answers, through the API that a program uses and the server's own routes."""
 
 import csv
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,41 @@ def test_an_upload_lies_in_a_folder_of_our_own_until_it_is_answered(server: str,
         assert [Path(photo["path"]).exists() for photo in (first, second)] == [False, True]
         assert client.call(second)[0] == "complete"
         assert not list(pages.PAGE_FOLDER.glob("*/*own.png"))
+
+
+def test_a_full_queue_is_said_and_keeps_no_photo(
+    classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import httpx
+
+    from tests.page_client import PageClient
+
+    free = threading.Event()
+    real = classifier.predict
+    monkeypatch.setattr(classifier, "predict", lambda photo: (free.wait(60), real(photo))[1])  # the machine is busy
+    blocks = page.build_app(classifier)
+    _, url, _ = blocks.launch(
+        server_name="127.0.0.1", server_port=pages._free_port("127.0.0.1", 0), quiet=True, prevent_thread_lock=True
+    )
+    with PageClient(url) as client:
+        photo = Path(__file__).parents[1] / "clothes" / "box" / "bundle.json"  # any bytes will do
+        events, busy = [], 0
+        for number in range(90):
+            upload = client.upload(photo.read_bytes(), f"busy-{number}.png")
+            answer: httpx.Response = client.http.post("gradio_api/call/predict", json={"data": [upload]})
+            assert answer.status_code in (200, 503)
+            if answer.status_code == 503:
+                busy += 1
+                assert not Path(upload["path"]).exists()
+                assert "full" in answer.json()["detail"]
+            else:
+                events.append(answer.json()["event_id"])
+        assert busy >= 10 and len(events) >= 64
+        free.set()
+        for event in events:
+            assert "event: error" in client.http.get(f"gradio_api/call/predict/{event}").text
+    assert not list(pages.PAGE_FOLDER.glob("*/*busy-*.png"))
+    blocks.close()
 
 
 def test_bars_never_round_up_and_escape_names() -> None:
