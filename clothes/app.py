@@ -18,7 +18,6 @@ from clothes.pages import (  # it sets Gradio up
     PAGE_FOLDER,
     launch_settings,
     prepare,
-    refuse_other_sites,
     serve,
     sweep,
 )
@@ -31,11 +30,13 @@ from clothes.corrections import Inbox
 from clothes.errors import ClothesError, PhotoError
 from clothes.explanations import Explanation, to_jpeg
 from clothes.folders import OTHER
+from clothes.gate import forget, shown_name
 from clothes.images import read_file
 from clothes.prediction import Classifier, Prediction, percent
 
 MOST_PHOTOS = 500  # at once
 _SHOWN = 5  # answers
+_SECONDS_SHOWN = 120  # a photo stays for its browser to show it, and to say which part decided
 _EXAMPLES = ("t-shirt", "trouser", "dress", "sneaker", "bag")
 
 _CSS = """
@@ -120,14 +121,18 @@ def build_app(classifier: Classifier, *, inbox: Inbox | None = None) -> gr.Block
             download = gr.DownloadButton("Download as CSV", visible=False, elem_id="download")
         gr.HTML(_about(classifier, collects=inbox is not None), elem_id="about")
 
-        def look(upload: dict[str, Any] | None) -> Prediction | PhotoError | None:
+        def look(upload: dict[str, Any] | None, *, after: float = 0) -> Prediction | PhotoError | None:
+            if not upload or not upload["path"]:
+                return None
             try:
-                return classifier.predict(upload["path"]) if upload and upload["path"] else None
+                return classifier.predict(upload["path"])
             except PhotoError as error:
                 return error
+            finally:
+                forget(Path(upload["path"]), after=after)
 
         def show(upload: dict[str, Any] | None) -> tuple[str, Any, Any]:
-            seen = look(upload)
+            seen = look(upload, after=KEEP_SECONDS if inbox else _SECONDS_SHOWN)
             if isinstance(seen, Prediction):
                 text = _bars(seen)
             else:
@@ -135,15 +140,15 @@ def build_app(classifier: Classifier, *, inbox: Inbox | None = None) -> gr.Block
             return text, gr.Button(visible=isinstance(seen, Prediction)), gr.HTML(visible=False)
 
         def explain(upload: dict[str, Any] | None) -> Any:
-            try:
-                return gr.HTML(_heatmap(classifier.explain(upload["path"])), visible=True) if upload else gr.HTML()
-            except PhotoError as error:
-                raise gr.Error(_refusal(error), print_exception=False) from None
+            if not upload or not Path(upload["path"]).exists():
+                raise gr.Error("The photo is deleted by now. Show it again.", print_exception=False)
+            return gr.HTML(_heatmap(classifier.explain(upload["path"])), visible=True)
 
         def predict(upload: dict[str, Any] | None) -> dict[str, Any]:
             seen = look(upload)
             if seen is None or isinstance(seen, PhotoError):
-                raise gr.Error(_refusal(seen) if seen else "There is no photo to look at.", print_exception=False)
+                said, code = (_refusal(seen), seen.code) if seen else ("There is no photo to look at.", "no-photo")
+                raise gr.Error(said, title=code, print_exception=False)
             return {
                 "label": seen.label,
                 "confidence": seen.confidence,
@@ -159,16 +164,17 @@ def build_app(classifier: Classifier, *, inbox: Inbox | None = None) -> gr.Block
                     f"{len(paths)} photos at once are too many; up to {MOST_PHOTOS} go. `clothes predict` has no limit."
                 )
                 raise gr.Error(message, print_exception=False)
-            answers = list(zip([Path(path).name for path in paths], classifier.predict_many(paths), strict=True))
+            answers = list(zip(map(shown_name, paths), classifier.predict_many(paths), strict=True))
+            for path in paths:
+                forget(Path(path))
             made = _write_csv(folder, classifier.classes, answers)
             return _table(answers), gr.DownloadButton(value=str(made), visible=True)
 
         def offer(upload: dict[str, Any] | None) -> tuple[Any, Any, str]:
             return gr.Group(visible=bool(upload)), gr.Dropdown(value=None), ""
 
-        def keep(upload: dict[str, Any] | None, label: str | None, request: gr.Request) -> str:
+        def keep(upload: dict[str, Any] | None, label: str | None) -> str:
             try:
-                refuse_other_sites(request)
                 return _keep(classifier, inbox, upload, label)
             except PhotoError as error:
                 return f'<p class="hint problem">{html.escape(_refusal(error))}</p>'
@@ -184,6 +190,8 @@ def build_app(classifier: Classifier, *, inbox: Inbox | None = None) -> gr.Block
         if inbox is not None:
             photo.change(offer, photo, [correct, truth, thanks], **asked)
             send.click(keep, [photo, truth], thanks, **asked)
+    for event in app.fns.values():  # an example's too: the gate lets nothing past the queue
+        event.queue = True
     app.queue(max_size=64, api_open=False, default_concurrency_limit=os.cpu_count())
     app.launch = partial(app.launch, **launch_settings(css=_CSS, head=_HEAD, footer=("api",)))
     return app

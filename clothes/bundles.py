@@ -5,12 +5,14 @@
     probes.npz       generated pictures and the scores expected for them
     weights.npz      the Keras weights in order, for training on and exporting (optional)
 
-Data, never code: nothing in a bundle is unpickled or imported.
+Data, never code: nothing in a bundle is unpickled or imported, no link is followed, and an array that is larger than a
+bundle needs is not unpacked.
 """
 
 import io
 import json
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +20,15 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import BundleError
-from clothes.files import write_text
+from clothes.files import read_regular, write_text
 from clothes.seals import check_seal, read_sealed, seal, to_json, write_sealed
 
 FORMAT = 1
 MODEL, PROBES, WEIGHTS = "model.tflite", "probes.npz", "weights.npz"
 _NEEDED = (MODEL, PROBES)
 _LARGEST_INFO = 16_000_000  # bytes
+_MOST_PROBES = 64
+_LARGEST_WEIGHTS = 4_000_000_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -61,23 +65,38 @@ class Bundle:
 
     def probes(self) -> tuple[np.ndarray, np.ndarray]:
         """Pictures uint8 (N, size, size, 3) and the scores float32 (N, classes) recorded for them."""
-        arrays = self._arrays(PROBES)
+        arrays = self._arrays(PROBES, _MOST_PROBES * (3 * self.image_size**2 + 8 * len(self.classes)) + 10_000)
         try:
-            return arrays["pictures"], arrays["scores"]
+            pictures, scores = arrays["pictures"], arrays["scores"]
         except KeyError as error:
             raise BundleError(f"The bundle {self.path} is damaged: {PROBES} has no {error}.") from None
+        count, size = len(scores), self.image_size
+        if count == 0 or pictures.shape != (count, size, size, 3) or pictures.dtype != np.uint8:
+            raise BundleError(f"The bundle {self.path} is damaged: its probes are not of its image size.")
+        if scores.ndim != 2 or scores.dtype != np.float32:
+            raise BundleError(f"The bundle {self.path} is damaged: its probes have no scores.")
+        return pictures, scores
 
     def weights(self) -> list[np.ndarray]:
         """The Keras weights in the order of `model.get_weights()`."""
-        arrays = self._arrays(WEIGHTS)
-        return [arrays[f"arr_{i}"] for i in range(len(arrays))]
-
-    def _arrays(self, name: str) -> dict[str, np.ndarray]:
+        arrays = self._arrays(WEIGHTS, _LARGEST_WEIGHTS)
         try:
-            with np.load(io.BytesIO(self.file(name)), allow_pickle=False) as arrays:
+            return [arrays[f"arr_{i}"] for i in range(len(arrays))]
+        except KeyError as error:
+            raise BundleError(f"The bundle {self.path} is damaged: {WEIGHTS} has no {error}.") from None
+
+    def _arrays(self, name: str, most: int) -> dict[str, np.ndarray]:
+        """The arrays of a file that unpacks to `most` bytes at most."""
+        data = self.file(name)
+        try:
+            with zipfile.ZipFile(io.BytesIO(data)) as archive:
+                size = sum(entry.file_size for entry in archive.infolist())
+            if size > most:
+                raise ValueError(f"it unpacks to {size:,} bytes, more than the {most:,} it needs")
+            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 return {key: arrays[key] for key in arrays.files}
-        except (OSError, ValueError) as error:
-            raise BundleError(f"The bundle {self.path} is damaged: {name}: {error}.") from None
+        except (MemoryError, Exception) as error:  # the readers of a hostile file raise what they like
+            raise BundleError(f"The bundle {self.path} is damaged: {name}: {_say(error)}.") from None
 
     def update(self, **changes: Any) -> "Bundle":
         """The same bundle with changed entries of bundle.json, written in one step."""
@@ -107,7 +126,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
                     f"The training in {folder} was not finished, so it has no bundle yet. "
                     f"Go on with: clothes train PHOTOS --out {folder} --resume"
                 )
-        text = (folder / "bundle.json").read_bytes()[:_LARGEST_INFO]
+        text = read_regular(folder / "bundle.json", _LARGEST_INFO)
     except FileNotFoundError:
         what = "there is no such folder" if not folder.exists() else "it holds no bundle.json"
         raise BundleError(
@@ -115,10 +134,12 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
         ) from None
     except OSError as error:
         raise BundleError(f"The bundle {folder} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise BundleError(f"The bundle {folder} is damaged: {error}.") from None
     try:
         info = json.loads(text)
-        if not isinstance(info["format"], int):
-            raise ValueError(f"format {info['format']!r} is no number")
+        if type(info["format"]) is not int or info["format"] < 1:
+            raise ValueError(f"format {info['format']!r} is no number of one")
         if info["format"] > FORMAT:
             raise BundleError(
                 f"The bundle {folder} has format {info['format']}, made by a newer clothes; this one reads up to "
@@ -126,7 +147,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
             )
         _check_info(info)
         check_seal(info)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"The bundle {folder} is damaged: bundle.json: {_say(error)}.") from None
     return Bundle(folder, info)
 
@@ -145,20 +166,23 @@ def _check_info(info: dict[str, Any]) -> None:
     for part in ("files", "metrics", "photos", "epochs", "versions", "config"):
         if not isinstance(info.get(part, {}), dict):
             raise ValueError(f"{part} must be an object")
+    for part in ("name", "created", "fingerprint"):
+        if not isinstance(info.get(part, ""), str):
+            raise ValueError(f"{part} must be a text")
     for part, result in info.get("metrics", {}).items():
         low, high = result["interval"]
         if not all(isinstance(number, int | float) for number in (result["accuracy"], result["photos"], low, high)):
             raise ValueError(f"metrics: {part} must hold numbers")
     for name, value in info["files"].items():
-        if Path(name).name != name or not isinstance(value, str):
-            raise ValueError(f"files: {name!r} is no file name with a hash")
+        if name not in (MODEL, PROBES, WEIGHTS) or not isinstance(value, str):
+            raise ValueError(f"files: {name!r} is no file of a bundle with a hash")
     missing = [name for name in _NEEDED if name not in info["files"]]
     if missing:
         raise ValueError(f"files: {missing[0]} is missing")
 
 
 def _say(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
 
 
 def make_probes(size: int, count: int = 8) -> np.ndarray:

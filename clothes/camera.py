@@ -19,7 +19,6 @@ from clothes.pages import (
     MOST_MEGABYTES,
     launch_settings,
     prepare,
-    refuse_other_sites,
     refuse_strangers,
     serve,
 )
@@ -162,16 +161,15 @@ def build_page(camera: Camera) -> gr.Blocks:
     def look(_: None = None) -> dict[str, Any]:
         return {"counts": camera.counts()}
 
-    def keep(given: list[str], request: gr.Request) -> dict[str, Any]:
+    def keep(given: list[str]) -> dict[str, Any]:
         """`given` is the class and the photo as a data: address, for which Gradio makes no file."""
-        return answer("Not stored", request, _keep, *given)
+        return answer("Not stored", _keep, *given)
 
-    def undo(key: str, request: gr.Request) -> dict[str, Any]:
-        return answer("Not taken back", request, _undo, key)
+    def undo(key: str) -> dict[str, Any]:
+        return answer("Not taken back", _undo, key)
 
-    def answer(failed: str, request: gr.Request, act: Callable[..., dict[str, str]], *arguments: str) -> dict[str, Any]:
+    def answer(failed: str, act: Callable[..., dict[str, str]], *arguments: str) -> dict[str, Any]:
         try:
-            refuse_other_sites(request)
             return act(camera, *arguments) | look()
         except PhotoError as error:
             return {"problem": f"{failed}: {error.reason}."} | look()
@@ -187,7 +185,7 @@ def build_page(camera: Camera) -> gr.Blocks:
             apply_default_css=False,
             most=MOST_MEGABYTES,
         )
-    page.launch = partial(page.launch, **launch_settings(css=_CSS))
+    page.launch = partial(page.launch, **launch_settings(css=_CSS, most_body=MOST_MEGABYTES * 1_400_000))
     return page
 
 

@@ -474,7 +474,8 @@ def predict(
         if isinstance(answer, PhotoError):
             failed = True
             if as_json:
-                print(json.dumps({"photo": answer.photo, "error": answer.reason}, ensure_ascii=False))
+                said = {"photo": answer.photo, "error": answer.reason, "code": answer.code}
+                print(json.dumps(said, ensure_ascii=False))
             else:
                 note(f"Error: {answer}")
             continue
@@ -530,7 +531,7 @@ def info(bundle: Annotated[Path, typer.Argument(metavar="BUNDLE")], as_json: AsJ
     rows.append(("size", f"{size / 1e6:.1f} MB in {found.path}"))
     rows.append(("versions", ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items())))
     for name, value in rows:
-        print(f"{name:20} {value}")
+        print(f"{name:20} {plain(value)}")
 
 
 @app.command()

@@ -19,7 +19,7 @@ from clothes import images
 from clothes.augmentation import augment
 from clothes.config import Augmentation
 from clothes.errors import PhotoError, SplitError, TrainingError
-from clothes.files import MAKING, replacing, reserve
+from clothes.files import MAKING, cache_folder, replacing, reserve
 from clothes.folders import OTHER
 from clothes.splits import Row, Split
 
@@ -43,17 +43,6 @@ class Pictures:
 
     def __len__(self) -> int:
         return len(self.labels)
-
-
-def cache_folder() -> Path:
-    """Where decoded photos are kept between runs: `$CLOTHES_CACHE`, else `~/.cache/clothes`."""
-    try:
-        return Path(os.environ.get("CLOTHES_CACHE") or Path.home() / ".cache" / "clothes")
-    except RuntimeError:
-        raise TrainingError(
-            "There is no home folder for the decoded photos. Name a folder for them by the environment variable "
-            "CLOTHES_CACHE."
-        ) from None
 
 
 def decode(split: Split, size: int, parts: tuple[str, ...], *, progress: Progress | None = None) -> dict[str, Pictures]:

@@ -6,6 +6,7 @@ What is half done is called .making-*. Where a process is alone (`lock`) it swee
 import errno
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -13,10 +14,36 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from clothes.errors import ClothesError
+
 if sys.platform != "win32":
     import fcntl
 
 MAKING = ".making-"
+
+
+def cache_folder() -> Path:
+    """What can be made anew is kept here between runs: `$CLOTHES_CACHE`, else `~/.cache/clothes`."""
+    try:
+        return Path(os.environ.get("CLOTHES_CACHE") or Path.home() / ".cache" / "clothes")
+    except RuntimeError:
+        raise ClothesError(
+            "There is no home folder for what is kept between runs. Name a folder for it by the environment variable "
+            "CLOTHES_CACHE."
+        ) from None
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """The bytes of a file. Raises OSError, or ValueError when it is a link or no file, or has more than `most` bytes.
+
+    A link could lead to a file of somebody else's, or to what has no end.
+    """
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError(f"{path.name} is no file, or a link to one")
+    if status.st_size > most:
+        raise ValueError(f"{path.name} has {status.st_size:,} bytes, more than the {most:,} allowed")
+    return path.read_bytes()
 
 
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:

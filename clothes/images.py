@@ -80,7 +80,7 @@ def read(photo: Photo, *, name: str | None = None) -> np.ndarray:
     if isinstance(photo, np.ndarray):
         return _from_array(photo, name or "array")
     with _opened(photo, name) as (image, label), _explained(label):
-        return np.asarray(_to_rgb(_upright(image)))
+        return _pixels(_upright(image, own=image is not photo))
 
 
 def read_file(path: str | os.PathLike[str], *, name: str | None = None) -> bytes:
@@ -113,7 +113,7 @@ def read_square(photo: Photo, size: int, *, name: str | None = None) -> np.ndarr
     if isinstance(photo, np.ndarray):
         return letterbox(_from_array(photo, name or "array"), size)
     with _opened(photo, name) as (image, label), _explained(label):
-        return _fitted(_to_rgb(_upright(image)), size)
+        return _fitted(_upright(image, own=image is not photo), size)
 
 
 def letterbox(pixels: np.ndarray, size: int) -> np.ndarray:
@@ -166,14 +166,15 @@ def inspect(photo: Photo, size: int, *, name: str | None = None) -> Inspection:
         width, height = image.size
         if image is not photo:  # another's picture stays as it is
             image.draft("RGB", (size, size))
-        upright = _upright(image)
+        image.load()
+        located = _located(image)
         # A TIFF's size is the upright one already. Elsewhere the sides change places when the picture is turned.
         if image.format != "TIFF" and _orientation(image) in (5, 6, 7, 8):
             width, height = height, width
-        rgb = _to_rgb(upright)
+        rgb = _upright(image, own=image is not photo)
         small = _shrunk(rgb.copy() if rgb is photo else rgb, size)
         kind = image.format or ""
-        return Inspection(width, height, small, _located(image), _ENDINGS.get(kind, f".{kind.lower()}" * bool(kind)))
+        return Inspection(width, height, small, located, _ENDINGS.get(kind, f".{kind.lower()}" * bool(kind)))
 
 
 def thumbnail(photo: Photo, size: int, *, name: str | None = None) -> Image.Image:
@@ -271,11 +272,20 @@ def _explained(label: str) -> Iterator[None]:
         raise PhotoError(label, "damaged", f"the picture is damaged ({text})") from None
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The picture turned as its EXIF says. `ImageOps.exif_transpose` writes EXIF anew too, and can fail at that."""
+def _upright(image: Image.Image, *, own: bool) -> Image.Image:
+    """The picture in RGB, turned as its EXIF says. One of our own is let go as soon as it is no longer needed.
+
+    `ImageOps.exif_transpose` writes EXIF anew too, and can fail at that.
+    """
     image.load()  # some formats say it after the pixels, and TIFF is turned by this
     turn = _TURNS.get(_orientation(image))
-    return image if turn is None else image.transpose(turn)
+    rgb = _to_rgb(image)
+    if own and rgb is not image:
+        image.close()  # before there is a third copy
+    upright = rgb if turn is None else rgb.transpose(turn)
+    if own and upright is not image:
+        image.close()
+    return upright
 
 
 def _orientation(image: Image.Image) -> int:
@@ -293,27 +303,55 @@ def _located(image: Image.Image) -> bool:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        sixteen = image.mode.startswith("I;16")
-        return Image.fromarray(_to_8_bits(np.asarray(image), sixteen=sixteen)).convert("RGB")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+    """The picture in RGB, in bands: as a whole a large one would take five times its size on the way."""
+    clear = image.has_transparency_data
+    if image.mode == "RGB" and not clear:
+        return image
+    levels = _levels(image) if image.mode in ("I", "F") or image.mode.startswith("I;16") else None
+    rgb = Image.new("RGB", image.size)
+    for box in _bands(image.size):
+        band = image.crop(box)
+        if levels:
+            band = Image.fromarray(_to_8_bits(np.asarray(band), *levels))
+        elif clear:
+            band = band.convert("RGBA")
+            band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band)
+        rgb.paste(band.convert("RGB"), box)
+    return rgb
 
 
-def _to_8_bits(values: np.ndarray, *, sixteen: bool) -> np.ndarray:
-    """Grey values of more than 8 bits, scaled: 16-bit ones by 257, others (floats too) from their own range."""
-    values = values.astype(np.float64)
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+def _bands(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes of whole rows that make up a picture, a million pixels each."""
+    width, height = size
+    rows = max(1, 1_000_000 // width)
+    for top in range(0, height, rows):
+        yield 0, top, width, min(top + rows, height)
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """What `np.asarray` gives, but not by way of two copies."""
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    for box in _bands(image.size):
+        pixels[box[1] : box[3]] = np.asarray(image.crop(box))
+    return pixels
+
+
+def _levels(image: Image.Image) -> tuple[float, float]:
+    """The grey values of a picture of more than 8 bits that are black and white."""
+    if image.mode.startswith("I;16"):
+        return 0.0, 65535.0
+    bands = (np.asarray(image.crop(box)) for box in _bands(image.size))
+    ends = np.array([(np.nanmin(band), np.nanmax(band)) for band in bands], dtype=np.float64)
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
     if not np.isfinite([low, high]).all():
         raise ValueError("pixels that are not numbers")
-    if sixteen or (low >= 0 and 255 < high <= 65535):
-        low, high = 0.0, 65535.0
-    elif low >= 0 and high <= 255:
-        low, high = 0.0, 255.0
-    return np.round((values - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
+    if low >= 0 and high <= 65535:
+        return 0.0, 65535.0 if high > 255 else 255.0
+    return low, high
+
+
+def _to_8_bits(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.round((values.astype(np.float64) - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
 
 
 def _from_array(pixels: np.ndarray, label: str) -> np.ndarray:
@@ -330,7 +368,7 @@ def _from_array(pixels: np.ndarray, label: str) -> np.ndarray:
         raise PhotoError(label, "too-large", f"{shape[1]} x {shape[0]} pixels are more than allowed")
     if len(shape) == 3 and shape[2] == 1:
         pixels = pixels[..., 0]
-    return np.asarray(_to_rgb(Image.fromarray(pixels)))
+    return _pixels(_to_rgb(Image.fromarray(pixels)))
 
 
 def _register_heic(label: str) -> None:

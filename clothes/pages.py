@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 _USER = os.getuid() if hasattr(os, "getuid") else 0  # 0: what Windows says owns each file
 
@@ -30,8 +29,10 @@ os.environ["GRADIO_TEMP_DIR"] = str(PAGE_FOLDER)
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from clothes.errors import ClothesError
+from clothes.gate import Gate
 
 MOST_MEGABYTES = 25  # of one upload
 KEEP_SECONDS = 600  # uploads
@@ -74,9 +75,14 @@ def sweep(folder: Path) -> None:
                 shutil.rmtree(child)
 
 
-def launch_settings(*, css: str, head: str = "", footer: tuple[str, ...] = ()) -> dict[str, Any]:
-    """What every serving of a page has: nothing shared, nothing of the disk, no one told."""
+def launch_settings(*, css: str, head: str = "", footer: tuple[str, ...] = (), most_body: int = 0) -> dict[str, Any]:
+    """What every serving of a page has: a gate before it, nothing shared, nothing of the disk, no one told.
+
+    `most_body` is in bytes, for a page whose script calls functions.
+    """
+    gate = Middleware(Gate, folder=PAGE_FOLDER, most=MOST_MEGABYTES * 1_000_000, most_body=most_body)
     return {
+        "app_kwargs": {"middleware": [gate]},
         "theme": _THEME,
         "css": _CSS + css,
         "head": head,
@@ -129,13 +135,6 @@ def refuse_strangers(host: str, auth: tuple[str, str] | None, act: str) -> None:
             f"At {host} anyone on the network could {act}. Ask for a password with --auth USER:PASSWORD, or open the "
             "page to this machine alone: --host 127.0.0.1."
         )
-
-
-def refuse_other_sites(request: gr.Request) -> None:
-    """Raises ClothesError for what another website sent: any may make a browser send to this machine."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise ClothesError("This is done on the page itself alone, not by another website.")
 
 
 def opens_to_others(host: str) -> bool:

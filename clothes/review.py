@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from clothes.pages import KEEP_SECONDS, launch_settings, prepare, refuse_other_sites, refuse_strangers, serve
+from clothes.pages import KEEP_SECONDS, launch_settings, prepare, refuse_strangers, serve
 
 # isort: split
 import gradio as gr
@@ -22,6 +22,7 @@ from clothes.prediction import percent
 
 _SHOWN = 12  # at once
 _SIDE = 360  # pixels of a small picture
+_MOST_JSON = 10_000  # bytes of what its script asks
 _HTML = """<div class="review"><p class="said" role="status"></p><div class="waiting"></div></div>"""
 _CSS = """
 .gradio-container { width: 100%; }
@@ -71,11 +72,10 @@ def build_page(review: Review) -> gr.Blocks:
         told = [f"{item.path}: {item.reason}" for item in skipped]
         return {"left": len(names), "waiting": [_show(review.inbox / name) for name in names[:_SHOWN]], "skipped": told}
 
-    def decide(given: list[Any], request: gr.Request) -> dict[str, Any]:
+    def decide(given: list[Any]) -> dict[str, Any]:
         """`given` is a correction's name, and whether it is accepted."""
         name, accepted = str(given[0]), given[1] is True
         try:
-            refuse_other_sites(request)
             if not accepted:
                 review.refuse(name)
                 said = "Refused: it is laid aside."
@@ -99,7 +99,7 @@ def build_page(review: Review) -> gr.Blocks:
             server_functions=[look, decide],
             apply_default_css=False,
         )
-    page.launch = partial(page.launch, **launch_settings(css=_CSS))
+    page.launch = partial(page.launch, **launch_settings(css=_CSS, most_body=_MOST_JSON))
     return page
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clothes.files import write_folder
+from clothes.files import read_regular, write_folder
 
 SEAL = "sha256"
+_MOST_BYTES = 4_000_000_000  # of one file
 
 
 def write_sealed(path: Path, name: str, info: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
@@ -32,8 +33,8 @@ def check_seal(info: Mapping[str, Any]) -> None:
 
 
 def read_sealed(path: Path, sha256: str) -> bytes:
-    """The bytes of a file. Raises OSError, or ValueError when they have another hash."""
-    data = path.read_bytes()
+    """The bytes of a file. Raises OSError, or ValueError when they have another hash or it is no regular file."""
+    data = read_regular(path, _MOST_BYTES)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ValueError(f"{path.name} is not the file it was made with")
     return data

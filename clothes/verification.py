@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 import clothes
-from clothes.bundles import MODEL, Bundle, read_bundle
+from clothes.bundles import Bundle, read_bundle
 from clothes.errors import BundleError
-from clothes.prediction import TOLERANCE
-from clothes.runtime import LiteModel
+from clothes.prediction import TOLERANCE, open_model
 from clothes.seals import SEAL
 
 
@@ -76,7 +75,7 @@ def _probes(bundle: Bundle) -> tuple[list[Finding], float | None]:
         pictures, expected = bundle.probes()
         if not len(pictures) or pictures.shape[1:] != (size, size, 3):
             return [Finding("probes", False, f"there are none, or they are not of its image size, {size}")], None
-        model = LiteModel(bundle.file(MODEL))
+        model = open_model(bundle)
         scores = np.array([model.run(picture)[0] for picture in pictures])
     except (BundleError, ValueError, RuntimeError, KeyError) as error:
         return [Finding("probes", False, f"cannot be answered: {error}")], None

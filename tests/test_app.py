@@ -1,6 +1,7 @@
 """The page's answers, through the API that a program uses and the server's own routes."""
 
 import csv
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,14 +65,16 @@ def test_only_uploads_are_looked_at(server: str, tmp_path: Path) -> None:
 
     def ask(path: Path | str) -> str:
         photo = {"path": str(path), "meta": {"_type": "gradio.FileData"}}
-        started = httpx.post(f"{server}gradio_api/call/predict", json={"data": [photo]}).json()
-        return httpx.get(f"{server}gradio_api/call/predict/{started['event_id']}").text
+        started = httpx.post(f"{server}gradio_api/call/predict", json={"data": [photo]})
+        if started.status_code != 200:
+            return started.text
+        return httpx.get(f"{server}gradio_api/call/predict/{started.json()['event_id']}").text
 
     draw("bar", 904).save(tmp_path / "own.png")
     files = {"files": ("own.png", (tmp_path / "own.png").read_bytes())}
     uploaded = httpx.post(f"{server}gradio_api/upload", files=files).json()[0]
     assert "confidence" in ask(uploaded)
-    assert "event: error" in ask(tmp_path / "own.png")
+    assert "Only uploads are looked at" in ask(tmp_path / "own.png")
 
 
 def test_the_page_is_local_and_tells_nobody(server: str) -> None:
@@ -86,11 +89,54 @@ def test_the_page_is_local_and_tells_nobody(server: str) -> None:
     assert httpx.post(f"{server}gradio_api/upload", files=large).status_code == 413
 
 
-def test_uploads_lie_in_a_folder_of_our_own(client: Client, tmp_path: Path) -> None:
+def test_an_upload_lies_in_a_folder_of_our_own_until_it_is_answered(server: str, tmp_path: Path) -> None:
+    from tests.page_client import PageClient
+
     draw("bar", 905).save(tmp_path / "own.png")
-    client.predict(handle_file(tmp_path / "own.png"), api_name="/predict")
-    assert list(pages.PAGE_FOLDER.glob("*/own.png"))
-    assert pages.PAGE_FOLDER.stat().st_mode & 0o777 == 0o700
+    with PageClient(server) as client:
+        first, second = (client.upload((tmp_path / "own.png").read_bytes(), "own.png") for _ in range(2))
+        assert pages.PAGE_FOLDER.stat().st_mode & 0o777 == 0o700
+        assert Path(first["path"]).is_relative_to(pages.PAGE_FOLDER)
+        assert first["path"] != second["path"]  # one person's answer does not take the other's photo
+        assert client.call(first)[0] == "complete"
+        assert [Path(photo["path"]).exists() for photo in (first, second)] == [False, True]
+        assert client.call(second)[0] == "complete"
+        assert not list(pages.PAGE_FOLDER.glob("*/*own.png"))
+
+
+def test_a_full_queue_is_said_and_keeps_no_photo(
+    classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import httpx
+
+    from tests.page_client import PageClient
+
+    free = threading.Event()
+    real = classifier.predict
+    monkeypatch.setattr(classifier, "predict", lambda photo: (free.wait(60), real(photo))[1])  # the machine is busy
+    blocks = page.build_app(classifier)
+    _, url, _ = blocks.launch(
+        server_name="127.0.0.1", server_port=pages._free_port("127.0.0.1", 0), quiet=True, prevent_thread_lock=True
+    )
+    with PageClient(url) as client:
+        photo = Path(__file__).parents[1] / "clothes" / "box" / "bundle.json"  # any bytes will do
+        events, busy = [], 0
+        for number in range(90):
+            upload = client.upload(photo.read_bytes(), f"busy-{number}.png")
+            answer: httpx.Response = client.http.post("gradio_api/call/predict", json={"data": [upload]})
+            assert answer.status_code in (200, 503)
+            if answer.status_code == 503:
+                busy += 1
+                assert not Path(upload["path"]).exists()
+                assert "full" in answer.json()["detail"]
+            else:
+                events.append(answer.json()["event_id"])
+        assert busy >= 10 and len(events) >= 64
+        free.set()
+        for event in events:
+            assert "event: error" in client.http.get(f"gradio_api/call/predict/{event}").text
+    assert not list(pages.PAGE_FOLDER.glob("*/*busy-*.png"))
+    blocks.close()
 
 
 def test_bars_never_round_up_and_escape_names() -> None:

@@ -195,8 +195,8 @@ def test_what_the_page_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_other_websites_cannot_store_photos(tmp_path: Path) -> None:
     with served(tmp_path) as url, httpx.Client(base_url=url) as client:
         for origin in ("https://elsewhere.test", "null"):
-            refused = ask(client, "keep", ["hat", address(photo(0))], origin=origin).json()
-            assert refused["problem"] == "This is done on the page itself alone, not by another website."
+            refused = ask(client, "keep", ["hat", address(photo(0))], origin=origin)
+            assert (refused.status_code, refused.json()["detail"]) == (403, "Another website may not use this page.")
         assert agree(tmp_path) == {}
         assert ask(client, "keep", ["hat", address(photo(0))], origin=url.rstrip("/")).json()["key"]
 

@@ -104,8 +104,8 @@ def test_predict_as_json_goes_on_after_a_bad_photo(place: Path) -> None:
     good, bad, missing = map(json.loads, done.stdout.splitlines())
     assert list(good) == ["photo", "label", "confidence", "known", "scores"]
     assert set(good["scores"]) == {"bar", "frame", "square"}
-    assert bad == {"photo": "page.jpg", "error": "this is not a picture of a known format"}
-    assert missing == {"photo": "no.png", "error": "there is no such file"}
+    assert bad == {"photo": "page.jpg", "error": "this is not a picture of a known format", "code": "not-a-photo"}
+    assert missing == {"photo": "no.png", "error": "there is no such file", "code": "missing"}
     top = clothes_command("predict", "bar.png", "--json", "--top", 2, "--model", "runs/small", cwd=place)
     assert len(json.loads(top.stdout)["scores"]) == 2
 

@@ -69,7 +69,9 @@ def test_fifty_writers_and_a_kill_lose_and_tear_nothing_acknowledged(tmp_path: P
         command = [sys.executable, "-m", "tests.killed_corrections", str(tmp_path), "write"]
         writer = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert writer.stdout
-        lines = [writer.stdout.readline() for _ in range(2 * WRITERS + 7 * kill)]
+        lines: list[str] = []
+        while len(lines) < 2 * WRITERS + 7 * kill or len({line.split()[1] for line in lines}) < WRITERS:
+            lines.append(writer.stdout.readline())
         writer.kill()
         lines += writer.stdout.read().splitlines(keepends=True)
         assert writer.wait() == -signal.SIGKILL
@@ -84,7 +86,6 @@ def test_fifty_writers_and_a_kill_lose_and_tear_nothing_acknowledged(tmp_path: P
             assert (found.label, hashlib.sha256(found.photo).hexdigest()) == (f"class {expected[0]}", expected[1])
     with Inbox(tmp_path):
         assert not list(tmp_path.glob(".making-*"))  # unacknowledged halves are swept up
-    assert len({number for number, _ in kept.values()}) == WRITERS
     print(f"{WRITERS} writers, {KILLS} kills: {len(kept)} acknowledged, none lost, none torn; {half_done} half done")
 
 
@@ -248,8 +249,8 @@ def test_what_the_review_answers(inbox: Inbox, tmp_path: Path) -> None:
         for wrong in ([names[0], True], ["../photos", False]):
             assert ask(client, "decide", wrong).json()["problem"] == "Not done: it was decided on already."
         assert "changed or damaged" in ask(client, "decide", [names[1], True]).json()["problem"]
-        foreign = ask(client, "decide", [names[3], True], origin="https://elsewhere.test").json()
-        assert "not by another website" in foreign["problem"] and foreign["left"] == 13
+        foreign = ask(client, "decide", [names[3], True], origin="https://elsewhere.test")
+        assert foreign.status_code == 403 and ask(client, "look", None).json()["left"] == 13
     assert len(rows(tmp_path / "photos")) == 1
 
 

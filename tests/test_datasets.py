@@ -15,7 +15,7 @@ import clothes
 from clothes import datasets, images
 from clothes.augmentation import augment
 from clothes.config import Augmentation
-from clothes.errors import SplitError, TrainingError
+from clothes.errors import ClothesError, SplitError, TrainingError
 from clothes.images import letterbox
 from tests.conftest import make_photos
 
@@ -119,7 +119,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_with_advice(
         datasets.decode(split, 32, ("train",))
     monkeypatch.delenv("CLOTHES_CACHE")
     monkeypatch.setattr(Path, "home", lambda: (_ for _ in ()).throw(RuntimeError("no home")))
-    with pytest.raises(TrainingError, match=r"no home folder.*CLOTHES_CACHE"):
+    with pytest.raises(ClothesError, match=r"no home folder.*CLOTHES_CACHE"):
         datasets.cache_folder()
 
 

@@ -289,3 +289,30 @@ def test_a_photo_that_says_where_it_was_taken_is_known() -> None:
     located = encode(Image.new("RGB", (9, 9)), "JPEG", exif=exif)
     assert images.inspect(located, 8).located
     assert not images.inspect(GOOD_JPEG, 8).located
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize(("mode", "kind"), [("RGBA", "PNG"), ("I;16", "PNG"), ("LA", "PNG"), ("P", "GIF")])
+def test_the_largest_photo_allowed_takes_less_than_512_mb(mode: str, kind: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new(mode, (8000, 6400)).save(tmp_path / "large", kind, **({"exif": exif} if kind == "PNG" else {}))
+    code = (
+        "import re, sys, clothes.images as images\n"
+        "images.read_square(sys.argv[1], 224)\n"
+        "print(re.findall(r'VmHWM:\\s+(\\d+) kB', open('/proc/self/status').read())[0])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "large")], capture_output=True, text=True)
+    assert int(done.stdout) < 512_000, done.stderr
+
+
+def test_bands_leave_no_seam() -> None:
+    """Pictures of several bands are as one made whole would be."""
+    rng = np.random.default_rng(3)
+    color, alpha = rng.integers(0, 256, (1500, 1000, 3), dtype=np.uint8), rng.integers(0, 256, (1500, 1000))
+    share = alpha[..., None] / 255
+    seen = images.read(encode(Image.fromarray(np.dstack([color, alpha.astype(np.uint8)])), "PNG", compress_level=1))
+    assert np.abs(seen - np.round(color * share + 255 * (1 - share))).max() <= 1
+    ramp = np.linspace(-5, 5, 1_500_000, dtype=np.float32).reshape(1500, 1000)
+    expected = np.round((ramp.astype(float) + 5) / 10 * 255)
+    assert np.abs(images.read(encode(Image.fromarray(ramp), "TIFF"))[..., 0] - expected).max() <= 1

@@ -138,7 +138,7 @@ def use_other_model(copy: Path) -> None:
         (change_info(photos=None), "photos must be an object"),
         (change_info(metrics={"validation": {}}), "is missing"),
         (change_info(metrics={"test": {"accuracy": "high", "photos": 1, "interval": [0, 1]}}), "must hold numbers"),
-        (change_info(files={"../../etc/passwd": "0"}), "no file name"),
+        (change_info(files={"../../etc/passwd": "0"}), "no file of a bundle"),
     ],
 )
 def test_a_bad_bundle_is_refused(bundle: Path, tmp_path: Path, damage: Callable[[Path], None], message: str) -> None:

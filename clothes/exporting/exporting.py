@@ -17,7 +17,7 @@ from clothes.bundles import MODEL, Bundle, read_bundle
 from clothes.errors import ConfigError, ExportError, PhotoError, PhotosError
 from clothes.files import MAKING, open_to, put, sync_all
 from clothes.folders import OTHER, list_photos
-from clothes.prediction import TOLERANCE
+from clothes.prediction import TOLERANCE, open_model
 from clothes.public_data import starter_pictures
 from clothes.runs import Run
 from clothes.runtime import LiteModel
@@ -89,7 +89,7 @@ def export(
     bundle, out = read_bundle(model), Path(out)
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
-    reference = _lite_answer(LiteModel(bundle.file(MODEL)))
+    reference = _lite_answer(open_model(bundle))
     what, pictures = _pictures(bundle, Path(photos) if photos is not None else None)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -161,7 +161,7 @@ def _write(bundle: Bundle, to: str, folder: Path, *, int8: bool) -> "tuple[Answe
     if to == "space":
         from clothes.exporting.spaces import write_space
 
-        return _lite_answer(LiteModel(write_space(bundle, folder).file(MODEL))), None
+        return _lite_answer(open_model(write_space(bundle, folder))), None
     from clothes.exporting.formats import answer_network, make_network, write_keras, write_onnx, write_saved_model
 
     network = make_network(bundle)

@@ -1,0 +1,36 @@
+"""Fuzzes the decoder with atheris, led by coverage of Pillow's Python and ours.
+
+    uv run --with atheris python -m benchmarks.fuzz_photos CORPUS [-max_total_time=3600 and what else libFuzzer takes]
+
+CORPUS is a folder that keeps what was found to go new ways; it begins with a good photo of each format. Whatever is no
+PhotoError ends it, and so do 5 s for one photo or more than 2 GB; the photo lies beside then, as crash-*, timeout-* or
+oom-*.
+"""
+
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["PIL", "clothes.images"]):
+    from clothes import images
+
+from benchmarks.hostile_photos import good_photos
+from clothes.errors import PhotoError
+
+
+def look(data: bytes) -> None:
+    try:
+        images.read_square(data, 32)
+        images.inspect(data, 16)
+    except PhotoError:
+        pass
+
+
+if __name__ == "__main__":
+    corpus = Path(sys.argv[1])
+    corpus.mkdir(parents=True, exist_ok=True)
+    for name, data in good_photos():
+        (corpus / f"good-{len(data)}.{name}").write_bytes(data)
+    atheris.Setup([sys.argv[0], "-timeout=5", "-rss_limit_mb=2048", *sys.argv[1:]], look)
+    atheris.Fuzz()

@@ -1,0 +1,301 @@
+"""Shows broken and hostile photos to the decoder and to a real server of the page.
+
+    python -m benchmarks.hostile_photos [--mutations 20000] [--http 20000] [--corpora 5]
+
+The photos: what the source distributions in CORPORA hold, Pillow's own test images among them (downloaded from the
+package index with pip, kept in the cache), and seeded mutations of good ones: cut at every sixteenth, flipped bits,
+lying headers. Each is read in another process, which may not crash, nor take more than 5 s for one or 512 MB, and gets
+pixels or a reason code. Then as many go to the page's API, which may answer no status of 500. Prints JSON; exits with
+1 when something of that happened.
+"""
+
+import argparse
+import io
+import json
+import multiprocessing
+import os
+import random
+import re
+import resource
+import shutil
+import struct
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from importlib.metadata import version
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from clothes import images
+from clothes.errors import PhotoError
+from clothes.files import cache_folder
+from tests.page_client import PageClient
+
+CORPORA = (
+    f"pillow=={version('pillow')}",
+    "pillow-heif==1.8.1",
+    "imagesize==2.0.1",
+    "puremagic==1.30",
+    "filetype==1.2.0",
+)
+MOST_SECONDS = 5.0  # for one photo
+MOST_MEGABYTES = 512
+_LARGEST = 20_000_000  # bytes of a file of a corpus
+_CODE = re.compile(r"[a-z-]+")
+
+
+def fetch(requirement: str) -> Path | None:
+    """A package's source distribution, from the cache or the package index. None where that cannot be reached."""
+    folder = cache_folder() / "corpora" / requirement.replace("==", "-")
+    found = sorted(folder.glob("*.tar.gz"))
+    if found:
+        return found[0]
+    pip = [sys.executable, "-m", "pip"] if _has_pip() else [shutil.which("pip") or ""]
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [*pip, "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--retries", "1"]
+    command += ["--dest", str(folder), requirement]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+        return next(folder.glob("*.tar.gz"))
+    except (OSError, subprocess.SubprocessError, StopIteration) as error:
+        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
+        print(f"{requirement} is left out: {said[-1] if said else error}", file=sys.stderr)
+        return None
+
+
+def _has_pip() -> bool:
+    return subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode == 0
+
+
+def corpus(archive: Path) -> Iterator[tuple[str, bytes]]:
+    """Every file of a source distribution that lies among tests: what is no picture must be refused like one."""
+    with tarfile.open(archive) as package:
+        for member in package:
+            if member.isfile() and "test" in member.name.lower() and member.size <= _LARGEST:
+                file = package.extractfile(member)
+                yield member.name, file.read() if file else b""
+
+
+def good_photos() -> list[tuple[str, bytes]]:
+    """A photo in each format, with EXIF where the format has it."""
+    rng = np.random.default_rng(0)
+    waves = np.sin(np.mgrid[0:90, 0:120].sum(axis=0) / 9)[..., None] * 90 + 120
+    picture = Image.fromarray((waves + rng.integers(-30, 30, (90, 120, 3))).clip(0, 255).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    exif.get_ifd(0x8825)[1] = "N"
+    second = {"save_all": True, "append_images": [picture.rotate(90)]}
+    made = []
+    for kind, options in (
+        ("JPEG", {"exif": exif}),
+        ("JPEG", {"progressive": True, "icc_profile": bytes(500)}),
+        ("MPO", second),
+        ("PNG", {"exif": exif}),
+        ("WEBP", {"exif": exif}),
+        ("WEBP", {"lossless": True, **second}),
+        ("GIF", second),
+        ("BMP", {}),
+        ("TIFF", {"exif": exif, "compression": "tiff_lzw"}),
+        ("AVIF", {"exif": exif}),
+    ):
+        file = io.BytesIO()
+        picture.save(file, kind, **options)
+        made.append((kind.lower(), file.getvalue()))
+    file = io.BytesIO()
+    Image.fromarray(rng.integers(0, 65536, (40, 60), dtype=np.uint16)).save(file, "PNG")
+    return [*made, ("png16", file.getvalue())]
+
+
+def cut(data: bytes, other: bytes, chance: random.Random) -> bytes:
+    return data[: len(data) * chance.randrange(16) // 16]
+
+
+def flip(data: bytes, other: bytes, chance: random.Random) -> bytes:
+    bad = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 8, 64))):
+        bad[chance.randrange(len(bad))] ^= 1 << chance.randrange(8)
+    return bytes(bad)
+
+
+def lie(data: bytes, other: bytes, chance: random.Random) -> bytes:
+    """Numbers near the beginning, where sizes, counts and offsets are, become extreme ones. A PNG's checksum agrees."""
+    bad = bytearray(data)
+    for _ in range(chance.randint(1, 3)):
+        at = chance.randrange(min(len(bad) - 4, chance.choice((32, 200, 2000))))
+        order, width = chance.choice("<>"), chance.choice("BHI")
+        most = 256 ** struct.calcsize(width) - 1
+        struct.pack_into(order + width, bad, at, chance.choice((0, 1, most, most // 2, most // 2 + 1, most // 256)))
+    if bad[12:16] == b"IHDR":
+        struct.pack_into(">I", bad, 29, zlib.crc32(bad[12:29]))
+    return bytes(bad)
+
+
+def splice(data: bytes, other: bytes, chance: random.Random) -> bytes:
+    return data[: chance.randrange(len(data))] + other[chance.randrange(len(other)) :]
+
+
+MUTATIONS = (cut, flip, lie, flip, lie, splice)
+
+
+def mutations(count: int) -> Iterator[tuple[str, bytes]]:
+    """Good photos, spoilt: the same ones each time."""
+    chance = random.Random(0)
+    good = good_photos()
+    for number in range(count):
+        (kind, data), (_, other) = good[number % len(good)], chance.choice(good)
+        spoil = MUTATIONS[number // len(good) % len(MUTATIONS)]
+        yield f"{kind}-{spoil.__name__}-{number}", spoil(data, other, chance)
+
+
+def _read_all(pipe: Connection) -> None:
+    """Answers each photo's bytes with what came of it and how long it took; None with the memory it took at most."""
+    while (data := pipe.recv()) is not None:
+        start = looked = time.perf_counter()
+        try:
+            images.read(data)
+            looked = time.perf_counter()
+            images.inspect(data, 64)
+            outcome = "read"
+        except PhotoError as error:
+            outcome = error.code
+        except BaseException as error:
+            outcome = f"CRASH {type(error).__name__}: {error}"
+        pipe.send((outcome, max(looked - start, time.perf_counter() - looked)))
+    pipe.send(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)  # KB on Linux
+
+
+class Reader:
+    """A process that reads photos, and another one when it dies or hangs."""
+
+    def __init__(self) -> None:
+        self.peak = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_read_all, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+
+    def read(self, data: bytes) -> tuple[str, float]:
+        try:
+            self._pipe.send(data)
+            if self._pipe.poll(60):
+                return self._pipe.recv()
+            self._process.kill()
+            found = "HANG", 60.0
+        except (EOFError, OSError):
+            self._process.join()
+            found = f"CRASH {self._process.exitcode}", 0.0
+        self._begin()
+        return found
+
+    def close(self) -> None:
+        self._pipe.send(None)
+        self.peak = self._pipe.recv()
+        self._process.join()
+
+
+def through_decoder(photos: Iterable[tuple[str, bytes]]) -> dict[str, object]:
+    """What came of each photo, the slowest, the most memory, and what is not allowed to happen."""
+    outcomes: Counter[str] = Counter()
+    wrong, slowest = [], 0.0
+    reader = Reader()
+    for name, data in photos:
+        outcome, seconds = reader.read(data)
+        outcomes[outcome] += 1
+        slowest = max(slowest, seconds)
+        if not _CODE.fullmatch(outcome) or seconds > MOST_SECONDS:
+            wrong.append([name, outcome, round(seconds, 1)])
+    reader.close()
+    if reader.peak > MOST_MEGABYTES:
+        wrong.append(["memory", f"{reader.peak:.0f} MB", 0])
+    return {
+        "photos": outcomes.total(),
+        "outcomes": dict(outcomes.most_common()),
+        "slowest, s": round(slowest, 2),
+        "peak memory, MB": round(reader.peak),
+        "wrong": wrong,
+    }
+
+
+def through_http(photos: Iterable[tuple[str, bytes]]) -> dict[str, object]:
+    """The same of a server of the page, by its API. Statuses are of its three requests: upload, ask, answer."""
+    outcomes: Counter[str] = Counter()
+    statuses: Counter[int] = Counter()
+    wrong, slowest = [], 0.0
+    with tempfile.TemporaryDirectory(prefix="clothes-hostile-") as folder:
+        command = [sys.executable, "-m", "clothes", "serve", "--port", "0"]
+        log = Path(folder) / "log"
+        with log.open("wb") as errors:
+            server = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True, env=os.environ | {"GRADIO_TEMP_DIR": folder}
+            )
+        try:
+            url = re.findall(r"http://\S+", server.stdout.readline())[0]  # type: ignore[union-attr]
+            count = {"response": [lambda answer: statuses.update([answer.status_code])]}
+            with PageClient(url, event_hooks=count) as client:
+                for name, data in photos:
+                    start = time.perf_counter()
+                    try:
+                        kind, answer = client.call(client.upload(data))
+                        outcome = "read" if kind == "complete" else answer["title"]
+                    except httpx.HTTPError as error:
+                        outcome = f"FAILED {error}"
+                    seconds = time.perf_counter() - start
+                    outcomes[outcome] += 1
+                    slowest = max(slowest, seconds)
+                    if not _CODE.fullmatch(outcome) or seconds > MOST_SECONDS:
+                        wrong.append([name, outcome, round(seconds, 1)])
+            peak = _peak_megabytes(server.pid)
+            alive = server.poll() is None
+        finally:
+            server.terminate()
+            server.wait(30)
+        if "Traceback" in log.read_text(errors="replace"):
+            wrong.append(["server", log.read_text(errors="replace")[-2000:], 0])
+    wrong += [["server", "it died", 0]] * (not alive)
+    wrong += [["memory", f"{peak:.0f} MB", 0]] * (peak > MOST_MEGABYTES)
+    return {
+        "photos": outcomes.total(),
+        "outcomes": dict(outcomes.most_common()),
+        "statuses": {str(status): count for status, count in sorted(statuses.items())},
+        "slowest, s": round(slowest, 2),
+        "peak memory of the server, MB": round(peak),
+        "wrong": wrong + [["status", str(status), count] for status, count in statuses.items() if status >= 500],
+    }
+
+
+def _peak_megabytes(process: int) -> float:
+    status = Path(f"/proc/{process}/status")
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status.read_text())[0]) / 1000 if status.exists() else 0.0
+
+
+def main(count: int, http: int, corpora: int) -> int:
+    archives = [archive for name in CORPORA[:corpora] if (archive := fetch(name))]
+    result = {archive.name: through_decoder(corpus(archive)) for archive in archives}
+    result["mutations"] = through_decoder(mutations(count))
+    everything = [photo for archive in archives for photo in corpus(archive)]
+    if http:
+        result["HTTP"] = through_http([*everything[:http], *mutations(max(0, http - len(everything)))])
+    print(json.dumps(result, indent=1))
+    return int(any(found["wrong"] for found in result.values()))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--mutations", type=int, default=20_000)
+    parser.add_argument("--http", type=int, default=20_000)
+    parser.add_argument("--corpora", type=int, default=len(CORPORA), help="how many of them")
+    given = parser.parse_args()
+    sys.exit(main(given.mutations, given.http, given.corpora))

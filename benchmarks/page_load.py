@@ -1,0 +1,148 @@
+"""Many visitors at once: the page's API under load on this machine, with a restart of the server in the middle.
+
+    python -m benchmarks.page_load [--clients 200] [--seconds 600]
+
+Each visitor uploads a photo of 12 million pixels, asks, and reads the answer, over and over. A full queue answers 503,
+and the visitor tries again after a second; so does one whose server is being restarted. Any other failure is one.
+Prints JSON: answers, refusals, failures, seconds of an answer (p50, p95), the server's memory after a tenth and at the
+end of each half, and the most files that lay in its folder. Exits with 1 when something failed.
+"""
+
+import argparse
+import io
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from tests.page_client import PageClient
+
+
+def make_photo() -> bytes:
+    """A JPEG of 4,000 x 3,000 pixels and about 3 MB."""
+    rng = np.random.default_rng(0)
+    small = Image.fromarray(rng.integers(0, 256, (300, 400, 3), dtype=np.uint8)).resize((4000, 3000))
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+class Server:
+    """The page, in a process of its own, at an address that stays."""
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        command = [sys.executable, "-m", "clothes", "serve", "--port", str(port)]
+        self._log = (folder / "log").open("ab")
+        self._process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env=os.environ | {"GRADIO_TEMP_DIR": str(folder)},
+        )
+        self.url = re.findall(r"http://\S+", self._process.stdout.readline())[0]  # type: ignore[union-attr]
+        self.port = int(self.url.rstrip("/").rpartition(":")[2])
+
+    def megabytes(self) -> float:
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1000
+
+    def stop(self) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+        self._log.close()
+
+
+class Load:
+    """What visitors met."""
+
+    def __init__(self, url: str, photo: bytes) -> None:
+        self.counts: Counter[str] = Counter()
+        self.seconds: list[float] = []
+        self.over = threading.Event()
+        self.restarting = threading.Event()
+        self._url, self._photo = url, photo
+        self._lock = threading.Lock()
+
+    def visit(self) -> None:
+        with PageClient(self._url) as client:
+            while not self.over.is_set():
+                start = time.perf_counter()
+                outcome = self._ask(client)
+                with self._lock:
+                    self.counts[outcome] += 1
+                    if outcome == "answered":
+                        self.seconds.append(time.perf_counter() - start)
+                if outcome != "answered":
+                    self.over.wait(1)
+
+    def _ask(self, client: PageClient) -> str:
+        try:
+            kind, answer = client.call(client.upload(self._photo))
+            return "answered" if kind == "complete" else f"error: {answer}"
+        except httpx.HTTPStatusError as error:
+            return "busy (503)" if error.response.status_code == 503 else f"HTTP {error.response.status_code}"
+        except (httpx.TransportError, ValueError, IndexError) as error:  # an answer that breaks off is none
+            return "restarting" if self.restarting.is_set() else f"{type(error).__name__}: {error}"
+
+
+def main(clients: int, seconds: float) -> int:
+    with tempfile.TemporaryDirectory(prefix="clothes-load-") as folder, ExitStack() as stack:
+        server = Server(Path(folder))
+        stack.callback(lambda: server.stop())  # the one that runs then
+        load = Load(server.url, make_photo())
+        visitors = [threading.Thread(target=load.visit, daemon=True) for _ in range(clients)]
+        for visitor in visitors:
+            visitor.start()
+        halves, most_files = [], 0
+        for half in range(2):
+            begun, first = time.monotonic(), 0.0
+            while (passed := time.monotonic() - begun) < seconds / 2:
+                time.sleep(0.5)
+                most_files = max(most_files, sum(len(files) for _, _, files in os.walk(folder)))
+                if not first and passed > seconds / 20:
+                    first = server.megabytes()
+            halves.append({"memory after a tenth, MB": round(first), "at the end, MB": round(server.megabytes())})
+            if half == 0:
+                load.restarting.set()
+                server.stop()
+                server = Server(Path(folder), server.port)
+                time.sleep(2)
+                load.restarting.clear()
+        load.over.set()
+        for visitor in visitors:
+            visitor.join(60)
+    allowed = {"answered", "busy (503)", "restarting"}
+    failures = {outcome: count for outcome, count in load.counts.items() if outcome not in allowed}
+    quantiles = statistics.quantiles(load.seconds, n=20) if len(load.seconds) > 1 else [0.0] * 19
+    result = {
+        "clients": clients,
+        "seconds": seconds,
+        "outcomes": dict(load.counts),
+        "p50, s": round(quantiles[9], 2),
+        "p95, s": round(quantiles[18], 2),
+        "halves": halves,
+        "most files": most_files,
+    }
+    print(json.dumps(result, indent=1))
+    return int(bool(failures))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=600)
+    given = parser.parse_args()
+    sys.exit(main(given.clients, given.seconds))
