@@ -2,7 +2,7 @@
 
 uv run python benchmarks/heatmaps.py PHOTOS [BUNDLE]
 
-PHOTOS holds class folders of photos that the bundle was not trained on; twenty of each are taken at most.
+PHOTOS holds class folders of photos that the bundle was not trained on.
 """
 
 import sys
@@ -16,14 +16,12 @@ from clothes import images
 from clothes.explanations import covered
 from clothes.folders import list_class_folders
 
-EACH = 20  # photos of a class
 RANDOM = 8  # random fifths of a photo
 
 
 def main(photos: Path, bundle: Path | None) -> None:
     classifier = clothes.load(bundle)
-    listing = list_class_folders(photos)
-    chosen = [path for name in listing.classes for path in [p.path for p in listing.photos if p.label == name][:EACH]]
+    chosen = sorted(photo.path for photo in list_class_folders(photos).photos)
     hot, chance, seconds = [], [], []
     for number, path in enumerate(chosen):
         began = time.perf_counter()

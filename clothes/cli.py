@@ -340,7 +340,10 @@ def tune(
     trials: Annotated[int | None, typer.Option(metavar="N", help="Of the whole study. [default: 40]")] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="End the search after so long.")] = None,
     epochs: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Of a trial. [default: a quarter of a training's]")
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Of a trial. Few of them favour what learns fast. [default: as a training]"
+        ),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="What to begin with. [default: as for train]")

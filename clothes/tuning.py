@@ -29,8 +29,6 @@ from clothes.trainer import Trainer, is_out_of_memory
 from clothes.training import check_parts, configured, find_split
 
 TRIALS = 40
-_SHARE = 4  # a trial has a quarter of the epochs, at least _FEWEST
-_FEWEST = 5
 _UNPRUNED = 0.2  # of the epochs, before a trial may be ended for being behind
 _SPREAD = 7  # trials after the first that vary what matters most, and nothing else
 _IN_A_ROW = 3  # failures of one kind that end the search
@@ -104,7 +102,10 @@ def tune(
     beat: int = 15,
     watcher: Watcher | None = None,
 ) -> Tuning:
-    """A config that does better on the validation photos than the one it begins with, by trainings of a few `epochs`.
+    """A config that does better on the validation photos than the one it begins with, by trainings of `epochs`.
+
+    By default a trial is a whole training, unless it is ended early for being behind: shorter ones favour what learns
+    fast, as too little augmentation does (benchmarks/results.md).
 
     It ends with so many `trials` of the whole study (40 where no minutes are given), or after the `minutes` of this
     call. The folder `out` keeps every trial (study.db), config.json and trials.csv; the same call goes on with what is
@@ -123,7 +124,7 @@ def tune(
     visible = replace(whole, rows=tuple(row for row in whole.rows if row.part != "test"))
     check_parts(visible)
     config = configured(config, changes or {}, visible)
-    epochs = epochs or max(_FEWEST, config.train.epochs // _SHARE)
+    epochs = epochs or config.train.epochs
     search = _Search(visible, config, epochs, watcher, deadline=began + minutes * 60 if minutes else math.inf)
     folder = Path(out) if out is not None else Path("tunings") / f"{photos.resolve().name}-{_hash(search.marks)[:8]}"
     try:
@@ -217,7 +218,7 @@ class _Search:
 
     def _train(self, study: Study, trial: OneTry) -> float:
         config = changed(self.config, trial.settings(self.space))
-        config = config.changed({"train": {"epochs": self.epochs, "patience": 0}})
+        config = config.changed({"train": {"epochs": self.epochs}})
         self.watcher.on_trials(study.trials())
         parts = decode(
             self.split,

@@ -374,7 +374,8 @@ def test_four_workers_share_a_study_and_one_is_killed(photos: Path, tmp_path: Pa
     assert trials <= len(counted) <= trials + workers - 1
     assert all(trial.state in ("done", "pruned") for trial in counted)
     assert len(lost) == 1  # given up by its heartbeat, and tried again:
-    assert lost[0].settings in [trial.settings for trial in counted]
+    known = lost[0].settings.items()  # it may have died while they were noted
+    assert any(known <= trial.settings.items() for trial in counted)
     assert result.default is not None and len({trial.number for trial in result.trials}) == len(result.trials)
 
 
