@@ -46,6 +46,7 @@ _CSS = """
 .gradio-container { max-width: 860px !important; margin: 0 auto !important; }
 #head h1 { font-size: 1.7rem; margin: .4rem 0 .1rem; }
 #head p { color: var(--body-text-color-subdued); margin: 0; }
+footer .divider { display: none !important; }
 .hint { color: var(--body-text-color-subdued); padding: 1.5rem 0; text-align: center; }
 .problem.problem { color: var(--error-text-color); }
 """
