@@ -144,16 +144,24 @@ def test_int8_keeps_weights_in_a_quarter_and_the_answers(
             clothes.export(bundle, to=to, out=tmp_path / "no", int8=True)
 
 
-@pytest.mark.parametrize("architecture", ["efficientnet-lite0", "keras:MobileNetV3Small"])
-def test_other_networks_become_onnx_too(onnx_export: Path, tmp_path: Path, architecture: str) -> None:
-    """Their graphs have what the sequential one has not: sums, depthwise convolutions, other activations."""
+@pytest.mark.parametrize(
+    "network_of",
+    [
+        {"architecture": "efficientnet-lite0"},
+        {"architecture": "keras:MobileNetV3Small"},
+        {"activation": "gelu"},
+        {"activation": "silu", "normalization": "none"},
+    ],
+)
+def test_other_networks_become_onnx_too(onnx_export: Path, tmp_path: Path, network_of: dict[str, Any]) -> None:
+    """Their graphs have what the shared one has not: sums, depthwise convolutions, other activations."""
     from clothes.backend import keras
     from clothes.config import ModelConfig
     from clothes.converting import served_model
     from clothes.exporting import formats
     from clothes.models import build_model
 
-    config = ModelConfig(architecture=architecture, image_size=64, weights="none")
+    config = ModelConfig(**network_of, image_size=64)
     rng = np.random.default_rng(0)
     weights = [value + rng.normal(0, 0.02, value.shape) ** 2 for value in build_model(config, 4).get_weights()]
     network = served_model(config, weights, temperature=0.7)

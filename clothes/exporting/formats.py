@@ -63,12 +63,16 @@ def write_onnx(network: keras.Model, path: Path, about: dict[str, Any], *, int8:
         warnings.simplefilter("ignore")  # Keras and tf2onnx are behind NumPy
         network.export(path, format="onnx", verbose=False)
     model = onnx.load(path)
+    _spell_out_erfc(model.graph)
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
     if int8:
         _shrink_weights(model.graph)
     onnx.helper.set_model_props(model, {name: _text(value) for name, value in about.items()})
-    onnx.checker.check_model(model)
+    try:
+        onnx.checker.check_model(model)
+    except onnx.checker.ValidationError as error:
+        raise ExportError(f"tf2onnx wrote no valid ONNX of this network: {str(error).splitlines()[0]}") from None
     path.write_bytes(model.SerializeToString())
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return lambda pictures: _in_batches(lambda few: session.run(["scores"], {"pictures": few})[0], pictures)
@@ -99,6 +103,29 @@ def _in_batches(ask: Answer, pictures: np.ndarray) -> np.ndarray:
     return np.concatenate([ask(pictures[i : i + _BATCH]) for i in range(0, len(pictures), _BATCH)])
 
 
+def _spell_out_erfc(graph: Any) -> None:
+    """Replaces the operator Erfc, of which TensorFlow makes GELU, by 1 - Erf: ONNX has only that."""
+    from onnx import helper, numpy_helper
+
+    nodes = []
+    for node in graph.node:
+        if node.op_type == "Erfc":
+            erf, one = f"{node.output[0]}_erf", f"{node.output[0]}_one"
+            graph.initializer.append(numpy_helper.from_array(np.float32(1), one))
+            nodes.append(helper.make_node("Erf", [node.input[0]], [erf], erf))
+            nodes.append(helper.make_node("Sub", [one, erf], [node.output[0]], node.name))
+        else:
+            nodes.append(node)
+    _replace(graph.node, nodes)
+
+
+def _replace(field: Any, values: list[Any]) -> None:
+    """Gives a list of a protobuf other values, some of which may be its own."""
+    copies = [type(value).FromString(value.SerializeToString()) for value in values]
+    del field[:]
+    field.extend(copies)
+
+
 def _shrink_weights(graph: Any) -> None:
     """Replaces the weights of convolutions and dense layers by integers of 8 bits and their scales."""
     from onnx import helper, numpy_helper
@@ -123,10 +150,8 @@ def _shrink_weights(graph: Any) -> None:
         nodes.append(node)
     used = {name for node in nodes for name in node.input}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
-    for field, values in ((graph.node, nodes), (graph.initializer, kept)):
-        copies = [type(value).FromString(value.SerializeToString()) for value in values]
-        del field[:]
-        field.extend(copies)
+    _replace(graph.node, nodes)
+    _replace(graph.initializer, kept)
 
 
 def _text(value: Any) -> str:
