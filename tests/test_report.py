@@ -187,8 +187,10 @@ def test_features_are_looked_at_once_and_never_of_the_test_part(evaluated: cloth
     assert {row.part for row in first.rows} == {"train", "validation"}
     again = read_features(evaluated, classifier, progress=lambda *_: pytest.fail("looked again"))
     assert (again.values == first.values).all()
-    (evaluated.path / "features.npz").write_bytes(b"PK")
-    assert (read_features(evaluated, classifier).values == first.values).all()
+    whole = (evaluated.path / "features.npz").read_bytes()
+    for damaged in (b"PK", b"", whole[:-100], whole[:300] + bytes([whole[300] ^ 255]) + whole[301:]):
+        (evaluated.path / "features.npz").write_bytes(damaged)
+        assert (read_features(evaluated, classifier).values == first.values).all()
     row = first.nearest(first.values[:5], 1)[:, 0]
     assert all(first.rows[i].part == "train" for i in row)
 
