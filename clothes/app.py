@@ -239,7 +239,7 @@ def _bars(prediction: Prediction) -> str:
         answer = f"{label} <small>{sure} sure</small>"
     else:
         answer = f"Not sure <small>Best guess: {label} {sure} sure. Perhaps it is none of these.</small>"
-    return f'<p class="answer">{answer}</p><ul class="bars">{rows}</ul>'
+    return _glued(f'<p class="answer">{answer}</p><ul class="bars">{rows}</ul>')
 
 
 def _heatmap(explanation: Explanation) -> str:
@@ -284,7 +284,12 @@ def _about(classifier: Classifier, *, collects: bool = False) -> str:
         lines.append(f"Made on {str(info['created'])[:10]}.")
     kept = ", but for those that you send with a correction" * collects
     lines.append(f"Your photos stay on this server and are deleted within minutes{kept}.")
-    return "<p>" + " ".join(html.escape(line) for line in lines) + "</p>"
+    return _glued("<p>" + " ".join(html.escape(line) for line in lines) + "</p>")
+
+
+def _glued(text: str) -> str:
+    """No line ends between a number and its percent sign."""
+    return text.replace(" %", "\u00a0%")
 
 
 def _write_csv(folder: Path, classes: tuple[str, ...], answers: list[tuple[str, Prediction | PhotoError]]) -> Path:

@@ -53,8 +53,29 @@ _PAGE_POLICY = (
 _FILE_POLICY = b"default-src 'none'; sandbox; frame-ancestors 'none'"
 
 
+class FrontGate:
+    """ASGI middleware that puts a `Gate` with these settings before the page as the server starts.
+
+    Among a page's own middleware it would come second: Gradio puts what answers other websites before all.
+    """
+
+    def __init__(self, app: Any, /, **settings: Any) -> None:
+        self._app = app
+        self._settings = settings
+        self._guarded = Gate(app, **settings)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            first = scope["app"].middleware_stack  # it turns errors into answers, so it stays before the gate
+            first.app = Gate(first.app, **self._settings)
+            self._guarded = self._app
+            await self._app(scope, receive, send)
+        else:
+            await self._guarded(scope, receive, send)
+
+
 class Gate:
-    """ASGI middleware before a page. `folder` is where its uploads go, `most` the bytes of one at most.
+    """What a page asks for, and nothing else. `folder` is where its uploads go, `most` the bytes of one at most.
 
     `most_body` is for a page whose own functions are given photos (`component_server`); others have none.
     """
@@ -79,6 +100,10 @@ class Gate:
         allowed = {"GET": _GET, "HEAD": _GET, "POST": _POST}.get(scope["method"])
         if allowed is None or not allowed.fullmatch(path) or (path.startswith(f"{_API}/comp") and not self._most_body):
             await _answer(send, 404, "There is no such page.")
+        elif not _name(headers):  # Gradio fails without
+            await _answer(send, 400, "This is no browser's request.")
+        elif self._most_body and _disguised(scope, headers):
+            await _answer(send, 403, "This page is this machine's alone. Open it at localhost.")
         elif _foreign(scope["method"], path, headers):
             await _answer(send, 403, "Another website may not use this page.")
         elif path.startswith(f"{_API}/file="):
@@ -252,16 +277,36 @@ def _foreign(method: str, path: str, headers: dict[bytes, bytes]) -> bool:
     if site in (b"cross-site", b"same-site"):
         return not (method == "GET" and mode == b"navigate" and path == "/")
     origin = headers.get(b"origin")
-    return site is None and origin is not None and urlsplit(origin).netloc != headers.get(b"host", b"")
+    return site is None and origin is not None and origin.partition(b"://")[2] != headers[b"host"]
+
+
+def _disguised(scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    """Whether another website's name was made to lead to this machine alone (DNS rebinding)."""
+    reached = _address((scope.get("server") or ("", 0))[0])
+    name = _name(headers)
+    return reached is not None and reached.is_loopback and name != "localhost" and _address(name) is None
+
+
+def _name(headers: dict[bytes, bytes]) -> str:
+    """The name or address, without the port, that a browser asks."""
+    try:
+        return urlsplit("//" + headers[b"host"].decode("latin-1")).hostname or ""
+    except (KeyError, ValueError):
+        return ""
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def _network(scope: Scope) -> str:
     """Whom tries are counted of: an IPv4 address, or an IPv6 network, of which one person has all addresses."""
-    address = (scope.get("client") or ("", 0))[0]
-    with suppress(ValueError):
-        if ipaddress.ip_address(address).version == 6:
-            return str(ipaddress.ip_network(f"{address}/64", strict=False))
-    return str(address)
+    text = (scope.get("client") or ("", 0))[0]
+    address = _address(text)
+    return str(ipaddress.ip_network(f"{text}/64", strict=False) if address and address.version == 6 else text)
 
 
 def _paths(value: Any) -> Iterator[Any]:

@@ -27,15 +27,17 @@ def _own_folder(given: Path) -> Path:
 PAGE_FOLDER = _own_folder(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).absolute())
 os.environ["GRADIO_TEMP_DIR"] = str(PAGE_FOLDER)
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "100"  # it notes each answer all the same, in memory
 
 import gradio as gr
 from starlette.middleware import Middleware
 
 from clothes.errors import ClothesError
-from clothes.gate import Gate
+from clothes.gate import FrontGate
 
 MOST_MEGABYTES = 25  # of one upload
 KEEP_SECONDS = 600  # uploads
+_SESSIONS = 200  # that Gradio remembers, by 33 KB each: who asks the API opens one for each photo, and never closes it
 
 _THEME = gr.themes.Default(
     primary_hue="blue",
@@ -81,7 +83,7 @@ def launch_settings(*, css: str, head: str = "", footer: tuple[str, ...] = (), m
 
     `most_body` is in bytes, for a page whose script calls functions.
     """
-    gate = Middleware(Gate, folder=PAGE_FOLDER, most=MOST_MEGABYTES * 1_000_000, most_body=most_body)
+    gate = Middleware(FrontGate, folder=PAGE_FOLDER, most=MOST_MEGABYTES * 1_000_000, most_body=most_body)
     return {
         "app_kwargs": {"middleware": [gate]},
         "theme": _THEME,
@@ -93,6 +95,7 @@ def launch_settings(*, css: str, head: str = "", footer: tuple[str, ...] = (), m
         "ssr_mode": False,
         "strict_cors": True,
         "max_file_size": f"{MOST_MEGABYTES}mb",
+        "state_session_capacity": _SESSIONS,
         "allowed_paths": [],
         "blocked_paths": [str(path) for path in (Path.home(), Path.cwd()) if not PAGE_FOLDER.is_relative_to(path)],
         "footer_links": list(footer),

@@ -18,6 +18,7 @@ from gradio_client.exceptions import AppError
 from clothes import app as page
 from clothes import pages
 from tests.conftest import draw
+from tests.test_images import encode
 
 
 @pytest.fixture(scope="module")
@@ -139,19 +140,35 @@ def test_a_full_queue_is_said_and_keeps_no_photo(
     blocks.close()
 
 
+def test_who_asks_the_api_is_forgotten(classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.page_client import PageClient
+
+    monkeypatch.setattr(pages, "_SESSIONS", 5)
+    blocks = page.build_app(classifier)
+    _, url, _ = blocks.launch(
+        server_name="127.0.0.1", server_port=pages._free_port("127.0.0.1", 0), quiet=True, prevent_thread_lock=True
+    )
+    photo = encode(draw("bar", 906), "PNG")
+    with PageClient(url) as client:
+        for _ in range(20):
+            assert client.call(client.upload(photo))[0] == "complete"
+    assert len(blocks.state_holder.session_data) <= 6
+    blocks.close()
+
+
 def test_bars_never_round_up_and_escape_names() -> None:
     scores = {"<script>alert(1)</script>": 0.9996, "b": 0.0003, "c": 0.0001}
     shown = page._bars(Prediction("<script>alert(1)</script>", 0.9996, scores, known=True))
-    assert "99.9 %" in shown
-    assert "100 %" not in shown
+    assert "99.9\u00a0%" in shown
+    assert "100\u00a0%" not in shown
     assert "<script>" not in shown
-    assert "&lt; 0.1 %" in shown
+    assert "&lt; 0.1\u00a0%" in shown
 
 
 def test_an_unknown_thing_is_not_sure_in_words() -> None:
     answer = Prediction("hat", 0.31, {"hat": 0.31, "b": 0.3}, known=False)
     shown = page._bars(answer)
-    assert "Not sure" in shown and "Best guess: hat 31.0 % sure" in shown
+    assert "Not sure" in shown and "Best guess: hat 31.0\u00a0% sure" in shown
     assert "not sure (hat?)" in page._table([("cat.jpg", answer)])
 
 
@@ -169,7 +186,7 @@ def test_the_csv_of_many_photos_is_safe_in_a_spreadsheet(tmp_path: Path) -> None
 def test_the_page_says_what_the_model_is(classifier: clothes.Classifier) -> None:
     about = page._about(classifier)
     assert "bar, frame, square" in about
-    assert "95 % interval" in about
+    assert "95\u00a0% interval" in about
     assert str(classifier.info["created"])[:10] in about
 
 

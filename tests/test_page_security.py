@@ -3,7 +3,9 @@
 A real server, started here with a password; each check is what an attacker would send. Prints how many.
 """
 
+import asyncio
 import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -120,9 +122,49 @@ def foreign(headers: dict[str, str]) -> Callable[[Site], None]:
 
 
 def preflight(site: Site) -> None:
-    headers = {"origin": "https://elsewhere.test", "access-control-request-method": "POST"}
-    answer = site.me.http.request("OPTIONS", "gradio_api/queue/join", headers=headers)
-    assert "access-control-allow-origin" not in answer.headers
+    for host in (HOST, "clothes.test"):  # by its public name too
+        headers = {"origin": "https://elsewhere.test", "access-control-request-method": "POST", "host": host}
+        answer = site.me.http.request("OPTIONS", "gradio_api/queue/join", headers=headers)
+        assert answer.status_code == 404 and not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def senseless_names(site: Site) -> None:
+    """A host or an origin that is none is refused, where Gradio fails at it."""
+    url = httpx.URL(site.url)
+    for lines, status in (
+        ("Origin: https://x.test\r\nSec-Fetch-Site: same-origin", 400),
+        ("Host: [\r\nOrigin: https://x.test\r\nSec-Fetch-Site: same-origin", 400),
+        ("Host: x\r\nOrigin: http://[", 403),
+        ("Host: x\r\nOrigin: http://x:99999999", 403),
+    ):
+        with socket.create_connection((url.host, url.port), timeout=10) as connection:
+            connection.sendall(f"GET /config HTTP/1.0\r\n{lines}\r\n\r\n".encode())
+            assert connection.recv(100).split()[1] == str(status).encode(), lines
+
+
+def rebound(site: Site) -> None:
+    """A page that acts on this machine's disk is not asked by another website's name that leads to this machine."""
+
+    async def statuses() -> list[int]:
+        async def app(scope: gate.Scope, receive: gate.Receive, send: gate.Send) -> None:
+            await gate._answer(send, 200, "the page")
+
+        found = []
+        transport = httpx.ASGITransport(gate.Gate(app, folder=pages.PAGE_FOLDER, most=1, most_body=1))
+        async with httpx.AsyncClient(transport=transport) as visitor:
+            for server, name in (
+                ("127.0.0.1", "elsewhere.test"),
+                ("[::1]", "localhost.elsewhere.test"),
+                ("127.0.0.1", "localhost:7860"),
+                ("127.0.0.1", "127.0.0.1:7860"),
+                ("[::1]", "[::1]:7860"),
+                ("192.0.2.1", "clothes.test"),
+            ):
+                answer = await visitor.get(f"http://{server}/config", headers={"host": name})
+                found.append(answer.status_code)
+        return found
+
+    assert asyncio.run(statuses()) == [403, 403, 200, 200, 200, 200]
 
 
 def served_inert(name: str, data: bytes) -> Callable[[Site], None]:
@@ -373,6 +415,8 @@ CHECKS: dict[str, Callable[[Site], None]] = {
     "forged sessions": forged_cookie,
     "other websites, by what browsers say": foreign({"sec-fetch-site": "cross-site"}),
     "leave asked for by another website": preflight,
+    "hosts and origins that are none": senseless_names,
+    "another website's name that leads here": rebound,
     "headers": headers_are_there,
     "uploads over the limit": too_large,
     "names out of the folder": stays_inside("../../../../tmp/evil.png"),

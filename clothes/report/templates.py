@@ -20,5 +20,5 @@ def fill(template: str, **values: Any) -> bytes:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["percent"] = percent
+    environment.filters["percent"] = lambda share: percent(share).replace(" ", "\u00a0")  # no line ends between them
     return environment.get_template(template).render(values).encode("utf-8", "backslashreplace")  # no Unicode: a name
