@@ -1,12 +1,11 @@
 """Shows broken and hostile photos to the decoder and to a real server of the page.
 
-    python -m benchmarks.hostile_photos [--mutations 20000] [--http 20000] [--corpora 5]
+    python -m benchmarks.hostile_photos [--mutations 20000] [--http 20000] [--corpora 18]
 
-The photos: what the source distributions in CORPORA hold, Pillow's own test images among them (downloaded from the
-package index with pip, kept in the cache), and seeded mutations of good ones: cut at every sixteenth, flipped bits,
-lying headers. Each is read in another process, which may not crash, nor take more than 5 s for one or 512 MB, and gets
-pixels or a reason code. Then as many go to the page's API, which may answer no status of 500. Prints JSON; exits with
-1 when something of that happened.
+The photos: the corpora of benchmarks/corpora.py, Pillow's own test images first, and seeded mutations of good ones: cut
+at every sixteenth, flipped bits, lying headers. Each is read in another process, which may not crash, nor take more
+than 5 s for one or 512 MB, and gets pixels or a reason code. Then as many go to the page's API, which may answer no
+status of 500. Prints JSON; exits with 1 when something of that happened.
 """
 
 import argparse
@@ -17,17 +16,14 @@ import os
 import random
 import re
 import resource
-import shutil
 import struct
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from importlib.metadata import version
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -35,54 +31,14 @@ import httpx
 import numpy as np
 from PIL import Image
 
+from benchmarks.corpora import CORPORA, fetch, pictures
 from clothes import images
 from clothes.errors import PhotoError
-from clothes.files import cache_folder
 from tests.page_client import PageClient
 
-CORPORA = (
-    f"pillow=={version('pillow')}",
-    "pillow-heif==1.8.1",
-    "imagesize==2.0.1",
-    "puremagic==1.30",
-    "filetype==1.2.0",
-)
 MOST_SECONDS = 5.0  # for one photo
 MOST_MEGABYTES = 512
-_LARGEST = 20_000_000  # bytes of a file of a corpus
 _CODE = re.compile(r"[a-z-]+")
-
-
-def fetch(requirement: str) -> Path | None:
-    """A package's source distribution, from the cache or the package index. None where that cannot be reached."""
-    folder = cache_folder() / "corpora" / requirement.replace("==", "-")
-    found = sorted(folder.glob("*.tar.gz"))
-    if found:
-        return found[0]
-    pip = [sys.executable, "-m", "pip"] if _has_pip() else [shutil.which("pip") or ""]
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [*pip, "download", "--quiet", "--no-deps", "--no-binary", ":all:", "--retries", "1"]
-    command += ["--dest", str(folder), requirement]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
-        return next(folder.glob("*.tar.gz"))
-    except (OSError, subprocess.SubprocessError, StopIteration) as error:
-        said = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        print(f"{requirement} is left out: {said[-1] if said else error}", file=sys.stderr)
-        return None
-
-
-def _has_pip() -> bool:
-    return subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True).returncode == 0
-
-
-def corpus(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """Every file of a source distribution that lies among tests: what is no picture must be refused like one."""
-    with tarfile.open(archive) as package:
-        for member in package:
-            if member.isfile() and "test" in member.name.lower() and member.size <= _LARGEST:
-                file = package.extractfile(member)
-                yield member.name, file.read() if file else b""
 
 
 def good_photos() -> list[tuple[str, bytes]]:
@@ -283,9 +239,9 @@ def _peak_megabytes(process: int) -> float:
 
 def main(count: int, http: int, corpora: int) -> int:
     archives = [archive for name in CORPORA[:corpora] if (archive := fetch(name))]
-    result = {archive.name: through_decoder(corpus(archive)) for archive in archives}
+    result = {archive.name: through_decoder(pictures(archive)) for archive in archives}
     result["mutations"] = through_decoder(mutations(count))
-    everything = [photo for archive in archives for photo in corpus(archive)]
+    everything = [photo for archive in archives for photo in pictures(archive)]
     if http:
         result["HTTP"] = through_http([*everything[:http], *mutations(max(0, http - len(everything)))])
     print(json.dumps(result, indent=1))

@@ -12,16 +12,17 @@ from pathlib import Path
 import numpy as np
 import optuna
 
+from clothes.config import Config
 from clothes.studies import pruner
 from clothes.tuning import shortest
 
 Curve = list[float]
 
 
-def replay(curves: list[Curve]) -> tuple[int, float]:
-    """How many epochs pruned trials take, and the best score of those that went on to the end."""
+def replay(curves: list[Curve], most: int) -> tuple[int, float]:
+    """How many epochs pruned trials of `most` take, and the best score of those that went on to the end."""
     epochs, best = 0, 0.0
-    study = optuna.create_study(direction="maximize", pruner=pruner(shortest(len(curves[0]))))
+    study = optuna.create_study(direction="maximize", pruner=pruner(shortest(most)))
     for number, curve in enumerate(curves):
         trial = study.ask()
         for epoch, score in enumerate(curve, 1):
@@ -44,10 +45,11 @@ def main(folder: Path) -> None:
         for trial in study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
     ]
     total, best = sum(map(len, curves)), max(map(max, curves))
-    epochs, kept = replay(curves)
+    most = Config.read(folder / "config.json").train.epochs  # a curve is shorter where patience ended it
+    epochs, kept = replay(curves, most)
     print(f"{len(curves)} trials, {total} epochs, best {best:.4f}; pruned: {epochs} epochs, best {kept:.4f}")
     rng = np.random.default_rng(0)
-    orders = [replay([curves[i] for i in rng.permutation(len(curves))]) for _ in range(200)]
+    orders = [replay([curves[i] for i in rng.permutation(len(curves))], most) for _ in range(200)]
     saved = [1 - epochs / total for epochs, _ in orders]
     lost = [best - kept for _, kept in orders]
     print(

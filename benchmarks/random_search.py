@@ -11,8 +11,7 @@ from clothes.tuning import tune
 def main(photos: str, split: str, out: str, minutes: str) -> None:
     found = tune(photos, split=split, out=out, minutes=float(minutes), sampler="random", prune=False)
     done = sum(trial.state == "done" for trial in found.trials)
-    began = found.trials[0].score
-    print(f"{done} trials of {found.best.epochs} epochs; best {found.best.score:.4f}; began with {began:.4f}")
+    print(f"{done} trials; best {found.best.score:.4f}; began with {found.trials[0].score:.4f}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Reason codes of the PhotoErrors raised here:
 
     missing        there is no such file             not-a-photo   the bytes are no picture of a known format
     no-permission  the file may not be read          truncated     the picture ends too early
-    folder         the path is a folder              too-large     more than MAX_PIXELS pixels or MAX_BYTES bytes
+    folder         the path is a folder              too-large     more pixels than MAX_PIXELS or bytes than MAX_BYTES
     empty          the file has no bytes             damaged       the picture cannot be decoded
     heic-extra     a HEIC photo, and the extra 'heic' is not installed
 """
@@ -39,7 +39,7 @@ Photo = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif", ".tif", ".tiff", ".mpo", ".heic", ".heif"}
 )
-MAX_PIXELS = 52_000_000  # the largest common phone photo has 50 million
+MAX_PIXELS = 52_000_000  # the largest common phone photo has 50 million; half as many for some formats (`_check_size`)
 MAX_BYTES = 500_000_000  # as many pixels of 16 bits and four channels, not compressed, fit in
 LETTERBOX_GRAY = 127  # beside a photo that is not square
 # Pillow keeps so many of its blocks of memory, of 16 MB at most, for the next photo: decoding takes a third less time.
@@ -219,11 +219,15 @@ def _opened(
 
 
 def _check_size(image: Image.Image, label: str) -> None:
-    if image.width * image.height > MAX_PIXELS:
+    # So that decoding takes less than 512 MB beside the file: these decoders take 16 bytes a pixel, the others 9.
+    deep = image.format == "HEIF" and image.info.get("bit_depth", 8) > 8
+    most = MAX_PIXELS // 2 if deep or image.format in ("AVIF", "WEBP") else MAX_PIXELS
+    if image.width * image.height > most:
+        kind = "" if most == MAX_PIXELS else f" for {'HEIC of more than 8 bits' if deep else image.format}"
         raise PhotoError(
             label,
             "too-large",
-            f"{image.width} x {image.height} pixels are more than the {MAX_PIXELS // 1_000_000} million allowed",
+            f"{image.width} x {image.height} pixels are more than the {most // 1_000_000} million allowed{kind}",
         )
 
 

@@ -183,6 +183,29 @@ def test_a_bomb_costs_no_memory(tmp_path: Path) -> None:
     assert int(grown) < (20_000_000 if sys.platform == "darwin" else 20_000)  # bytes there, kilobytes elsewhere
 
 
+@pytest.mark.parametrize(("kind", "most"), [("JPEG", 4000), ("PNG", 4000), ("WEBP", 2000), ("AVIF", 2000)])
+def test_decoders_that_take_more_memory_get_fewer_pixels(kind: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 4000)
+    images.read(encode(Image.new("RGB", (50, most // 50)), kind))
+    with pytest.raises(PhotoError, match="pixels are more than") as caught:
+        images.read(encode(Image.new("RGB", (50, most // 50 + 1)), kind))
+    assert caught.value.code == "too-large"
+
+
+@pytest.mark.parametrize(("depth", "refused"), [(8, False), (10, True)])
+def test_deep_heic_gets_fewer_pixels(depth: int, refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="needs the extra 'heic'")
+    picture = heif.from_bytes("RGB;16" if depth > 8 else "RGB", (64, 64), bytes(64 * 64 * 3 * (2 if depth > 8 else 1)))
+    file = io.BytesIO()
+    picture.save(file, format="HEIF")
+    monkeypatch.setattr(images, "MAX_PIXELS", 64 * 64)
+    if refused:
+        with pytest.raises(PhotoError, match="HEIC of more than 8 bits"):
+            images.read(file.getvalue())
+    else:
+        assert images.read(file.getvalue()).shape == (64, 64, 3)
+
+
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = tmp_path / "film.jpg"
     path.touch()
