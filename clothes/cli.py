@@ -403,10 +403,8 @@ def tune(
     print()
     print_files({"config": result.path / "config.json", "trials": result.path / "trials.csv", "plot": picture})
     gain = "" if result.gain is None else f", {100 * result.gain:.1f} points more than what it began with"
-    print(
-        f"Best of {len(result.trials)} trials: validation accuracy {percent(best.score)}{gain}. The best of many "
-        "flatters."
-    )
+    ended = sum(trial.state in ("done", "pruned") for trial in result.trials)
+    print(f"Best of {ended} trials: validation accuracy {percent(best.score)}{gain}. The best of many flatters.")
     given = f" --split {quote(split_file)}" if split_file else ""
     print(f"Train with it:  clothes train {quote(photos)} --config {quote(result.path / 'config.json')}{given}")
 

@@ -163,7 +163,7 @@ def draw_search(result: "tuning.Tuning") -> Path:
     """Writes the picture of a search."""
     from clothes import plots
 
-    scores = [(t.number, t.score, t.state == "done") for t in result.trials if t.epochs]
+    scores = [(t.number, t.score, t.state == "done") for t in result.trials if t.state in ("done", "pruned")]
     drawn = plots.search(scores, result.importance, default=result.default.score if result.default else None)
     return plots.save(drawn, result.path / "search.png")
 

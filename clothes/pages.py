@@ -1,5 +1,6 @@
 """How each web page is served: its folder for uploads, its looks, what it keeps to itself, its address."""
 
+import ctypes
 import errno
 import ipaddress
 import os
@@ -7,6 +8,7 @@ import shutil
 import socket
 import ssl
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -38,6 +40,8 @@ from clothes.gate import FrontGate
 MOST_MEGABYTES = 25  # of one upload
 KEEP_SECONDS = 600  # uploads
 _SESSIONS = 200  # that Gradio remembers, by 33 KB each: who asks the API opens one for each photo, and never closes it
+
+_MMAP_THRESHOLD = -3  # M_MMAP_THRESHOLD of malloc.h
 
 _THEME = gr.themes.Default(
     primary_hue="blue",
@@ -115,6 +119,7 @@ def serve(
 
     `certificate` and its key, PEM files, make that https. Raises ClothesError when the page cannot be opened.
     """
+    give_memory_back()
     port = _free_port(host, port)
     name = f"[{host}]" if ":" in host else host  # as an IPv6 address stands in a link
     https = {}
@@ -130,6 +135,13 @@ def serve(
         raise ClothesError(_taken(port)) from None
     on_ready(url)
     app.block_thread()
+
+
+def give_memory_back() -> None:
+    """From now on what a photo took goes back to the system: glibc learns to keep blocks as large as a photo's."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1_000_000)
 
 
 def refuse_strangers(host: str, auth: tuple[str, str] | None, act: str) -> None:

@@ -1,9 +1,11 @@
 """How pages are served: their folder, their address, https, and a password where others reach them."""
 
 import os
+import platform
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -145,3 +147,29 @@ def test_https_with_a_certificate_of_its_owners(tmp_path: Path, monkeypatch: pyt
     for wrong in ((key, certificate), (certificate, tmp_path / "none.pem")):
         with pytest.raises(clothes.ClothesError, match=r"cannot be used for https: .*--ssl-certfile"):
             pages.serve(app, **given, certificate=wrong)
+
+
+_DECODING = """
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+import numpy as np
+from PIL import Image
+from clothes import images, pages
+pages.give_memory_back()
+small = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+file = io.BytesIO()
+Image.fromarray(small).resize((4000, 3000)).save(file, "JPEG", quality=92)
+with ThreadPoolExecutor(4) as threads:
+    for _ in range(4):
+        list(threads.map(lambda _: images.read_square(file.getvalue(), 96).sum(), range(16)))
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        print(next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) // 1000)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps it")
+def test_what_photos_took_goes_back_to_the_system() -> None:
+    first, *later = map(int, subprocess.check_output([sys.executable, "-c", _DECODING], text=True).split())
+    print(f"MB after 16 photos: {first}; after 32, 48 and 64: {later}")
+    assert max(later) < first + 60  # 200 more without

@@ -1,0 +1,60 @@
+"""What the largest photos that are read take in memory: one of each kind, turned by EXIF where the format has it.
+
+    uv run python -m benchmarks.large_photos
+
+Each is read in a process of its own, as a network sees it. Prints the megabytes at most, the file's among them.
+"""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pillow_heif
+from PIL import Image
+
+READ = (
+    "import resource, sys; from pathlib import Path; from clothes import images; "
+    "images.read_square(Path(sys.argv[1]), 96); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)"
+)
+WIDTH, HEIGHT = 8000, 6500
+
+
+def kinds() -> dict[str, tuple[Image.Image, dict[str, Any]]]:
+    """A file's name, its picture, and how it is saved: fast, for its size does not matter."""
+    slope = np.add.outer(np.arange(HEIGHT, dtype=np.uint32) // 7, np.arange(WIDTH, dtype=np.uint32) // 5)
+    gray = (slope % 256).astype(np.uint8)
+    color = Image.merge("RGB", [Image.fromarray(band) for band in (gray, 255 - gray, np.roll(gray, 50))])
+    half = color.resize((WIDTH // 2, HEIGHT))
+    return {
+        "RGB.jpg": (color, {}),
+        "CMYK.jpg": (color.convert("CMYK"), {}),
+        "RGB.png": (color, {"compress_level": 1}),
+        "RGBA.png": (color.convert("RGBA"), {"compress_level": 1}),
+        "16-bit.png": (Image.fromarray((slope * 37 % 65536).astype(np.uint16)), {"compress_level": 1}),
+        "float.tif": (Image.fromarray(gray.astype(np.float32)), {"compression": "tiff_adobe_deflate"}),
+        "CMYK.tif": (color.convert("CMYK"), {"compression": "tiff_lzw"}),
+        "RGBA.webp": (half.convert("RGBA"), {"method": 0}),
+        "RGB.avif": (half, {"speed": 10}),
+        "RGB.heic": (color, {"quality": 20}),
+    }
+
+
+def main() -> None:
+    pillow_heif.register_heif_opener()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    print("| photo | million pixels | MB at most | of the file |\n| --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, (picture, options) in kinds().items():
+            path = Path(folder) / name
+            picture.save(path, exif=exif, **options)
+            done = subprocess.run([sys.executable, "-c", READ, path], capture_output=True, text=True, check=True)
+            size = path.stat().st_size // 1_000_000
+            print(f"| {name} | {picture.width * picture.height // 1_000_000} | {done.stdout.strip()} | {size} |")
+
+
+if __name__ == "__main__":
+    main()
