@@ -16,8 +16,8 @@ import pillow_heif
 from PIL import Image
 
 READ = (
-    "import resource, sys; from pathlib import Path; from clothes import images; "
-    "images.read_square(Path(sys.argv[1]), 96); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000)"
+    "import re, sys; from pathlib import Path; from clothes import images; images.read_square(Path(sys.argv[1]), 96); "
+    "print(int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) // 1000)"
 )
 WIDTH, HEIGHT = 8000, 6500
 

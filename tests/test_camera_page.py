@@ -94,7 +94,7 @@ def test_a_burst_keeps_each_photo(browser: Any, tmp_path: Path) -> None:  # noqa
 def test_a_phone_over_plain_http_takes_photos_with_its_own_camera(browser: Any, tmp_path: Path) -> None:  # noqa: F811
     with served(tmp_path) as url:
         phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
-        page = opened(browser, url.replace("127.0.0.1", "phone.test"), **phone)
+        page = opened(browser, url.replace("127.0.0.1", "192.0.2.7"), **phone)
         assert not page.evaluate("isSecureContext")
         assert not page.locator(".take").is_visible()
         assert not page.locator("video").is_visible()

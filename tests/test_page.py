@@ -26,7 +26,7 @@ FLAGS = [
     "--disable-sync",
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
-    "--host-resolver-rules=MAP phone.test 127.0.0.1",  # as another machine's page: no live camera over plain http
+    "--host-resolver-rules=MAP 192.0.2.7 127.0.0.1",  # as another machine's page: no live camera over plain http
 ]
 
 pytestmark = pytest.mark.browser

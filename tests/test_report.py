@@ -54,7 +54,8 @@ def page(evaluated: clothes.Run) -> str:
 
 def test_it_says_what_evaluate_measured(evaluated: clothes.Run, page: str) -> None:
     result = clothes.evaluate(evaluated.path)
-    assert f'<p class="big">{clothes.prediction.percent(result.accuracy)}</p>' in page
+    share = clothes.prediction.percent(result.accuracy).replace(" ", "\u00a0")
+    assert f'<p class="big">{share}</p>' in page
     assert all(f"{result.per_class[name]['recall']:.3f}" in page for name in result.classes)
     numbers = [int(n) for n in re.findall(r'title="[^"]*answered [^"]*">(\d+)</a>', page)]
     assert sum(numbers) == result.photos
