@@ -39,7 +39,7 @@ Photo = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif", ".tif", ".tiff", ".mpo", ".heic", ".heif"}
 )
-MAX_PIXELS = 52_000_000  # the largest common phone photo has 50 million; half as many for some formats (`_check_size`)
+MAX_PIXELS = 52_000_000  # the largest common phone photo has 50 million; fewer for some kinds (`_most_pixels`)
 MAX_BYTES = 500_000_000  # as many pixels of 16 bits and four channels, not compressed, fit in
 LETTERBOX_GRAY = 127  # beside a photo that is not square
 # Pillow keeps so many of its blocks of memory, of 16 MB at most, for the next photo: decoding takes a third less time.
@@ -219,16 +219,24 @@ def _opened(
 
 
 def _check_size(image: Image.Image, label: str) -> None:
-    # So that decoding takes less than 512 MB beside the file: these decoders take 16 bytes a pixel, the others 9.
-    deep = image.format == "HEIF" and image.info.get("bit_depth", 8) > 8
-    most = MAX_PIXELS // 2 if deep or image.format in ("AVIF", "WEBP") else MAX_PIXELS
+    most, kind = _most_pixels(image)
     if image.width * image.height > most:
-        kind = "" if most == MAX_PIXELS else f" for {'HEIC of more than 8 bits' if deep else image.format}"
         raise PhotoError(
             label,
             "too-large",
             f"{image.width} x {image.height} pixels are more than the {most // 1_000_000} million allowed{kind}",
         )
+
+
+def _most_pixels(image: Image.Image) -> tuple[int, str]:
+    """How many pixels are read, and of what: so many that decoding takes less than 512 MB beside the file, and 5 s."""
+    if image.format == "HEIF" and image.info.get("bit_depth", 8) > 8:
+        return MAX_PIXELS // 2, " for HEIC of more than 8 bits"
+    if image.format in ("AVIF", "WEBP"):
+        return MAX_PIXELS // 2, f" for {image.format}"
+    if image.format == "BMP" and image.info.get("compression") in (1, 2):  # Pillow fills its rows pixel by pixel
+        return MAX_PIXELS // 50, " for a compressed BMP"
+    return MAX_PIXELS, ""
 
 
 class _Quiet:

@@ -192,6 +192,21 @@ def test_decoders_that_take_more_memory_get_fewer_pixels(kind: str, most: int, m
     assert caught.value.code == "too-large"
 
 
+def test_a_bmp_of_runs_is_small_or_refused() -> None:
+    """Found by fuzzing: 104 KB of one-pixel runs made Pillow fill 52 million pixels one by one, for seconds."""
+
+    def runs(width: int, height: int) -> bytes:
+        head = struct.pack("<2sIII", b"BM", 0, 0, 54 + 1024) + struct.pack(
+            "<IiiHHIIiiII", 40, width, height, 1, 8, 1, 0, 0, 0, 256, 0
+        )
+        return head + bytes(1024) + b"\x01\x00\x00\x00" * height
+
+    assert images.read(runs(1000, 1000)).shape == (1000, 1000, 3)
+    with pytest.raises(PhotoError, match="1 million allowed for a compressed BMP") as caught:
+        images.read(runs(2000, 26_000))
+    assert caught.value.code == "too-large"
+
+
 @pytest.mark.parametrize(("depth", "refused"), [(8, False), (10, True)])
 def test_deep_heic_gets_fewer_pixels(depth: int, refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     heif = pytest.importorskip("pillow_heif", reason="needs the extra 'heic'")
