@@ -138,7 +138,7 @@ def serve(
 
 
 def give_memory_back() -> None:
-    """From now on what a photo took goes back to the system: glibc learns to keep blocks as large as a photo's."""
+    """From now on what a photo took goes back to the system. Left alone, glibc learns to keep blocks of its size."""
     if sys.platform == "linux":
         with suppress(AttributeError):  # another C library
             ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1_000_000)
