@@ -345,6 +345,10 @@ def tune(
             metavar="N", min=1, help="Of a trial. Few of them favour what learns fast. [default: as a training]"
         ),
     ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(metavar="X", help="Size of a trial's pictures; 0.67 makes it twice as fast. [default: 1]"),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="What to begin with. [default: as for train]")
     ] = None,
@@ -357,7 +361,7 @@ def tune(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search better settings than the defaults, by short trainings, on train and validation photos only.
+    """Search better settings than the defaults, by many trainings, on train and validation photos only.
 
     The same command goes on where it was stopped. With --storage any number of them work on one study.
 
@@ -380,6 +384,7 @@ def tune(
                 changes={"model": {"architecture": model}},
                 split=split_file,
                 epochs=epochs,
+                scale=1 if scale is None else scale,
                 storage=storage,
                 watcher=watcher,
             )
@@ -393,18 +398,25 @@ def tune(
         return
     best, default = result.best, result.default
 
-    def value(trial: Any, name: str) -> str:
-        found = trial.settings[name]
+    def value(tried: Any, name: str) -> str:
+        found = tried.settings[name]
         return f"{found:.4g}" if isinstance(found, float) else str(found)
 
     columns = {"began with": default, "best": best} if default else {"best": best}
-    table = [[name, *(value(trial, name) for trial in columns.values())] for name in best.settings]
-    print_table(["setting", *columns], [*table, ["val_accuracy", *(f"{t.score:.3f}" for t in columns.values())]])
+    table = [[name, *(value(tried, name) for tried in columns.values())] for name in best.settings]
+    table.append(["trainings", *(str(len(tried.scores)) for tried in columns.values())])
+    table.append(["val_accuracy", *(f"{tried.score:.3f}" for tried in columns.values())])
+    print_table(["setting", *columns], table)
     print()
     print_files({"config": result.path / "config.json", "trials": result.path / "trials.csv", "plot": picture})
-    gain = "" if result.gain is None else f", {100 * result.gain:.1f} points more than what it began with"
     ended = sum(trial.state in ("done", "pruned") for trial in result.trials)
-    print(f"Best of {ended} trials: validation accuracy {percent(best.score)}{gain}. The best of many flatters.")
+    if default and best.settings == default.settings:
+        print(
+            f"In {ended} trials nothing was better than what it began with: validation accuracy {percent(best.score)}."
+        )
+    else:
+        gain = "" if result.gain is None else f", {100 * result.gain:.1f} points more than what it began with"
+        print(f"Best of {ended} trials: validation accuracy {percent(best.score)}{gain}. The best of many flatters.")
     given = f" --split {quote(split_file)}" if split_file else ""
     print(f"Train with it:  clothes train {quote(photos)} --config {quote(result.path / 'config.json')}{given}")
 

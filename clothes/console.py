@@ -163,7 +163,8 @@ def draw_search(result: "tuning.Tuning") -> Path:
     """Writes the picture of a search."""
     from clothes import plots
 
-    scores = [(t.number, t.score, t.state == "done") for t in result.trials if t.state in ("done", "pruned")]
+    kinds = {"done": "done", "pruned": "ended early"}
+    scores = [(t.number, t.score, "again" if t.again else kinds[t.state]) for t in result.trials if t.state in kinds]
     drawn = plots.search(scores, result.importance, default=result.default.score if result.default else None)
     return plots.save(drawn, result.path / "search.png")
 
@@ -373,11 +374,14 @@ def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
             if time.monotonic() - self.drawn > 0.2:
                 self.draw()
 
-        def on_start(self, path: Path, config: Any, split: Any, *, epochs: int, most: int | None) -> None:
-            self.path, self.epochs, self.most = path, epochs, most
+        def on_start(self, path: Path, config: Any, split: Any, *, most: int | None) -> None:
+            self.path, self.epochs, self.most = path, config.train.epochs, most
             parts = ", ".join(f"{len(split.part(part))} {part}" for part in ("train", "validation"))
+            size = f"{config.model.image_size} x {config.model.image_size} pixels"
             console.print(
-                f"Trials of {epochs} epochs on {parts} photos; they are kept in {path}.", markup=False, soft_wrap=True
+                f"Trials of {self.epochs} epochs on {parts} photos of {size}; they are kept in {path}.",
+                markup=False,
+                soft_wrap=True,
             )
 
         def on_trials(self, trials: tuple[Any, ...]) -> None:
@@ -392,6 +396,7 @@ def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
 
         def row(self, trial: Any) -> list[str]:
             so_far = [t.score for t in self.trials if t.state == "done" and t.number <= trial.number]
+            again = next((t.number for t in self.trials if trial.again and t.settings == trial.settings), None)
             took = "" if trial.seconds is None else f"{trial.seconds:.0f} s"
             return [
                 f"trial {trial.number}",
@@ -400,7 +405,7 @@ def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
                 f"best {max(so_far):.3f}" if so_far else "",
                 f"epoch {trial.epochs}/{self.epochs}",
                 took,
-                plain(trial.reason),
+                plain(trial.reason) if again is None else f"as trial {again}, seed + {trial.again}",
             ]
 
         def draw(self) -> None:

@@ -121,7 +121,7 @@ def learning_curve(points: Sequence[tuple[int, float, float, float]], *, ax: "Ax
 
 
 def search(
-    scores: Sequence[tuple[int, float, bool]],
+    scores: Sequence[tuple[int, float, str]],
     importance: Mapping[str, float],
     *,
     default: float | None = None,
@@ -129,17 +129,19 @@ def search(
 ) -> "tuple[Axes, Axes]":
     """Draws a search: each trial's score and the best so far; and how much each setting mattered.
 
-    `scores` are (number, score, done) in the order of the trials, done False for one that was ended early; `default` is
-    the score of the settings that the search began with.
+    `scores` are (number, score, kind) in the order of the trials, with the kind "done", "ended early", or "again" for
+    settings of an earlier one; `default` is the score of the settings that the search began with.
     """
     if axes is None:
         axes = _figure(11, 4.5).subplots(1, 2, width_ratios=(3, 2))
     left, right = axes
-    for done, color, label in ((False, TRAIN_COLOR, "ended early"), (True, VALIDATION_COLOR, "done")):
-        chosen = [(number, score) for number, score, is_done in scores if is_done is done]
+    colors = {"ended early": TRAIN_COLOR, "done": VALIDATION_COLOR, "again": VALIDATION_COLOR}
+    for kind, color in colors.items():
+        fill = "none" if kind == "again" else "full"
+        chosen = [(number, score) for number, score, found in scores if found == kind]
         if chosen:
-            left.plot(*zip(*chosen, strict=True), "o", color=color, markersize=4, alpha=0.8, label=label)
-    done_ones = [(number, score) for number, score, done in scores if done]
+            left.plot(*zip(*chosen, strict=True), "o", color=color, fillstyle=fill, markersize=4, alpha=0.8, label=kind)
+    done_ones = [(number, score) for number, score, kind in scores if kind == "done"]
     best = np.maximum.accumulate([score for _, score in done_ones])
     left.step([number for number, _ in done_ones], best, where="post", color=VALIDATION_COLOR, label="best so far")
     if default is not None:

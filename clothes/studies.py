@@ -56,7 +56,8 @@ Space = Mapping[str, Span | tuple[Any, ...]]  # the name of a setting -> what it
 class Trial:
     """One try. `score` is its best validation accuracy so far, 0 before the first; `seconds` are None while it runs.
 
-    A failed one has a `reason` of a certain `kind`; the process of a lost one died or was stopped.
+    `again` counts the trials of the same settings before it. A failed one has a `reason` of a certain `kind`; the
+    process of a lost one died or was stopped.
     """
 
     number: int
@@ -65,6 +66,7 @@ class Trial:
     epochs: int
     seconds: float | None
     settings: dict[str, Any]
+    again: int = 0
     kind: str = ""
     reason: str = ""
 
@@ -74,6 +76,7 @@ class OneTry:
 
     def __init__(self, trial: optuna.Trial) -> None:
         self._trial = trial
+        self.again = int(trial.user_attrs.get("again", 0))
 
     def settings(self, space: Space) -> dict[str, Any]:
         """What to try."""
@@ -87,9 +90,13 @@ class OneTry:
         return self._trial.suggest_float(name, options.low, options.high, log=options.log)
 
     def report(self, epoch: int, score: float, *, last: bool) -> None:
-        """Keeps the score of an epoch, and ends a trial that is behind the others; the first trial goes on always."""
+        """Keeps the score of an epoch, and ends a trial that is behind the others.
+
+        The first one and those of settings that were tried before go on always; others are compared with them.
+        """
         self._trial.report(score, epoch)
-        if self._trial.number and not last and self._trial.should_prune():
+        behind = not last and self._trial.should_prune()
+        if behind and self._trial.number and not self.again:
             raise optuna.TrialPruned
 
 
@@ -150,6 +157,16 @@ class Study:
         with _said(self._url):
             found = self._study.get_trials(deepcopy=False)
         return tuple(_trial(trial) for trial in found if trial.state != TrialState.WAITING)
+
+    def waits(self) -> bool:
+        """Whether the next trial's settings are given already."""
+        with _said(self._url):
+            return bool(self._study.get_trials(deepcopy=False, states=[TrialState.WAITING]))
+
+    def repeat(self, settings: Mapping[str, Any], again: int) -> None:
+        """The next trial, of whichever process, is of these settings."""
+        with _said(self._url):
+            self._study.enqueue_trial(dict(settings), user_attrs={"again": again})
 
     def run(self, train: Callable[[OneTry], float]) -> None:
         """One trial. What `train` raises beside TrialError ends it without a result; it will be tried again.
@@ -320,6 +337,7 @@ def _trial(trial: FrozenTrial) -> Trial:
         epochs=len(trial.intermediate_values),
         seconds=trial.duration.total_seconds() if trial.duration else None,
         settings=trial.params,
+        again=trial.user_attrs.get("again", 0),
         kind=trial.user_attrs.get("kind", ""),
         reason=trial.user_attrs.get("reason", ""),
     )

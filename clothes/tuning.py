@@ -10,8 +10,9 @@ import io
 import json
 import math
 import os
+import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -29,8 +30,10 @@ from clothes.trainer import Trainer, is_out_of_memory
 from clothes.training import check_parts, configured, find_split
 
 TRIALS = 40
-_UNPRUNED = 0.2  # of the epochs, before a trial may be ended for being behind
+_UNPRUNED = 0.15  # of the epochs, before a trial may be ended for being behind
 _SPREAD = 7  # trials after the first that vary what matters most, and nothing else
+_REPEATED = 1 / 3  # of the trials, or of the time: the best settings again, with other seeds
+_RIVALS = 3  # settings that are tried again, beside those that the search began with
 _IN_A_ROW = 3  # failures of one kind that end the search
 
 _ADVICE = {
@@ -41,23 +44,40 @@ _ADVICE = {
 
 
 @dataclass(frozen=True)
-class Tuning:
-    """What a search has found: its folder, the best config (with all its epochs), its trial, and all trials.
+class Tried:
+    """Settings, and the validation accuracy of each training with them to its end, which differ in their seed."""
 
-    `default` is the trial of the config that the search began with. The scores are validation accuracies; that of the
-    best of many flatters. `importance` is each setting's share in them, empty where too few trials are done to say.
+    settings: dict[str, Any]
+    scores: tuple[float, ...]
+
+    @property
+    def score(self) -> float:
+        """The mean of the scores."""
+        return statistics.mean(self.scores)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for programs."""
+        return asdict(self) | {"score": self.score}
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What a search has found: its folder, the best config (in full size), how that did, and all trials.
+
+    `default` is how the config did that the search began with. The scores are validation accuracies; those of the best
+    of many flatter. `importance` is each setting's share in them, empty where too few trials are done to say.
     """
 
     path: Path
     config: Config
-    best: Trial
-    default: Trial | None
+    best: Tried
+    default: Tried | None
     trials: tuple[Trial, ...]
     importance: dict[str, float]
 
     @property
     def gain(self) -> float | None:
-        """How much better the best trial is than the default one, of 1."""
+        """How much better the best config is than the default one, of 1."""
         return None if self.default is None else self.best.score - self.default.score
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,8 +85,8 @@ class Tuning:
         return {
             "path": str(self.path),
             "config": self.config.to_dict(),
-            "best": asdict(self.best),
-            "default": self.default and asdict(self.default),
+            "best": self.best.to_dict(),
+            "default": self.default and self.default.to_dict(),
             "gain": self.gain,
             "importance": self.importance,
             "trials": [asdict(trial) for trial in self.trials],
@@ -79,8 +99,8 @@ class Watcher:
     def on_progress(self, stage: str, done: int, total: int) -> None:
         """Photos looked at ("look") or decoded ("decode"), or steps of a trial ("train")."""
 
-    def on_start(self, path: Path, config: Config, split: Split, *, epochs: int, most: int | None) -> None:
-        """The study is open: `most` trials of so many epochs, or as many as fit into the time."""
+    def on_start(self, path: Path, config: Config, split: Split, *, most: int | None) -> None:
+        """The study is open: `most` trials of trainings like this one, or as many as fit into the time."""
 
     def on_trials(self, trials: tuple[Trial, ...]) -> None:
         """A trial began, had an epoch, or ended: all trials of the study, those of other processes too."""
@@ -96,16 +116,19 @@ def tune(
     changes: Mapping[str, Mapping[str, Any]] | None = None,
     split: str | os.PathLike[str] | Split | None = None,
     epochs: int | None = None,
+    scale: float = 1,
     storage: str | None = None,
     sampler: Literal["tpe", "random"] = "tpe",
     prune: bool = True,
     beat: int = 15,
     watcher: Watcher | None = None,
 ) -> Tuning:
-    """A config that does better on the validation photos than the one it begins with, by trainings of `epochs`.
+    """A config that does better on the validation photos than the one it begins with.
 
-    By default a trial is a whole training, unless it is ended early for being behind: shorter ones favour what learns
-    fast, as too little augmentation does (benchmarks/results.md).
+    By default a trial is a whole training, unless it is ended early for being behind. Fewer `epochs` favour what learns
+    fast, as too little augmentation does (benchmarks/results.md); with pictures of `scale` times the size, which the
+    config found has in full, more trials fit into the time. The last third are the best settings again with other
+    seeds, for the best of many trials was lucky, too.
 
     It ends with so many `trials` of the whole study (40 where no minutes are given), or after the `minutes` of this
     call. The folder `out` keeps every trial (study.db), config.json and trials.csv; the same call goes on with what is
@@ -119,13 +142,15 @@ def tune(
         raise TuningError(f"--trials must be 1 or more; got {trials}.")
     if minutes is not None and not minutes > 0:
         raise TuningError(f"--minutes must be above 0; got {minutes:g}.")
+    if not 0 < scale <= 1:
+        raise TuningError(f"--scale must be above 0 and at most 1; got {scale:g}.")
     photos = Path(photos)
     whole = find_split(photos, split, progress=lambda *at: watcher.on_progress("look", *at))
     visible = replace(whole, rows=tuple(row for row in whole.rows if row.part != "test"))
     check_parts(visible)
     config = configured(config, changes or {}, visible)
-    epochs = epochs or config.train.epochs
-    search = _Search(visible, config, epochs, watcher, deadline=began + minutes * 60 if minutes else math.inf)
+    most = trials or (TRIALS if minutes is None else None)
+    search = _Search(visible, config, watcher, epochs=epochs, scale=scale, most=most, began=began, minutes=minutes)
     folder = Path(out) if out is not None else Path("tunings") / f"{photos.resolve().name}-{_hash(search.marks)[:8]}"
     try:
         if storage is None:
@@ -144,11 +169,10 @@ def tune(
             startup=_SPREAD + 1,
             # Processes that share a study must not choose alike; one that goes on must not begin again.
             seed=None if storage else config.train.seed + len(study.trials()),
-            shortest=shortest(epochs) if prune else None,
+            shortest=shortest(search.reduced(config).train.epochs) if prune else None,
         )
-        most = trials or (TRIALS if minutes is None else None)
-        watcher.on_start(folder, config, visible, epochs=epochs, most=most)
-        search.run(study, most)
+        watcher.on_start(folder, search.reduced(config), visible, most=most)
+        search.run(study, repeat=sampler == "tpe")
         return _result(folder, config, study, search)
     except OSError as error:
         raise TuningError(f"The search cannot be kept in {folder}: {error.strerror}. Give another --out.") from None
@@ -161,10 +185,30 @@ class _TimeUpError(Exception):
 class _Search:
     """The trials of one process."""
 
-    def __init__(self, split: Split, config: Config, epochs: int, watcher: Watcher, *, deadline: float) -> None:
-        self.split, self.config, self.epochs, self.watcher = split, config, epochs, watcher
-        self.deadline = deadline
+    def __init__(
+        self,
+        split: Split,
+        config: Config,
+        watcher: Watcher,
+        *,
+        epochs: int | None,
+        scale: float,
+        most: int | None,
+        began: float,
+        minutes: float | None,
+    ) -> None:
+        self.split, self.config, self.watcher = split, config, watcher
+        self.epochs, self.scale, self.most = epochs or config.train.epochs, scale, most
+        seconds = math.inf if minutes is None else minutes * 60
+        self.deadline = began + seconds
+        self.late = began + (1 - _REPEATED) * seconds
         self.space = space(config)
+        self.own = {name: _value(config, name) for name in self.space}
+
+    def reduced(self, config: Config) -> Config:
+        """The config as trials train it."""
+        size = max(16, round(self.scale * config.model.image_size))
+        return config.changed({"model": {"image_size": size}, "train": {"epochs": self.epochs}})
 
     @property
     def marks(self) -> dict[str, str]:
@@ -174,35 +218,48 @@ class _Search:
         return {
             "set of photos": _hash(photos),
             "split": self.split.fingerprint,
-            "search space": _hash([searched, self.config.to_dict(), self.epochs]),
+            "search space": _hash([searched, self.config.to_dict(), self.epochs, self.scale]),
         }
 
     def first(self, spread: int) -> list[dict[str, Any]]:
         """Settings to begin with: the config's own, then some that vary what matters most, evenly spread."""
-        own = {name: _value(self.config, name) for name in self.space}
         rng = np.random.default_rng(self.config.train.seed)
         columns = {name: _spread(self.space[name], spread, rng) for name in MATTER_MOST if name in self.space}
-        return [own, *(own | {name: column[i] for name, column in columns.items()} for i in range(spread))]
+        return [self.own, *(self.own | {name: column[i] for name, column in columns.items()} for i in range(spread))]
 
-    def run(self, study: Study, most: int | None) -> None:
-        """Trials until the study has `most`, or the time is up."""
+    def run(self, study: Study, *, repeat: bool) -> None:
+        """Trials until the study has enough, or the time is up."""
         while time.perf_counter() < self.deadline:
             trials = study.trials()
             self.watcher.on_trials(trials)
             counted = [trial for trial in trials if trial.state != "lost"]
             ended = [trial for trial in counted if trial.state != "running"]
             _stop_if_hopeless(ended)
-            if most is not None and len(ended) >= most:
+            if self.most is not None and len(ended) >= self.most:
                 return
-            if most is not None and len(counted) >= most:
+            if self.most is not None and len(counted) >= self.most:
                 # Others are at the last ones. Should one of them have died, its trial is ours.
                 study.give_up_silent()
                 time.sleep(1)
                 continue
+            if repeat and self._is_late(len(counted)):
+                self._repeat(study, counted)
             try:
                 study.run(lambda trial: self._try(study, trial))
             except _TimeUpError:
                 return
+
+    def _is_late(self, counted: int) -> bool:
+        by_trials = self.most is not None and counted >= (1 - _REPEATED) * self.most
+        return by_trials or time.perf_counter() > self.late
+
+    def _repeat(self, study: Study, counted: list[Trial]) -> None:
+        """The next trial is of the best settings so far, or of those that the search began with, in turn."""
+        tried = _tried(counted)
+        rivals = [one for place, one in enumerate(tried) if place < _RIVALS or one.settings == self.own]
+        if rivals and not study.waits():
+            times = [sum(trial.settings == one.settings for trial in counted) for one in rivals]
+            study.repeat(rivals[times.index(min(times))].settings, min(times))
 
     def _try(self, study: Study, trial: OneTry) -> float:
         try:
@@ -217,8 +274,8 @@ class _Search:
             gc.collect()
 
     def _train(self, study: Study, trial: OneTry) -> float:
-        config = changed(self.config, trial.settings(self.space))
-        config = config.changed({"train": {"epochs": self.epochs}})
+        config = self.reduced(changed(self.config, trial.settings(self.space)))
+        config = config.changed({"train": {"seed": config.train.seed + trial.again}})
         self.watcher.on_trials(study.trials())
         parts = decode(
             self.split,
@@ -320,27 +377,38 @@ def _stop_if_hopeless(ended: list[Trial]) -> None:
 
 def _result(folder: Path, config: Config, study: Study, search: _Search) -> Tuning:
     trials = study.trials()
-    done = [trial for trial in trials if trial.state == "done"]
-    if not done:
+    tried = _tried(trials)
+    if not tried:
         raise TuningError(
             "The time was over before one trial was done. Give more --minutes; what was tried is kept, and the same "
             "command goes on."
         )
-    best = max(done, key=lambda trial: (trial.score, -trial.number))
-    default = next((trial for trial in done if trial.settings == search.first(0)[0]), None)
+    best = next((one for one in tried if len(one.scores) > 1), tried[0])
+    default = next((one for one in tried if one.settings == search.own), None)
     found = changed(config, best.settings)
     write_text(folder / "config.json", found.to_json())
     write_text(folder / "trials.csv", _to_csv(trials, list(search.space)))
     return Tuning(folder, found, best, default, trials, study.importance())
 
 
+def _tried(trials: Iterable[Trial]) -> list[Tried]:
+    """All settings that were trained to the end, the best first."""
+    alike: dict[frozenset[tuple[str, Any]], list[Trial]] = {}
+    for trial in trials:
+        if trial.state == "done":
+            alike.setdefault(frozenset(trial.settings.items()), []).append(trial)
+    tried = [Tried(found[0].settings, tuple(trial.score for trial in found)) for found in alike.values()]
+    return sorted(tried, key=lambda one: -one.score)
+
+
 def _to_csv(trials: tuple[Trial, ...], names: list[str]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "val_accuracy", "epochs", "seconds", *names, "reason"])
+    writer.writerow(["trial", "state", "val_accuracy", "epochs", "seconds", "again", *names, "reason"])
     for trial in trials:
         settings = [trial.settings.get(name, "") for name in names]
-        writer.writerow([trial.number, trial.state, trial.score, trial.epochs, trial.seconds, *settings, trial.reason])
+        told = (trial.number, trial.state, trial.score, trial.epochs, trial.seconds, trial.again)
+        writer.writerow([*told, *settings, trial.reason])
     return text.getvalue()
 
 

@@ -1,14 +1,14 @@
 #!/bin/sh
 # What tuning gains on clothing-dataset-small: a search, a random one of the same time, and trainings of what was found.
 #   recipes/tuning.sh PHOTOS PEOPLE.csv
-# The validation part is split anew by person; the test part chooses nothing. The search has seen seed 0, the trainings
-# afterwards have others. Two hours and ten minutes on two cores.
+# The validation part is split anew by person; the test part chooses nothing. The search begins with seed 0, the
+# trainings afterwards have others. Two hours and ten minutes on two cores.
 set -e
 split=runs/tuning-split.csv
 mkdir -p runs
 uv run clothes split "$1" --groups "$2" --out $split --overwrite
-uv run clothes tune "$1" --split $split --minutes 45 --out tunings/tpe
-uv run python benchmarks/random_search.py "$1" $split tunings/random 45
+uv run clothes tune "$1" --split $split --scale 0.67 --minutes 45 --out tunings/tpe
+uv run python benchmarks/random_search.py "$1" $split tunings/random 45 0.67
 uv run python benchmarks/pruning.py tunings/random
 for seed in 1 2 3; do
   uv run clothes train "$1" --split $split --seed $seed --out runs/default-$seed

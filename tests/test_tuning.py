@@ -25,7 +25,7 @@ import clothes
 from clothes import plots, tuning
 from clothes.config import SEARCHED, Config
 from clothes.errors import TrainingError, TuningError
-from clothes.studies import OneTry, Span, Study, TrialError
+from clothes.studies import OneTry, Span, Study, Trial, TrialError
 from clothes.trainer import Trainer
 from clothes.tuning import Tuning, tune
 from tests.conftest import SMALL, make_photos
@@ -41,9 +41,21 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Seeds(Trainer):
+    """Notes the seed of every training."""
+
+    seen: ClassVar[list[int]] = []
+
+    def __init__(self, config: Config, *args: Any) -> None:
+        self.seen.append(config.train.seed)
+        super().__init__(config, *args)
+
+
 @pytest.fixture(scope="module")
 def tuned(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Tuning:
-    return tune(photos, out=tmp_path_factory.mktemp("tuned") / "search", trials=4, epochs=2, config=TINY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tuning, "Trainer", Seeds)
+        return tune(photos, out=tmp_path_factory.mktemp("tuned") / "search", trials=12, epochs=2, config=TINY)
 
 
 def command(photos: Path, out: Path, *, trials: int, storage: str | None = None, beat: int = 1) -> list[str]:
@@ -65,17 +77,52 @@ def wait_for(condition: Any, *, seconds: float = 300) -> None:
 
 
 def test_it_begins_with_the_default_and_then_varies_what_matters_most(tuned: Tuning) -> None:
-    assert [trial.number for trial in tuned.trials] == [0, 1, 2, 3]
+    assert [trial.number for trial in tuned.trials] == list(range(12))
     assert tuning.changed(TINY, tuned.trials[0].settings) == TINY
-    assert tuned.default == tuned.trials[0]
-    for trial in tuned.trials[1:]:
+    assert tuned.default and tuned.default.settings == tuned.trials[0].settings
+    for trial in tuned.trials[1:8]:
         differing = {name for name, value in trial.settings.items() if value != tuned.trials[0].settings[name]}
         assert differing and differing <= {"train.learning_rate", "train.weight_decay", "train.batch_size"}
 
 
+def test_the_last_third_are_the_best_settings_again_with_other_seeds(tuned: Tuning) -> None:
+    before = [trial for trial in tuned.trials[:8] if trial.state == "done"]
+    best = max(before, key=lambda trial: trial.score)
+    assert [trial.again > 0 for trial in tuned.trials] == [False] * 8 + [True] * 4
+    assert tuned.trials[8].settings == best.settings
+    assert all(trial.settings in [one.settings for one in before] for trial in tuned.trials[8:])
+    assert Seeds.seen == [trial.again for trial in tuned.trials]
+
+
+def test_who_is_tried_again() -> None:
+    """The three best, whatever they are at the time, and what the search began with, the least tried of them first."""
+    search = tuning._Search.__new__(tuning._Search)
+    search.own = {"x": 0.0}
+    asked: list[tuple[float, int]] = []
+
+    class Recorder:
+        def waits(self) -> bool:
+            return False
+
+        def repeat(self, settings: dict[str, Any], again: int) -> None:
+            asked.append((settings["x"], again))
+
+    scores = {0.0: 0.1, 1.0: 0.9, 2.0: 0.8, 3.0: 0.7, 4.0: 0.6}
+    trials = [Trial(i, "done", score, 2, 1.0, {"x": x}) for i, (x, score) in enumerate(scores.items())]
+    trials.append(Trial(5, "pruned", 0.95, 1, 1.0, {"x": 5.0}))
+    for score in (0.2, 0.8, 0.7, 0.1, 0.6, 0.1):
+        search._repeat(Recorder(), trials)  # type: ignore[arg-type]
+        x, again = asked[-1]
+        trials.append(Trial(len(trials), "done", score, 2, 1.0, {"x": x}, again=again))
+    # 1 was lucky at first: with 0.2 it is behind 4, which has its turn.
+    assert asked == [(1.0, 1), (2.0, 1), (3.0, 1), (4.0, 1), (0.0, 1), (2.0, 2)]
+
+
 def test_the_result_is_the_best_config_with_all_its_epochs(tuned: Tuning) -> None:
-    assert tuned.best.score == max(trial.score for trial in tuned.trials if trial.state == "done")
-    assert tuned.gain == tuned.best.score - tuned.trials[0].score
+    scores = [trial.score for trial in tuned.trials if trial.settings == tuned.best.settings]
+    assert len(scores) > 1 and tuned.best.score == pytest.approx(sum(scores) / len(scores))
+    assert tuned.gain is not None and tuned.default is not None
+    assert tuned.gain == tuned.best.score - tuned.default.score
     config = Config.read(tuned.path / "config.json")
     assert config == tuned.config
     assert config.train.epochs == TINY.train.epochs
@@ -87,10 +134,24 @@ def test_the_result_is_the_best_config_with_all_its_epochs(tuned: Tuning) -> Non
 
 
 def test_the_same_call_goes_on_and_a_finished_one_trains_nothing(tuned: Tuning, photos: Path) -> None:
-    again = tune(photos, out=tuned.path, trials=4, epochs=2, config=TINY)
+    again = tune(photos, out=tuned.path, trials=12, epochs=2, config=TINY)
     assert again.trials == tuned.trials
-    more = tune(photos, out=tuned.path, trials=5, epochs=2, config=TINY)
-    assert more.trials[:4] == tuned.trials and len(more.trials) == 5
+    more = tune(photos, out=tuned.path, trials=13, epochs=2, config=TINY)
+    assert more.trials[:12] == tuned.trials and len(more.trials) == 13
+
+
+def test_trials_of_smaller_pictures_leave_the_size_of_the_config(photos: Path, tmp_path: Path) -> None:
+    larger = TINY.changed({"model": {"image_size": 32}})
+    seen: list[int] = []
+
+    class Sizes(tuning.Watcher):
+        def on_start(self, path: Path, config: Config, split: clothes.Split, *, most: int | None) -> None:
+            seen.append(config.model.image_size)
+
+    result = tune(photos, out=tmp_path / "search", trials=1, epochs=1, config=larger, scale=0.5, watcher=Sizes())
+    assert seen == [16] and result.config.model.image_size == 32
+    with pytest.raises(TuningError, match="another search space"):
+        tune(photos, out=tmp_path / "search", trials=2, epochs=1, config=larger)
 
 
 def test_every_setting_that_can_be_drawn_is_a_config_that_can_be_built() -> None:
@@ -185,7 +246,7 @@ def test_an_error_that_is_no_trials_fault_ends_it_and_the_trial_is_tried_again(
     result = tune(photos, out=tmp_path / "search", trials=8, epochs=1, config=TINY, prune=False)
     assert [trial.state for trial in result.trials] == ["lost", *["done"] * 8]
     assert result.trials[-1].settings == result.trials[0].settings
-    assert result.default == result.trials[-1]
+    assert result.default and result.default.scores == (result.trials[-1].score,)
 
 
 def test_a_study_of_something_else_is_refused(tuned: Tuning, photos: Path, tmp_path: Path) -> None:
@@ -204,6 +265,8 @@ def test_a_study_of_something_else_is_refused(tuned: Tuning, photos: Path, tmp_p
     [
         ({"trials": 0}, "--trials must be 1 or more"),
         ({"minutes": 0}, "--minutes must be above 0"),
+        ({"scale": 0}, "--scale must be above 0"),
+        ({"scale": 1.5}, "--scale must be above 0 and at most 1"),
         ({"minutes": float("nan")}, "--minutes must be above 0"),
         ({"storage": "nowhere"}, "no address of a database"),
         ({"storage": "postgresql+none://host/name"}, "cannot be used|no address|driver"),
@@ -380,7 +443,7 @@ def test_four_workers_share_a_study_and_one_is_killed(photos: Path, tmp_path: Pa
 
 
 def test_the_picture_shows_the_search(tmp_path: Path) -> None:
-    scores = [(0, 0.5, True), (1, 0.2, False), (2, 0.7, True), (3, 0.6, True)]
+    scores = [(0, 0.5, "done"), (1, 0.2, "ended early"), (2, 0.7, "done"), (3, 0.6, "done"), (4, 0.9, "again")]
     left, right = plots.search(scores, {"train.learning_rate": 0.8, "model.units.0": 0.2}, default=0.5)
     best = next(line for line in left.get_lines() if line.get_label() == "best so far")
     assert best.get_ydata().tolist() == [0.5, 0.7, 0.7]
