@@ -347,7 +347,7 @@ def tune(
     ] = None,
     scale: Annotated[
         float | None,
-        typer.Option(metavar="X", help="Size of a trial's pictures; 0.67 makes it twice as fast. [default: 1]"),
+        typer.Option(metavar="X", help="Size of a trial's pictures; 0.67 saves 40 % of the time. [default: 1]"),
     ] = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.json", help="What to begin with. [default: as for train]")

@@ -396,7 +396,7 @@ def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
 
         def row(self, trial: Any) -> list[str]:
             so_far = [t.score for t in self.trials if t.state == "done" and t.number <= trial.number]
-            again = next((t.number for t in self.trials if trial.again and t.settings == trial.settings), None)
+            first = next((t.number for t in self.trials if trial.again and t.settings == trial.settings), None)
             took = "" if trial.seconds is None else f"{trial.seconds:.0f} s"
             return [
                 f"trial {trial.number}",
@@ -405,7 +405,8 @@ def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
                 f"best {max(so_far):.3f}" if so_far else "",
                 f"epoch {trial.epochs}/{self.epochs}",
                 took,
-                plain(trial.reason) if again is None else f"as trial {again}, seed + {trial.again}",
+                "" if first is None else f"as trial {first}, seed + {trial.again}",
+                plain(trial.reason),
             ]
 
         def draw(self) -> None:
