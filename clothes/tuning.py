@@ -169,7 +169,7 @@ def tune(
             startup=_SPREAD + 1,
             # Processes that share a study must not choose alike; one that goes on must not begin again.
             seed=None if storage else config.train.seed + len(study.trials()),
-            shortest=shortest(search.reduced(config).train.epochs) if prune else None,
+            shortest=shortest(search.epochs) if prune else None,
         )
         watcher.on_start(folder, search.reduced(config), visible, most=most)
         search.run(study, repeat=sampler == "tpe")
