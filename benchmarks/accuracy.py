@@ -7,8 +7,8 @@ import statistics
 import sys
 from pathlib import Path
 
-from clothes.evaluation import read_evaluation
-from clothes.runs import Run
+from clothes.evaluation.evaluate import read_evaluation
+from clothes.inference.run import Run
 
 
 def main(paths: list[str]) -> None:

@@ -16,9 +16,9 @@ import numpy as np
 from PIL import Image
 
 import clothes
-from clothes.folders import OTHER
-from clothes.public_data import read_idx
-from clothes.splits import Split
+from clothes.collection.public_datasets import read_idx
+from clothes.photos.folders import OTHER
+from clothes.photos.splits import Split
 
 STEPS = {
     "flip, turn, zoom 0.7 to 1.15, colour, grey, erase": {},

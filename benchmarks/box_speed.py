@@ -67,7 +67,7 @@ print((len(sys.argv) - 1) / (time.perf_counter() - started))
 DECODE = """
 import os, sys, time
 from concurrent.futures import ThreadPoolExecutor
-from clothes import images
+from clothes.photos import decode as images
 with ThreadPoolExecutor(os.cpu_count()) as pool:
     list(pool.map(images.read, sys.argv[1:33]))
     started = time.perf_counter()

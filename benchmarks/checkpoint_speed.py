@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from clothes.config import Config
-from clothes.datasets import Pictures
-from clothes.trainer import Trainer
+from clothes.training.datasets import Pictures
+from clothes.training.trainer import Trainer
 
 CONFIGS = {
     "sequential": Config.for_photos(400),

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from clothes.files import cache_folder
-from clothes.images import SUFFIXES
+from clothes.photos.decode import SUFFIXES
+from clothes.system.files import cache_folder
 
 CORPORA = (
     f"pypi:pillow=={version('pillow')}",

@@ -21,11 +21,11 @@ import numpy as np
 from PIL import Image
 
 import clothes
-from clothes.bundles import read_bundle
-from clothes.checkpoints import read_checkpoints
 from clothes.config import Config
 from clothes.errors import BundleError, RunError
-from clothes.runs import Run
+from clothes.inference.bundle import read_bundle
+from clothes.inference.run import Run
+from clothes.training.checkpoints import read_checkpoints
 
 
 def cut(file: Path, other: Path, chance: random.Random) -> None:

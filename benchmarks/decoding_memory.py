@@ -47,10 +47,10 @@ def main(photos: str) -> None:
     with tempfile.TemporaryDirectory() as cache:
         os.environ["CLOTHES_CACHE"] = cache
         from clothes.config import Augmentation
-        from clothes.datasets import batches, decode
-        from clothes.folders import list_class_folders
-        from clothes.images import read_file
-        from clothes.splits import Row, Split
+        from clothes.photos.decode import read_file
+        from clothes.photos.folders import list_class_folders
+        from clothes.photos.splits import Row, Split
+        from clothes.training.datasets import batches, decode
 
         found = list_class_folders(photos)
         rows = [

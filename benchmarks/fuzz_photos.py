@@ -12,8 +12,8 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["PIL", "clothes.images"]):
-    from clothes import images
+with atheris.instrument_imports(include=["PIL", "clothes.photos.decode"]):
+    from clothes.photos import decode
 
 from benchmarks.hostile_photos import good_photos
 from clothes.errors import PhotoError
@@ -21,8 +21,8 @@ from clothes.errors import PhotoError
 
 def look(data: bytes) -> None:
     try:
-        images.read_square(data, 32)
-        images.inspect(data, 16)
+        decode.read_square(data, 32)
+        decode.inspect(data, 16)
     except PhotoError:
         pass
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 import clothes
-from clothes import images
-from clothes.explanations import covered
-from clothes.folders import list_class_folders
+from clothes.inference.occlusion import covered
+from clothes.photos import decode
+from clothes.photos.folders import list_class_folders
 
 RANDOM = 8  # random fifths of a photo
 
@@ -40,9 +40,9 @@ def falls(
     classifier: clothes.Classifier, photo: Path, explanation: clothes.Explanation, *, seed: int
 ) -> tuple[float, float]:
     """What covering the hottest fifth of a photo takes off its score, and what random fifths do on average."""
-    square = images.read_square(photo, classifier.image_size)
-    height, width = images.read(photo).shape[:2]
-    place = images.place_in_square(width, height, classifier.image_size)
+    square = decode.read_square(photo, classifier.image_size)
+    height, width = decode.read(photo).shape[:2]
+    place = decode.place_in_square(width, height, classifier.image_size)
     rng = np.random.default_rng(seed)
 
     def score(cover: np.ndarray) -> float:

@@ -32,9 +32,9 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.corpora import CORPORA, fetch, pictures
-from clothes import images
 from clothes.errors import PhotoError
-from tests.page_client import PageClient
+from clothes.photos import decode
+from tests.support.page_client import PageClient
 
 MOST_SECONDS = 5.0  # for one photo
 MOST_MEGABYTES = 512
@@ -117,9 +117,9 @@ def _read_all(pipe: Connection) -> None:
     while (data := pipe.recv()) is not None:
         start = looked = time.perf_counter()
         try:
-            images.read(data)
+            decode.read(data)
             looked = time.perf_counter()
-            images.inspect(data, 64)
+            decode.inspect(data, 64)
             outcome = "read"
         except PhotoError as error:
             outcome = error.code

@@ -22,13 +22,13 @@ import numpy as np
 from PIL import Image
 
 os.environ["CLOTHES_CACHE"] = tempfile.mkdtemp(prefix="clothes-killed-")
-os.environ |= {"TF_DETERMINISTIC_OPS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # as clothes.backend does
+os.environ |= {"TF_DETERMINISTIC_OPS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # as clothes.models.backend does
 import keras  # noqa: F401 - so that each process, forked from this one, need not; nothing may compute here
 
-from clothes.checkpoints import Arrays, read_checkpoints
 from clothes.config import Config
-from clothes.files import MAKING
-from clothes.runs import Run
+from clothes.inference.run import Run
+from clothes.system.files import MAKING
+from clothes.training.checkpoints import Arrays, read_checkpoints
 
 PHOTOS, BATCH = 60, 10
 SHOWN = mmap.mmap(-1, 8)  # what a training tells this process: the steps it has done, and that it is under way
@@ -54,7 +54,7 @@ def start(photos: Path, out: Path, config: Config, log: Path) -> int:
     status = 1
     try:
         import clothes
-        from clothes.training import Watcher
+        from clothes.training.pipeline import Watcher
 
         class Telling(Watcher):
             def on_progress(self, stage: str, done: int, total: int) -> None:

@@ -21,8 +21,8 @@ import numpy as np
 from PIL import Image, ImageEnhance
 
 import clothes
-from clothes.folders import list_class_folders
-from clothes.images import read
+from clothes.photos.decode import read
+from clothes.photos.folders import list_class_folders
 
 COPIES = 300
 BICUBIC = Image.Resampling.BICUBIC

@@ -28,7 +28,7 @@ import httpx
 import numpy as np
 from PIL import Image
 
-from tests.page_client import PageClient
+from tests.support.page_client import PageClient
 
 
 def make_photo() -> bytes:

@@ -14,13 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from clothes.bundles import read_bundle
+from clothes.inference.bundle import read_bundle
 
 DECODE_ONLY = """
 import os, sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from clothes import images
+from clothes.photos import decode as images
 paths = sorted(Path(sys.argv[1]).rglob("*.jpg"))
 with ThreadPoolExecutor(os.cpu_count()) as pool:
     print(sum(1 for _ in pool.map(images.read, paths)))
@@ -81,8 +81,8 @@ def installed_size(package: str) -> float:
 def convert_to_onnx(run: Path, target: Path) -> None:
     import keras
 
-    from clothes.models import build_model
-    from clothes.runs import Run
+    from clothes.inference.run import Run
+    from clothes.models.architectures import build_model
 
     opened = Run.open(run)
     bundle = opened.bundle

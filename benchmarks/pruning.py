@@ -14,8 +14,8 @@ import numpy as np
 import optuna
 
 from clothes.config import Config
-from clothes.studies import pruner
-from clothes.tuning import shortest
+from clothes.training.optuna_study import pruner
+from clothes.training.tuning import shortest
 
 Curve = list[float]
 

@@ -5,7 +5,7 @@ uv run python benchmarks/random_search.py PHOTOS SPLIT.csv OUT MINUTES SCALE
 
 import sys
 
-from clothes.tuning import tune
+from clothes.training.tuning import tune
 
 
 def main(photos: str, split: str, out: str, minutes: str, scale: str) -> None:

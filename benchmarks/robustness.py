@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from clothes import images
-from clothes.folders import OTHER
-from clothes.prediction import load
-from clothes.runs import Run
+from clothes.inference.classifier import load
+from clothes.inference.run import Run
+from clothes.photos import decode
+from clothes.photos.folders import OTHER
 
 
 def as_jpeg(image: Image.Image) -> Image.Image:
@@ -43,7 +43,7 @@ def main(path: Path) -> None:
     classifier = load(path)
     split = run.split
     rows = [row for row in split.part("test") if row.label != OTHER]
-    photos = [Image.fromarray(images.read(split.root / row.photo)) for row in rows]
+    photos = [Image.fromarray(decode.read(split.root / row.photo)) for row in rows]
     print(f"{len(photos)} photos\n\n| photos | accuracy | known |\n| --- | --- | --- |")
     for name, change in CHANGES.items():
         answers = list(classifier.predict_many(map(change, photos)))
@@ -52,12 +52,12 @@ def main(path: Path) -> None:
         print(f"| {name} | {right:.3f} | {known:.3f} |")
 
     from clothes.metrics import apply_temperature
-    from clothes.models import build_model
-    from clothes.trainer import predict
+    from clothes.models.architectures import build_model
+    from clothes.training.trainer import predict
 
     model = build_model(run.config.model, len(classifier.classes))
     model.set_weights(run.bundle.weights())
-    squares = np.stack([images.read_square(photo, classifier.image_size) for photo in photos])
+    squares = np.stack([decode.read_square(photo, classifier.image_size) for photo in photos])
     exact = apply_temperature(predict(model, squares, np.arange(len(squares))), classifier.info["temperature"])
     ours = list(classifier.predict_many(photos))
     labels = np.array([classifier.classes.index(row.label) for row in rows])

@@ -20,7 +20,8 @@ OURS = """
 import sys, time
 begun = time.perf_counter()
 import clothes
-from clothes import trainer, training
+from clothes.training import trainer
+from clothes.training import pipeline
 
 goal, photos, out, epochs = float(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 waited = 0.0
@@ -39,7 +40,7 @@ def timed(items, **options):
 
 class Reached(Exception): pass
 
-class Watch(training.Watcher):
+class Watch(pipeline.Watcher):
     seconds = 0.0
     def on_epoch(self, row):
         self.seconds += row["seconds"]
@@ -52,7 +53,7 @@ trainer.prefetch = timed
 watch = Watch()
 changes = {"train": {"epochs": int(epochs)}} if epochs != "default" else {}
 try:
-    training.train(photos, out=out, changes=changes, watcher=watch)
+    pipeline.train(photos, out=out, changes=changes, watcher=watch)
     print("missed", 0)
 except Reached:
     print("reached", waited / watch.seconds)

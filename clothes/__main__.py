@@ -1,6 +1,6 @@
 """python -m clothes."""
 
-from clothes.cli import main
+from clothes.cli.main import main
 
 if __name__ == "__main__":
     main()

@@ -26,7 +26,8 @@ class ClothesError(Exception):
 class PhotoError(ClothesError):
     """One photo cannot be used.
 
-    `photo` names it, `code` is a stable word for programs (see `clothes.images`), `reason` a sentence for people.
+    `photo` names it, `code` is a stable word for programs (see `clothes.photos.decode`), `reason` a sentence for
+    people.
     """
 
     def __init__(self, photo: str, code: str, reason: str) -> None:
@@ -77,6 +78,25 @@ class DownloadError(ClothesError):
 
 class DriveError(ClothesError):
     """Google Drive refuses, is full or cannot be reached."""
+
+
+# The extra that installs each optional module, for the error when it is missing.
+EXTRAS = {
+    "keras": "train",
+    "tensorflow": "train",
+    "cv2": "train",
+    "matplotlib": "train",
+    "jinja2": "train",
+    "optuna": "tune",
+    "sqlalchemy": "tune",
+    "gradio": "serve",
+    "google": "drive",
+    "google_auth_oauthlib": "drive",
+    "googleapiclient": "drive",
+    "onnx": "export",
+    "onnxruntime": "export",
+    "tf2onnx": "export",
+}
 
 
 class MissingExtraError(ClothesError):

@@ -10,9 +10,9 @@ import keras
 import numpy as np
 from matplotlib.figure import Figure
 
-from clothes import images
-from clothes.models import build_model
-from clothes.runs import Run
+from clothes.inference.run import Run
+from clothes.models.architectures import build_model
+from clothes.photos import decode
 
 MAPS = 8  # shown of each layer
 
@@ -23,7 +23,7 @@ def main(run: Run, photo: Path) -> None:
     model.set_weights(bundle.weights())
     names = [f"{kind}{i}" for i in (1, 2, 3) for kind in ("conv", "pool")]
     look = keras.Model(model.inputs, [model.get_layer(name).output for name in [*names, "features", "scores"]])
-    picture = images.read_square(photo, bundle.image_size)
+    picture = decode.read_square(photo, bundle.image_size)
     *maps, features, scores = [np.asarray(output)[0] for output in look.predict_on_batch(picture[None])]
 
     figure = Figure(figsize=(10, 9), layout="constrained")

@@ -1,4 +1,4 @@
-"""Writes docs/commands.md from `--help`; tests/test_readme.py holds the two equal."""
+"""Writes docs/commands.md from `--help`; tests/test_docs.py holds the two equal."""
 
 import os
 import subprocess

@@ -17,8 +17,8 @@ import sys
 from pathlib import Path
 
 import clothes
-from clothes.folders import OTHER
-from clothes.splits import Row, Split
+from clothes.photos.folders import OTHER
+from clothes.photos.splits import Row, Split
 
 
 def main(data: Path, out: Path) -> None:

@@ -10,13 +10,13 @@ import statistics
 import sys
 from pathlib import Path
 
-from clothes import plots
-from clothes.bundles import WEIGHTS, write_bundle
-from clothes.console import to_json
-from clothes.evaluation import read_evaluation
-from clothes.folders import OTHER
-from clothes.prediction import BOX, percent
-from clothes.runs import Run
+from clothes.cli.output import to_json
+from clothes.evaluation.evaluate import read_evaluation
+from clothes.inference.bundle import WEIGHTS, write_bundle
+from clothes.inference.classifier import BOX, percent
+from clothes.inference.run import Run
+from clothes.photos.folders import OTHER
+from clothes.report import plots
 
 ROOT = Path(__file__).parents[1]
 CARD = Path(__file__).parent / "box_card.md"

@@ -1,4 +1,4 @@
-"""Makes clothes/starter/starter.zip: 2,000 pictures of Fashion-MNIST's train set, 200 a class.
+"""Makes clothes/collection/starter/starter.zip: 2,000 pictures of Fashion-MNIST's train set, 200 a class.
 
     uv run python recipes/make_starter.py /usr/share/datasets/fashion-mnist
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from clothes.public_data import FASHION_MNIST_CLASSES, read_idx
+from clothes.collection.public_datasets import FASHION_MNIST_CLASSES, read_idx
 
 PER_CLASS = 200
 LICENCE = """The MIT License (MIT) Copyright © 2017 Zalando SE, https://tech.zalando.com
@@ -40,7 +40,7 @@ Drawn by recipes/make_starter.py; the number in a name is the picture's place in
 def main(source: str) -> None:
     pictures, labels = read_idx(Path(source), "train")
     rng = np.random.default_rng(0)
-    target = Path(__file__).parents[1] / "clothes" / "starter" / "starter.zip"
+    target = Path(__file__).parents[1] / "clothes" / "collection" / "starter" / "starter.zip"
     target.parent.mkdir(exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
 

@@ -19,51 +19,10 @@ for name in ("CLOTHES_CACHE", "CLOTHES_CONFIG", "GRADIO_TEMP_DIR"):
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-import numpy as np
 import pytest
-from PIL import Image
 
 import clothes
-
-SHARED = Path(__file__).parents[2] / "shared" / "data"
-SMALL = clothes.Config.from_dict(
-    {
-        "model": {
-            "image_size": 28,
-            "kernels": [3, 3, 3],
-            "strides": [1, 1, 1],
-            "filters": [8, 8, 8],
-            "units": [16, 16, 8],
-        },
-        "train": {"epochs": 4, "batch_size": 16, "precision": "float32"},
-    }
-)
-
-
-def draw(shape: str, seed: int, *, size: tuple[int, int] = (40, 48)) -> Image.Image:
-    """A noisy picture of a bright square ("square"), wide bar ("bar") or frame ("frame"), each seed another."""
-    rng = np.random.default_rng([seed, len(shape)])
-    width, height = size
-    pixels = rng.integers(0, 90, (height, width, 3))
-    top, left = rng.integers(6, 12, 2)
-    color = rng.integers(150, 256, 3)
-    pixels[top : height - top, left : width - left] = color
-    if shape == "bar":
-        pixels[top : height - top] = color
-    if shape == "frame":
-        pixels[top + 5 : height - top - 5, left + 5 : width - left - 5] = rng.integers(0, 90, 3)
-    return Image.fromarray(pixels.astype(np.uint8))
-
-
-def make_photos(
-    root: Path, *, each: int = 20, shapes: tuple[str, ...] = ("bar", "frame", "square"), seed: int = 0
-) -> Path:
-    """A folder of class folders with drawn pictures; another seed by 1,000, other pictures."""
-    for shape in shapes:
-        (root / shape).mkdir(parents=True, exist_ok=True)
-        for i in range(each):
-            draw(shape, seed + i).save(root / shape / f"{i:03}.png")
-    return root
+from tests.support.pictures import SMALL, make_photos
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from clothes.collection.fetcher import Fetcher
-from clothes.collection.sources import Origin
+from clothes.collection.http_client import Fetcher
+from clothes.collection.provenance import Origin
 from clothes.errors import DownloadError
-from clothes.folders import Skipped
+from clothes.photos.folders import Skipped
 
 API = "https://api.openverse.org/v1/"
 MOST = 240  # photos of a search that it shows to those without an account

@@ -1,5 +1,1 @@
-"""A bundle in other formats, each compared with it before it is kept."""
-
-from clothes.exporting.exporting import FORMATS, Export, export
-
-__all__ = ["FORMATS", "Export", "export"]
+"""A bundle -> the same model in another format, compared with the bundle before it is kept."""

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from clothes.backend import keras
-from clothes.bundles import WEIGHTS, Bundle
 from clothes.config import Config
-from clothes.converting import served_model
 from clothes.errors import BundleError, ExportError
-from clothes.quiet import quiet
+from clothes.inference.bundle import WEIGHTS, Bundle
+from clothes.models.backend import keras
+from clothes.models.conversion import served_model
+from clothes.system.stderr import quiet
 
 Answer = Callable[[np.ndarray], np.ndarray]  # uint8 pictures (N, size, size, 3) -> scores float32 (N, classes)
 _BATCH = 8

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from clothes import images
-from clothes.assignment import assign
 from clothes.errors import PhotoError, PhotosError
-from clothes.folders import Listing, PhotoFile, Skipped, list_class_folders
-from clothes.lookalikes import Survey
-from clothes.splits import ALIKE, PARTS, Row, Split
+from clothes.photos import decode
+from clothes.photos.duplicates import Survey
+from clothes.photos.folders import Listing, PhotoFile, Skipped, list_class_folders
+from clothes.photos.splits import ALIKE, PARTS, Row, Split
+from clothes.photos.stratify import assign
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _left_out(split: Split) -> list[Skipped]:
     for photo in listing.photos:
         if photo.path not in used:
             try:
-                images.inspect(split.root / photo.path, 32, name=photo.path)
+                decode.inspect(split.root / photo.path, 32, name=photo.path)
                 found.append(Skipped(photo.path, "it came after the split was made"))
             except PhotoError as error:
                 found.append(Skipped(photo.path, error.reason))

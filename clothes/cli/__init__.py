@@ -1,0 +1,1 @@
+"""Words on the command line -> calls of the library; results -> words. The only room that prints or exits."""

@@ -1,0 +1,114 @@
+"""One file from the network: checked, and taken up again where it broke off."""
+
+import hashlib
+import http.client
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from clothes.errors import DownloadError
+from clothes.system.files import put
+
+TRIES = 5  # in a row that bring nothing
+WAIT = 0.5  # seconds before the second try, doubled each time
+_CHUNK = 1 << 18
+_TIMEOUT = 30  # seconds of silence
+
+
+def download(
+    url: str,
+    to: Path,
+    *,
+    md5: str | None = None,
+    expect: int = 0,
+    most: int = 1_000_000_000,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Puts the file at `url` in place, complete and with the right MD5, or raises DownloadError.
+
+    What a broken transfer brought lies beside as NAME.part, and the next try or call goes on from there. `expect` is
+    the length to show where the server does not say it, `most` the length that is refused.
+    """
+    if not url.startswith(("https://", "http://")):
+        raise DownloadError(f"{url} is no web address. It must begin with https://.")
+    if to.exists() and md5 is not None and file_md5(to) == md5:
+        return
+    part = to.with_name(f"{to.name}.part")
+    problem, failed, damaged, farthest = "", 0, 0, 0
+    while failed < TRIES:
+        if failed:
+            time.sleep(min(WAIT * 2 ** (failed - 1), 20))
+        farthest = max(farthest, _size(part))
+        try:
+            complete = _fetch(url, part, expect, most, progress)
+            problem = "" if complete else "the connection broke off"
+        except urllib.error.HTTPError as error:
+            complete, problem = False, f"the server answered {error.code} {error.reason}"
+            if error.code == 416:  # what is here is longer than what is there
+                part.unlink(missing_ok=True)
+            elif error.code < 500 and error.code not in (408, 425, 429):
+                break
+        except (OSError, http.client.HTTPException) as error:  # urllib's own errors are OSErrors
+            complete, problem = False, str(getattr(error, "reason", "") or error) or type(error).__name__
+        if complete and (md5 is None or file_md5(part) == md5):
+            put(part, to)
+            return
+        if complete:
+            problem = f"what came has another MD5 than the published {md5}"
+            part.unlink()
+            damaged += 1
+            if damaged > 1:
+                break
+        failed = 0 if _size(part) > farthest else failed + 1
+    kept = " Run the same command again to go on where it stopped, or" if part.exists() else " Try again later, or"
+    raise DownloadError(f"{url} could not be downloaded: {problem}.{kept} fetch it by other means and name it: --from.")
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def file_md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _fetch(url: str, part: Path, expect: int, most: int, progress: Callable[[int, int], None] | None) -> bool:
+    """Adds to `part` what it lacks; whether it is complete now."""
+    mark = part.with_name(f"{part.name}.etag")
+    have = _size(part)
+    request = urllib.request.Request(url, headers={"User-Agent": "clothes", "Accept-Encoding": "identity"})  # noqa: S310
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+        if mark.exists():
+            request.add_header("If-Range", mark.read_text(encoding="latin-1"))
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the scheme was looked at
+        if answer.status != 206:
+            have = 0
+        elif not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            part.unlink()
+            return False
+        tag = answer.headers.get("ETag", "")
+        if tag.startswith('"'):
+            mark.write_text(tag, encoding="latin-1")
+        else:
+            mark.unlink(missing_ok=True)
+        length = answer.headers.get("Content-Length", "")
+        total = have + int(length) if length.isdecimal() else 0
+        with part.open("ab" if have else "wb") as file:
+            while chunk := answer.read(_CHUNK):
+                have += len(chunk)
+                if max(have, total) > most:
+                    file.truncate(0)
+                    raise DownloadError(
+                        f"{url} is longer than {most:,} bytes: not what was expected. Nothing was kept."
+                    )
+                file.write(chunk)
+                if progress:
+                    progress(have, max(total or expect, have))
+    if have == total or not total:
+        mark.unlink(missing_ok=True)
+        return True
+    return False

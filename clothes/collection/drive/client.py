@@ -1,0 +1,313 @@
+"""A folder in Google Drive: list, make folders, send and fetch files, patiently. Nothing in Drive is ever deleted."""
+
+import hashlib
+import http.client
+import mimetypes
+import os
+import random
+import re
+import threading
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httplib2
+from google.auth.credentials import Credentials
+from google.auth.exceptions import GoogleAuthError, TransportError
+from google_auth_httplib2 import AuthorizedHttp
+from googleapiclient.discovery import build
+from googleapiclient.errors import HttpError
+from googleapiclient.http import HttpRequest, MediaFileUpload, build_http
+
+from clothes.collection.download import file_md5
+from clothes.collection.drive.auth import SIGN_IN, config_folder, why
+from clothes.collection.drive.errors import AGAIN, RefusedError, explained, retry_after
+from clothes.errors import DriveError
+from clothes.system.files import write_text
+
+TRIES = 8  # in a row that fail
+WAIT = 1.0  # seconds before the second try, doubled each time up to LONGEST
+LONGEST = 64.0
+ENDPOINT: str | None = None  # Google's own; a test's server speaks at another
+CHUNK = 1 << 21  # bytes; what a broken transfer loses at most
+_FOLDER = "application/vnd.google-apps.folder"
+_SHORTCUT = "application/vnd.google-apps.shortcut"
+_FIELDS = "id, name, mimeType, size, md5Checksum, trashed"
+_SESSION_DAYS = 7  # Google forgets an unfinished upload after a week
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Item:
+    """A file or folder in Drive: `size` in bytes, and `md5`, are of files with content only."""
+
+    id: str
+    name: str
+    mime: str
+    size: int = 0
+    md5: str = ""
+
+    @property
+    def is_folder(self) -> bool:
+        return self.mime == _FOLDER
+
+    @property
+    def is_shortcut(self) -> bool:
+        return self.mime == _SHORTCUT
+
+    @property
+    def link(self) -> str:
+        return f"https://drive.google.com/drive/folders/{self.id}"
+
+
+class Drive:
+    """Google Drive, as far as these credentials reach.
+
+    Its methods may be called from several threads. They raise DriveError, and RefusedError where it is about the one
+    file alone. After `stop` each ends at its next request.
+    """
+
+    def __init__(self, credentials: Credentials) -> None:
+        options = {"api_endpoint": ENDPOINT} if ENDPOINT else None
+        self._credentials = credentials
+        self._files = build("drive", "v3", http=self._new_http(), client_options=options, static_discovery=True).files()
+        self._own = threading.local()  # an httplib2.Http is for one thread
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def folder(self, where: str, *, make: bool = False) -> Item | None:
+        """The folder at a path of names below My Drive, at a link, or of an id; None where there is no such path.
+
+        With `make` what lacks of a path is made.
+        """
+        if identity := _id_in(where):
+            try:
+                found = self._item(self._run(self._files.get(fileId=identity, fields=_FIELDS, supportsAllDrives=True)))
+            except RefusedError as error:
+                raise DriveError(f"{where}: {error}.") from None
+            if not found.is_folder:
+                what = "a shortcut: name the folder that it leads to" if found.is_shortcut else "not a folder"
+                raise DriveError(f"{where} is {what}.")
+            return found
+        names = [name for name in where.split("/") if name]
+        if not names or not {".", ".."}.isdisjoint(names):
+            raise DriveError(f"{where!r} names no folder in Drive. Name one such as clothes/photos, or give its link.")
+        folder = Item("root", "My Drive", _FOLDER)
+        for name in names:
+            found_folders = self._folders_named(name, folder.id)
+            if len(found_folders) > 1:
+                links = ", ".join(item.link for item in found_folders)
+                raise DriveError(
+                    f"There are {len(found_folders)} folders {name} in {folder.name}. Give a link: {links}"
+                )
+            if not found_folders and not make:
+                return None
+            folder = found_folders[0] if found_folders else self.make_folder(name, folder.id)
+        return folder
+
+    def children(self, folder: str, *, query: str = "") -> Iterator[Item]:
+        """What lies in the folder of this id, the older first where names are the same; nothing from the trash."""
+        page = None
+        while True:
+            answer = self._run(
+                self._files.list(
+                    q=f"'{folder}' in parents and trashed = false{query}",
+                    fields=f"nextPageToken, files({_FIELDS})",
+                    orderBy="name,createdTime",
+                    pageSize=1000,
+                    pageToken=page,
+                    supportsAllDrives=True,
+                    includeItemsFromAllDrives=True,
+                )
+            )
+            yield from map(self._item, answer.get("files", []))
+            page = answer.get("nextPageToken")
+            if not page:
+                return
+
+    def make_folder(self, name: str, parent: str) -> Item:
+        """A new folder in the one with the id `parent`."""
+        body = {"name": name, "parents": [parent], "mimeType": _FOLDER}
+        request = self._files.create(body=body, fields=_FIELDS, supportsAllDrives=True)
+        tried = False
+
+        def make(connection: AuthorizedHttp) -> Item:
+            nonlocal tried
+            if tried and (made := self._folders_named(name, parent)):  # it was made, and the answer got lost
+                return made[0]
+            tried = True
+            return self._item(request.execute(http=connection))
+
+        try:
+            return self._patiently(make)
+        except RefusedError as error:
+            raise DriveError(f"The folder {name} cannot be made in Drive: {error}.") from None
+
+    def send(self, path: Path, name: str, parent: str, *, md5: str, advance: Callable[[int], object]) -> None:
+        """Puts a file into the folder with the id `parent`; an upload that broke off goes on where it stopped.
+
+        `advance` is told the bytes of each step. The address of an unfinished upload lies in the config folder, so that
+        another process goes on with it too.
+        """
+        unfinished = config_folder() / "uploads" / hashlib.sha256(f"{parent}/{name}/{md5}".encode()).hexdigest()[:32]
+        request = self._upload(path, name, parent, _read_session(unfinished))
+        done, idle, restarted, answer = 0, 0, False, None
+        while answer is None:
+            try:
+                answer = self._patiently(partial(_next_chunk, request))
+            except RefusedError as error:
+                if restarted or error.status not in (404, 410) or request.resumable_uri is None:
+                    raise
+                request, restarted = self._upload(path, name, parent, ""), True  # Google has forgotten that upload
+                advance(-done)
+                done = 0
+                continue
+            if answer is None:
+                idle = 0 if request.resumable_progress > done else idle + 1
+                if idle >= TRIES:
+                    raise RefusedError("Drive does not take its bytes")
+                advance(request.resumable_progress - done)
+                done = request.resumable_progress
+                unfinished.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                write_text(unfinished, str(request.resumable_uri), mode=0o600)
+        unfinished.unlink(missing_ok=True)
+        advance(request.resumable.size() - done)
+        if answer.get("md5Checksum") != md5:
+            raise RefusedError("it changed while it was sent: Drive has something else")
+
+    def _upload(self, path: Path, name: str, parent: str, session: str) -> HttpRequest:
+        """An upload to be done in steps; with the address of a `session` it goes on with that one."""
+        mime = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        request = self._files.create(
+            body={"name": name, "parents": [parent]},
+            media_body=_Bytes(str(path), mimetype=mime, chunksize=CHUNK, resumable=True),
+            fields="md5Checksum",
+            supportsAllDrives=True,
+        )
+        if session:
+            request.resumable_uri = session
+            request._in_error_state = True  # then the library asks first how far it came
+        return request
+
+    def fetch(self, item: Item, part: Path, *, advance: Callable[[int], object]) -> None:
+        """The content of a file, complete and with the right MD5, in `part`; what is there already is gone on with.
+
+        `advance` is told the bytes of each step.
+        """
+        for _ in range(2):
+            done = self._fetch_rest(item, part, advance)
+            if done == item.size and file_md5(part) == item.md5:
+                return
+            part.unlink()
+            advance(-done)
+        raise RefusedError("what Drive sent has another MD5 than it says")
+
+    def _fetch_rest(self, item: Item, part: Path, advance: Callable[[int], object]) -> int:
+        request = self._files.get_media(fileId=item.id, supportsAllDrives=True)
+        for name in ("accept", "accept-encoding", "user-agent"):  # with these a part of a file may come compressed
+            request.headers.pop(name, None)
+        with part.open("ab") as file:
+            done = file.tell()
+            advance(done)
+            while done < item.size:
+                request.headers["range"] = f"bytes={done}-{min(done + CHUNK, item.size) - 1}"
+                data = self._patiently(lambda connection: request.execute(http=connection))
+                if not data or len(data) > item.size - done:  # not what was asked for
+                    break
+                file.write(data)
+                done += len(data)
+                advance(len(data))
+            file.flush()
+            os.fsync(file.fileno())
+        return done
+
+    def _folders_named(self, name: str, parent: str) -> list[Item]:
+        wanted = unicodedata.normalize("NFC", name)  # compared here: Drive does not say how its search takes case
+        found = self.children(parent, query=f" and mimeType = '{_FOLDER}'")
+        return [item for item in found if unicodedata.normalize("NFC", item.name) == wanted]
+
+    def _item(self, about: dict[str, Any]) -> Item:
+        if about.get("trashed"):
+            raise DriveError(f"{about['name']} lies in Drive's trash. Take it out there first.")
+        return Item(
+            about["id"], about["name"], about["mimeType"], int(about.get("size", 0)), about.get("md5Checksum", "")
+        )
+
+    def _new_http(self) -> AuthorizedHttp:
+        return AuthorizedHttp(self._credentials, http=build_http())
+
+    def _run(self, request: HttpRequest) -> Any:
+        return self._patiently(lambda connection: request.execute(http=connection))
+
+    def _patiently(self, act: Callable[[AuthorizedHttp], T]) -> T:
+        """What `act` gives, tried again as Google asks: 403 for too fast, 408, 429, 5xx, and what breaks on the way."""
+        problem, wait = "it was stopped", 0.0
+        for failed in range(TRIES):
+            if self._stopped.wait(wait):
+                break
+            wait = min(WAIT * 2**failed, LONGEST) * random.uniform(0.75, 1.25)  # noqa: S311 - so that threads part
+            if not hasattr(self._own, "http"):
+                self._own.http = self._new_http()
+            try:
+                return act(self._own.http)
+            except HttpError as error:
+                if (final := explained(error)) is not None:
+                    raise final from None
+                problem = f"the answer is {error.status_code} {error.reason}"
+                wait = max(wait, retry_after(error))
+            except GoogleAuthError as error:
+                if not (error.retryable or isinstance(error, TransportError)):
+                    raise DriveError(f"Google does not take the sign-in: {why(error)}. {SIGN_IN}") from None
+                problem = why(error)
+                del self._own.http
+            except (OSError, httplib2.HttpLib2Error, http.client.HTTPException) as error:
+                problem = str(error) or type(error).__name__
+                del self._own.http  # httplib2 would go on with the broken connection
+        raise DriveError(f"Google Drive cannot be reached or is busy: {problem}. {AGAIN}")
+
+
+def _next_chunk(request: HttpRequest, connection: AuthorizedHttp) -> Any:
+    """What Drive says of the whole file, or None before the last chunk."""
+    return request.next_chunk(http=connection)[1]
+
+
+class _Bytes(MediaFileUpload):  # type: ignore[misc]
+    """A file sent in pieces that can be sent twice: a stream would be at its end when httplib2 tries again."""
+
+    def has_stream(self) -> bool:
+        return False
+
+
+def forget_old_uploads() -> None:
+    """Removes addresses of uploads that Google has forgotten by now."""
+    with suppress(OSError):
+        for path in (config_folder() / "uploads").iterdir():
+            if time.time() - path.stat().st_mtime > _SESSION_DAYS * 86400:
+                path.unlink()
+
+
+def _read_session(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _id_in(where: str) -> str:
+    """The id in a link to a folder, or the id itself; nothing for a path of names."""
+    if "://" in where:
+        if found := re.match(r"https://drive\.google\.com/\S*?(?:/folders/|[?&]id=)([\w-]+)", where):
+            return found[1]
+        raise DriveError(
+            f"{where} is no link to a folder in Drive. It looks like https://drive.google.com/drive/folders/..."
+        )
+    # Letters in both cases and digits, 19 or more: who has a folder called that names it by /NAME.
+    return where if re.fullmatch(r"(?=.*[a-z])(?=.*[A-Z])[01](?=.*\d)[\w-]{18,}", where, re.ASCII) else ""

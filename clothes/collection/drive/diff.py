@@ -1,0 +1,209 @@
+"""What lies on either side, and what of it has to go over."""
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from clothes.collection.download import file_md5
+from clothes.collection.drive.client import Drive, Item
+from clothes.collection.drive.errors import RefusedError
+from clothes.collection.drive.filenames import marked, safe_name, unfit
+from clothes.errors import DriveError
+from clothes.photos.decode import MAX_BYTES, SUFFIXES
+from clothes.photos.folders import RECORDS, Skipped
+
+_DEEPEST = 40  # folders below one another
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Place:
+    """A folder's content, on either side: what is known in it, and the names that are taken."""
+
+    known: set[tuple[str, str]] = field(default_factory=set)
+    taken: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Branch:
+    """A folder in Drive, or several of one name that count as one: the first is added to."""
+
+    ids: list[str] = field(default_factory=list)
+    files: list[Item] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that may have to go over: its folder, relative and with slashes, and its name where it lies."""
+
+    folder: str
+    name: str
+    md5: str
+    size: int
+    origin: Any  # its Path here, or its Item in Drive
+    mime: str = ""
+
+    @property
+    def path(self) -> str:
+        return join(self.folder, self.name)
+
+
+def remote_tree(drive: Drive, top: Item, skipped: list[Skipped]) -> dict[str, Branch]:
+    """The folders below one in Drive, by their paths; the top one's is empty."""
+    tree: dict[str, Branch] = {}
+    todo = [("", top)]
+    seen = set()
+    while todo:
+        path, folder = todo.pop()
+        if folder.id in seen:
+            continue
+        seen.add(folder.id)
+        branch = tree.setdefault(path, Branch())
+        branch.ids.append(folder.id)
+        below = []
+        for item in _children(drive, folder):
+            if not item.is_folder:
+                branch.files.append(item)
+                continue
+            name = unicodedata.normalize("NFC", item.name)
+            inner = join(path, name)
+            if reason := unfit(name):
+                skipped.append(Skipped(inner, f"a folder: {reason}. Rename it in Drive"))
+            elif name.startswith((".", "__")):
+                skipped.append(Skipped(inner, "hidden"))
+            elif inner.count("/") >= _DEEPEST:
+                skipped.append(Skipped(inner, f"more than {_DEEPEST} folders deep"))
+            else:
+                below.append((inner, item))
+        todo += reversed(below)
+    return tree
+
+
+def _children(drive: Drive, folder: Item) -> list[Item]:
+    try:
+        return list(drive.children(folder.id))
+    except RefusedError as error:
+        raise DriveError(f"{folder.link} ({folder.name}) cannot be listed: {error}.") from None
+
+
+def local_sources(
+    root: Path, names: Sequence[str], skipped: list[Skipped], on_compare: Progress | None
+) -> list[Source]:
+    """The files of these paths with their MD5s; what cannot be read is skipped."""
+    sources = []
+    sizes = {}
+    for name in names:
+        with suppress(OSError):
+            sizes[name] = (root / name).stat().st_size
+    done, total = 0, sum(sizes.values())
+    for name in names:
+        try:
+            md5 = file_md5(root / name)
+        except OSError as error:
+            skipped.append(Skipped(name, f"the file cannot be read ({error.strerror})"))
+            continue
+        folder, _, file = unicodedata.normalize("NFC", name).rpartition("/")
+        sources.append(Source(folder, file, md5, sizes.get(name, 0), root / name))
+        done += sizes.get(name, 0)
+        if on_compare:
+            on_compare(done, total)
+    return sources
+
+
+def place_of(files: Iterable[Item]) -> Place:
+    """A folder's content in Drive."""
+    place = Place()
+    for item in files:
+        name = safe_name(item.name, item.md5, item.mime)
+        place.known.add((name, item.md5))
+        place.taken |= {name.casefold(), unicodedata.normalize("NFC", item.name).casefold()}
+    return place
+
+
+def local_folder(root: Path, path: str) -> Path:
+    """Where a folder lies or would lie below the root: spelt as on disk where one is there, in any Unicode form."""
+    folder = root
+    for name in path.split("/") if path else ():
+        spelt = name
+        with suppress(OSError):
+            spelt = next((n for n in os.listdir(folder) if unicodedata.normalize("NFC", n) == name), name)  # noqa: PTH208
+        folder /= spelt
+    return folder
+
+
+def local_places(
+    folders: Mapping[str, Path], sources: Sequence[Source], on_compare: Progress | None
+) -> dict[str, Place]:
+    """What stands in the folders where the sources would go. Only files of a size that comes are read."""
+    sizes: dict[str, set[int]] = {}
+    for source in sources:
+        sizes.setdefault(source.folder, set()).add(source.size)
+    places = {folder: Place() for folder in sizes}
+    alike = []
+    for folder, place in places.items():
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(folders[folder]) as entries:
+            for entry in entries:
+                name = unicodedata.normalize("NFC", entry.name)
+                place.taken.add(name.casefold())
+                if entry.is_file() and entry.stat().st_size in sizes[folder]:
+                    alike.append((place, name, Path(entry.path), entry.stat().st_size))
+    done, total = 0, sum(size for *_, size in alike)
+    for place, name, path, size in alike:
+        with suppress(OSError):
+            md5 = file_md5(path)
+            place.known.add((safe_name(name, md5), md5))
+        done += size
+        if on_compare:
+            on_compare(done, total)
+    return places
+
+
+def plan(
+    sources: Sequence[Source], places: dict[str, Place], skipped: list[Skipped]
+) -> tuple[list[tuple[Source, str]], int]:
+    """The files that have to go over, each with its name there, and how many are there already."""
+    todo, same = [], 0
+    for source in sources:
+        name = safe_name(source.name, source.md5, source.mime)
+        place = places.setdefault(source.folder, Place())
+        if (name, source.md5) in place.known:
+            same += 1
+            continue
+        place.known.add((name, source.md5))
+        if name.casefold() in place.taken:
+            name = marked(name, source.md5)
+        if name.casefold() in place.taken:
+            skipped.append(Skipped(source.path, f"something else is called {name} there"))
+            continue
+        place.taken.add(name.casefold())
+        todo.append((source, name))
+    return todo, same
+
+
+def unwanted(item: Item) -> str:
+    """Why a file in Drive is not fetched, or nothing."""
+    if item.is_shortcut:
+        return "a shortcut"
+    if item.mime.startswith("application/vnd.google-apps."):
+        return "a Google document, not a file"
+    if item.name.startswith((".", "__")) and not unfit(item.name):
+        return "hidden"
+    if (
+        PurePosixPath(safe_name(item.name, item.md5, item.mime)).suffix.lower() not in SUFFIXES
+        and item.name not in RECORDS
+    ):
+        return "not a photo by its name"
+    if not re.fullmatch(r"[0-9a-f]{32}", item.md5):
+        return "Drive says no MD5 of it"
+    return f"larger than the {MAX_BYTES // 1_000_000} MB allowed" if item.size > MAX_BYTES else ""
+
+
+def join(folder: str, name: str) -> str:
+    """A relative path with slashes; the top folder's is empty."""
+    return f"{folder}/{name}" if folder else name

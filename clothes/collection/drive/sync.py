@@ -1,0 +1,220 @@
+"""`push` and `pull`: class folders to and from a folder in Google Drive. Only what lacks there is sent or fetched.
+
+A file is known by its folder, name and MD5. Where another content has its name already, it goes beside it as
+NAME-<the MD5's first eight>, and is known again under that name, so that nothing is overwritten or sent twice.
+"""
+
+import errno
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from clothes.collection.drive.client import Drive, forget_old_uploads
+from clothes.collection.drive.diff import (
+    Branch,
+    Progress,
+    Source,
+    join,
+    local_folder,
+    local_places,
+    local_sources,
+    place_of,
+    plan,
+    remote_tree,
+    unwanted,
+)
+from clothes.collection.drive.errors import UNSEEN, RefusedError
+from clothes.collection.drive.filenames import unfit_folder
+from clothes.errors import DriveError, PhotosError
+from clothes.photos.folders import RECORDS, Skipped, list_class_folders
+from clothes.system.files import put_new
+
+AT_ONCE = 4  # files on their way
+_PARTS = ".drive-parts"  # in the folder that is pulled into: what has not come whole yet
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A file that was sent or fetched: from where to where, both relative and with slashes; `size` in bytes."""
+
+    path: str
+    to: str
+    size: int
+
+
+@dataclass(frozen=True)
+class TransferReport:
+    """What a push or pull did: every file is among those `moved`, the `same`, the `skipped` or the `failed`.
+
+    `link` shows the folder in Drive; it is empty where a dry run would make that folder.
+    """
+
+    link: str
+    moved: tuple[Transfer, ...]
+    same: int
+    skipped: tuple[Skipped, ...]
+    failed: tuple[Skipped, ...] = ()
+
+    @property
+    def renamed(self) -> tuple[Transfer, ...]:
+        """What now has another name than before."""
+        return tuple(item for item in self.moved if item.path != item.to)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def push(
+    photos: str | os.PathLike[str],
+    folder: str,
+    drive: Drive,
+    *,
+    dry_run: bool = False,
+    on_compare: Progress | None = None,
+    progress: Progress | None = None,
+) -> TransferReport:
+    """Sends the photos of class folders, perhaps below train/, test/ and validation/, that a Drive folder lacks.
+
+    split.csv, sources.csv and their like beside the class folders go with them. `folder` is a path of names below My
+    Drive, made if missing, or a link or id. `on_compare` and `progress` are told bytes, of those compared and those
+    sent. Raises PhotosError for what is no folder of photos, DriveError where nothing can go on.
+    """
+    root = Path(photos)
+    listing = list_class_folders(root)
+    skipped = list(listing.skipped)
+    forget_old_uploads()
+    top = drive.folder(folder, make=not dry_run)
+    tree = {} if top is None else remote_tree(drive, top, [])
+    wanted = []
+    for name in [*(photo.path for photo in listing.photos), *_records(root)]:
+        if reason := unfit_folder(name):
+            skipped.append(Skipped(name, reason))
+        else:
+            wanted.append(name)
+    sources = local_sources(root, wanted, skipped, on_compare)
+    todo, same = plan(sources, {path: place_of(branch.files) for path, branch in tree.items()}, skipped)
+    if top is None or dry_run:
+        return TransferReport(top.link if top else "", _transfers(todo), same, tuple(skipped))
+    for source, _ in todo:
+        _make_branch(drive, tree, source.folder)
+
+    def send(source: Source, name: str, advance: Callable[[int], object]) -> None:
+        drive.send(source.origin, name, tree[source.folder].ids[0], md5=source.md5, advance=advance)
+
+    moved, failed = _each(drive, todo, send, progress)
+    return TransferReport(top.link, moved, same, tuple(skipped), failed)
+
+
+def pull(
+    folder: str,
+    to: str | os.PathLike[str],
+    drive: Drive,
+    *,
+    dry_run: bool = False,
+    on_compare: Progress | None = None,
+    progress: Progress | None = None,
+) -> TransferReport:
+    """Fetches the photos below a Drive folder that a local folder lacks, in folders as they are in Drive.
+
+    Nothing is written outside `to`, whatever names Drive has: a file whose name cannot stand here is called by its MD5,
+    a folder like that is skipped with its reason, as are shortcuts, Google Docs and what is no photo. Each file stands
+    in its place when it is whole. Raises DriveError where nothing can go on.
+    """
+    root = Path(to)
+    if root.exists() and not root.is_dir():
+        raise PhotosError(f"{root} is a file. Name a folder to put the photos into.")
+    top = drive.folder(folder)
+    if top is None:
+        raise DriveError(f"There is no folder {folder} in My Drive, or this sign-in may not see it: {UNSEEN}.")
+    skipped: list[Skipped] = []
+    sources, folders = [], {}
+    for path, branch in remote_tree(drive, top, skipped).items():
+        folders[path] = local_folder(root, path)
+        leads_out = not folders[path].resolve().is_relative_to(root.resolve())
+        for item in branch.files:
+            source = Source(path, item.name, item.md5, item.size, item, item.mime)
+            reason = unwanted(item)
+            if leads_out:
+                reason = f"{folders[path]} is a link that leads out of {root}"
+            if reason:
+                skipped.append(Skipped(source.path, reason))
+            else:
+                sources.append(source)
+    todo, same = plan(sources, local_places(folders, sources, on_compare), skipped)
+    if dry_run or not todo:
+        return TransferReport(top.link, _transfers(todo), same, tuple(skipped))
+    parts = root / _PARTS
+    parts.mkdir(parents=True, exist_ok=True)
+
+    def fetch(source: Source, name: str, advance: Callable[[int], object]) -> None:
+        part = parts / hashlib.sha256(f"{source.origin.id} {source.md5}".encode()).hexdigest()[:32]
+        drive.fetch(source.origin, part, advance=advance)
+        folders[source.folder].mkdir(parents=True, exist_ok=True)
+        put_new(part, folders[source.folder] / name)
+
+    moved, failed = _each(drive, todo, fetch, progress)
+    with suppress(OSError):
+        parts.rmdir()  # but for what has not come whole
+    return TransferReport(top.link, moved, same, tuple(skipped), failed)
+
+
+def _records(root: Path) -> list[str]:
+    return [name for name in sorted(RECORDS) if (root / name).is_file()]
+
+
+def _make_branch(drive: Drive, tree: dict[str, Branch], path: str) -> None:
+    """Makes the folder of this path in Drive, and those above it, where there is none."""
+    if path not in tree:
+        above, _, name = path.rpartition("/")
+        _make_branch(drive, tree, above)
+        tree[path] = Branch([drive.make_folder(name, tree[above].ids[0]).id])
+
+
+def _each(
+    drive: Drive,
+    todo: Sequence[tuple[Source, str]],
+    move: Callable[[Source, str, Callable[[int], object]], None],
+    progress: Progress | None,
+) -> tuple[tuple[Transfer, ...], tuple[Skipped, ...]]:
+    """Moves each file, several at once; what is refused alone fails alone. Ctrl-C leaves what can be gone on with."""
+    done, total = 0, sum(source.size for source, _ in todo)
+    lock = threading.Lock()
+
+    def advance(size: int) -> None:
+        nonlocal done
+        with lock:
+            done += size
+            if progress:
+                progress(done, total)
+
+    advance(0)
+    failed = {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        running = {pool.submit(move, source, name, advance): i for i, (source, name) in enumerate(todo)}
+        try:
+            for future in as_completed(running):
+                source, _ = todo[running[future]]
+                try:
+                    future.result()
+                except RefusedError as error:
+                    failed[running[future]] = Skipped(source.path, str(error))
+                except OSError as error:
+                    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                        raise
+                    failed[running[future]] = Skipped(source.path, str(error.strerror or error))
+        except BaseException:
+            drive.stop()
+            pool.shutdown(cancel_futures=True)
+            raise
+    moved = _transfers([pair for i, pair in enumerate(todo) if i not in failed])
+    return moved, tuple(failed[i] for i in sorted(failed))
+
+
+def _transfers(pairs: Sequence[tuple[Source, str]]) -> tuple[Transfer, ...]:
+    return tuple(Transfer(source.path, join(source.folder, name), source.size) for source, name in pairs)

@@ -1,0 +1,207 @@
+"""Photos into class folders: each once, named by its content, nothing overwritten, nothing like a test photo."""
+
+import hashlib
+import os
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+from clothes.collection.provenance import Origin, Sources
+from clothes.errors import PhotoError, PhotosError
+from clothes.photos.decode import Inspection, inspect
+from clothes.photos.duplicates import THUMB, Survey
+from clothes.photos.folders import (
+    Listing,
+    PhotoFile,
+    class_folder,
+    class_name,
+    list_class_folders,
+    list_photos,
+    without_part,
+)
+from clothes.photos.splits import Split
+
+Progress = Callable[[str, int, int], None]  # a title, how many are done, of how many
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo that can be stored: its bytes, and what was seen of it."""
+
+    data: bytes
+    sha256: str
+    seen: Inspection
+
+
+def examine(data: bytes, *, name: str) -> Photo:
+    """A photo's bytes, decoded once to see that they are one. Raises PhotoError."""
+    return Photo(data, hashlib.sha256(data).hexdigest(), inspect(data, THUMB, name=name))
+
+
+class Store(AbstractContextManager["Store"]):
+    """PHOTOS, open to take in photos: `new` and `already` count them by class. One process at a time, one thread.
+
+    Raises PhotosError when the folder cannot be used, and SplitError when its split.csv is damaged.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
+        self.root = Path(root)
+        self.new: Counter[str] = Counter()
+        self.already: Counter[str] = Counter()
+        self._progress = progress or (lambda *_: None)
+        self._folders: dict[str, Path] = {}
+        self._here: set[Path] = set()
+        self._hashes: dict[Path, str] = {}
+        self._tests: Survey | None = None
+        self._sizes: dict[int, list[Path]] = defaultdict(list)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._split = _stamp(self.root / "split.csv")
+            self._test_photos = _test_photos(self.root)
+            with ExitStack() as stack:
+                self._sources = stack.enter_context(Sources(self.root))
+                for photo in list_photos(self.root)[0]:  # now that a kill's traces are gone
+                    self._sizes[photo.stat().st_size].append(photo)
+                stack.pop_all()
+        except OSError as error:
+            raise PhotosError(
+                f"Photos cannot be put into {self.root}: {error.strerror}. Choose another folder: --into."
+            ) from None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._tests is not None:
+            self._tests.__exit__(kind, error, trace)
+        self._sources.__exit__(kind, error, trace)
+
+    @property
+    def total(self) -> int:
+        """How many different photos of those asked for are here now, new or already."""
+        return len(self._here)
+
+    def knows(self, address: str, label: str) -> bool:
+        """Whether the photo of this address was collected before; then it is counted.
+
+        Raises PhotoError when it was removed since, or is in another class.
+        """
+        if (file := self._sources.files.get(address)) is None:
+            return False
+        if not (self.root / file).exists():
+            raise PhotoError(address, "removed", "it was collected before, and removed since")
+        self._count(self.root / file, label, address)
+        return True
+
+    def put(self, photo: Photo, label: str, origin: Origin) -> Path | None:
+        """Stores a photo and says where, unless it is there already.
+
+        Raises PhotoError when it is there in another class, or looks like a photo of the test part; PhotosError when
+        the class cannot be called so, or there is no room.
+        """
+        label = class_name(label)
+        folder = self._folder(label)
+        if there := self._find(photo):
+            self._count(there, label, origin.origin)
+            return None
+        self._follow_split()
+        if self._test_photos.photos and (known := self._survey().like(photo.seen)):
+            reason = f"it looks like {known.path}, a photo of the test part, and would make the test too easy"
+            raise PhotoError(origin.origin, "test", reason)
+        names = [folder / f"{photo.sha256[:length]}{photo.seen.ending}" for length in (16, 32, 64)]
+        path = next((path for path in names if not os.path.lexists(path)), None)
+        if path is None:
+            raise PhotoError(origin.origin, "taken", f"other files are called like it, such as {names[-1].name}")
+        when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        try:
+            self._sources.add(path, photo.data, photo.sha256, when, origin)
+        except OSError as error:
+            raise PhotosError(
+                f"{path} cannot be written: {error.strerror}. The photos before it are kept. Mend that, and run the "
+                "same command again."
+            ) from None
+        self._sizes[len(photo.data)].append(path)
+        self._hashes[path] = photo.sha256
+        self._here.add(path)
+        self.new[label] += 1
+        return path
+
+    def take_back(self, path: Path) -> None:
+        """Removes a photo that `put` stored, and its row; `new` counts it still.
+
+        Raises PhotoError when it was changed since, and stays; PhotosError when it cannot be removed.
+        """
+        try:
+            if path.exists() and not hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem):
+                raise PhotoError(path.name, "changed", f"{path.name} was changed since, and stays")
+            self._sources.remove(path)
+        except OSError as error:
+            raise PhotosError(f"{path} cannot be removed: {error.strerror}. Mend that, and try again.") from None
+        for paths in self._sizes.values():
+            if path in paths:
+                paths.remove(path)
+        self._here.discard(path)
+
+    def _find(self, photo: Photo) -> Path | None:
+        """The same photo where it lies already. Only files of its size are read for that, and once."""
+        for path in self._sizes[len(photo.data)]:
+            if path not in self._hashes:
+                with suppress(OSError):
+                    self._hashes[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+            if self._hashes.get(path) == photo.sha256:
+                return path
+        return None
+
+    def _count(self, there: Path, label: str, name: str) -> None:
+        file = there.relative_to(self.root).as_posix()
+        here = without_part(file).parts[0]
+        if unicodedata.normalize("NFC", here) != unicodedata.normalize("NFC", self._folder(label).name):
+            raise PhotoError(name, "other-class", f"it is there already, but not as {label}: {file}")
+        self._here.add(there)
+        self.already[label] += 1
+
+    def _folder(self, label: str) -> Path:
+        if label not in self._folders:
+            self._folders[label] = class_folder(self.root, label)
+        return self._folders[label]
+
+    def _follow_split(self) -> None:
+        """Learns which are the test photos anew when there is another split."""
+        if (split := _stamp(self.root / "split.csv")) != self._split:
+            self._test_photos = _test_photos(self.root)
+            self._split = split
+            if self._tests is not None:
+                self._tests.__exit__(None, None, None)
+                self._tests = None
+
+    def _survey(self) -> Survey:
+        """The photos of the test part, looked at once, and only when there is a new photo."""
+        if self._tests is None:
+            title = "Looking at the test photos"
+            self._tests = Survey(self._test_photos, progress=partial(self._progress, title))
+        return self._tests
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Another one for another file."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
+
+
+def _test_photos(root: Path) -> Listing:
+    """The photos of the test part, by split.csv or because they lie in test/."""
+    photos = {}
+    if (root / "split.csv").exists():
+        rows = Split.read(root / "split.csv", root).part("test")
+        photos = {row.photo: PhotoFile(row.photo, row.label) for row in rows}
+    with suppress(PhotosError):  # of an empty folder
+        photos |= {photo.path: photo for photo in list_class_folders(root).photos if photo.part == "test"}
+    return Listing(root, tuple(photos.values()), (), ())

@@ -1,0 +1,317 @@
+"""Public data sets as class folders: from the package, a local copy, or their publisher.
+
+Fashion-MNIST (Xiao, Rasul, Vollgraf 2017, MIT licence), github.com/zalandoresearch/fashion-mnist; and
+clothing-dataset-small (Grigorev 2020, CC0), github.com/alexeygrigorev/clothing-dataset-small.
+"""
+
+import contextlib
+import gzip
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib.resources import as_file, files
+from pathlib import Path, PurePosixPath
+from stat import S_ISLNK
+
+import numpy as np
+from PIL import Image
+
+from clothes.collection.download import download
+from clothes.errors import ClothesError, DownloadError
+from clothes.photos.decode import SUFFIXES
+from clothes.photos.folders import PART_FOLDERS, list_class_folders
+from clothes.system.files import put, sync, sync_all, write_bytes
+
+FASHION_MNIST_CLASSES = (
+    "t-shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle-boot",
+)
+_FASHION_MNIST_URL = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
+_FASHION_MNIST_LOCAL = Path("/usr/share/datasets/fashion-mnist")  # Debian's package dataset-fashion-mnist
+_FASHION_MNIST_NOTE = (
+    "Fashion-MNIST, (c) 2017 Zalando SE, MIT licence. https://github.com/zalandoresearch/fashion-mnist\n"
+)
+_FASHION_MNIST_PHOTOS = {"train": 60_000, "test": 10_000}
+_FASHION_MNIST_MD5 = {  # as published, for downloads
+    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+}
+# Of what is in those files. Debian's are packed without name and date: with these put back they have the MD5 above.
+_FASHION_MNIST_SHA256 = {
+    "train-images-idx3-ubyte.gz": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    "train-labels-idx1-ubyte.gz": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    "t10k-images-idx3-ubyte.gz": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    "t10k-labels-idx1-ubyte.gz": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+}
+_CLOTHING_URL = "https://github.com/alexeygrigorev/clothing-dataset-small/archive/refs/heads/master.zip"
+_CLOTHING_NOTE = "clothing-dataset-small, CC0. https://github.com/alexeygrigorev/clothing-dataset-small\n"
+_CLOTHING_PHOTOS = {"train": 3068, "validation": 341, "test": 372}
+_CLOTHING_SHA256 = "55ee2d8f2e6ad4bb657b13347839fe62bea5db0375d77ebe169e12026edee35c"  # see `fingerprint`
+_CLOTHING_BYTES = 107_000_000  # about: GitHub does not say how long its archive is
+
+_MOST_BYTES = 1_000_000_000  # that an archive may unpack to
+_MOST_MEMBERS = 20_000
+
+Progress = Callable[[int, int], None]
+Reader = Callable[[], bytes]
+
+
+def starter(to: str | os.PathLike[str]) -> Path:
+    """The starter set: 2,000 pictures of Fashion-MNIST, 200 a class, as class folders. Needs no network."""
+    with _starter_zip() as packed:
+        note = packed.read("SOURCE.txt").decode()
+        if not _is_complete(Path(to), note, dict.fromkeys(FASHION_MNIST_CLASSES, 200)):
+            _put(Path(to), [(name, _member(packed, name)) for name in packed.namelist()])
+    return Path(to)
+
+
+def starter_pictures(count: int) -> list[bytes]:
+    """The files of some pictures of the starter set, of all classes alike."""
+    with _starter_zip() as packed:
+        names = sorted(name for name in packed.namelist() if name.endswith(".png"))
+        return [packed.read(names[i * len(names) // count]) for i in range(count)]
+
+
+def holds_starter(folder: str | os.PathLike[str]) -> bool:
+    """Whether the starter set was unpacked into this folder, whole or in part."""
+    source = Path(folder) / "SOURCE.txt"
+    with _starter_zip() as packed:
+        return source.is_file() and source.read_bytes() == packed.read("SOURCE.txt")
+
+
+def fashion_mnist(
+    to: str | os.PathLike[str],
+    *,
+    source: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    url: str | None = None,
+) -> Path:
+    """Fashion-MNIST's 60,000 and 10,000 pictures as PNG in train/<class>/ and test/<class>/, named by their place.
+
+    Taken from `source` (a folder with its four .gz files), else from Debian's package, else downloaded (from `url`).
+    A complete folder is left as it is, one that lacks pictures gets them. Raises DownloadError, also when `to` holds
+    something else.
+    """
+    to = Path(to)
+    if _is_complete(to, _FASHION_MNIST_NOTE, _FASHION_MNIST_PHOTOS):
+        return to
+    local = Path(source or _FASHION_MNIST_LOCAL)
+    fetched = source is None and (url is not None or not local.is_dir())
+    if fetched:
+        local = _beside(to, "download")
+        _make_folder(local)
+        for name, md5 in _FASHION_MNIST_MD5.items():
+            download((url or _FASHION_MNIST_URL) + name, local / name, md5=md5, progress=progress)
+    sets = {part: read_idx(local, prefix) for part, prefix in (("train", "train"), ("test", "t10k"))}
+    pictures = [
+        (f"{part}/{FASHION_MNIST_CLASSES[label]}/{i:05}.png", _png(pixels[i]))
+        for part, (pixels, labels) in sets.items()
+        for i, label in enumerate(labels.tolist())
+    ]
+    with _starter_zip() as packed:
+        licence = ("LICENSE.txt", _member(packed, "LICENSE.txt"))
+        _put(to, [licence, ("SOURCE.txt", _FASHION_MNIST_NOTE.encode), *pictures], progress)
+    if fetched:
+        shutil.rmtree(local, ignore_errors=True)
+    return to
+
+
+def clothing_small(
+    to: str | os.PathLike[str],
+    *,
+    source: str | os.PathLike[str] | None = None,
+    progress: Progress | None = None,
+    url: str | None = None,
+) -> Path:
+    """clothing-dataset-small: 3,781 photos of ten classes in train/, validation/ and test/, CC0.
+
+    Copied from `source` (a folder with those three, or the publisher's zip), else downloaded (from `url`). A complete
+    folder is left as it is, one that lacks photos gets them. Raises DownloadError, also when `to` holds something else.
+    """
+    to = Path(to)
+    if _is_complete(to, _CLOTHING_NOTE, _CLOTHING_PHOTOS):
+        return to
+    where = Path(source) if source is not None else _beside(to, "download.zip")
+    if source is None:
+        _make_folder(where.parent)
+        download(url or _CLOTHING_URL, where, expect=_CLOTHING_BYTES, progress=progress)
+    try:
+        with contextlib.ExitStack() as stack:
+            if where.is_dir():
+                photos = {photo.path: (where / photo.path).read_bytes for photo in list_class_folders(where).photos}
+            else:
+                photos = _photos_in(stack.enter_context(zipfile.ZipFile(where)), where)
+            if fingerprint(photos) != _CLOTHING_SHA256:
+                raise DownloadError(
+                    f"{where} does not hold clothing-dataset-small as published: it has {len(photos):,} photos of "
+                    f"{sum(_CLOTHING_PHOTOS.values()):,}, or others. Nothing was written. Get it anew: {_CLOTHING_URL}"
+                )
+            _put(to, [("SOURCE.txt", _CLOTHING_NOTE.encode), *photos.items()], progress)
+    except DownloadError:
+        raise
+    except (ClothesError, OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+        raise DownloadError(
+            f"{where} cannot be read as clothing-dataset-small: {error}. Name a folder that holds train/, validation/ "
+            "and test/ with --from, or leave --from out to download it."
+        ) from None
+    finally:
+        if source is None:
+            where.unlink(missing_ok=True)
+    return to
+
+
+def fingerprint(photos: Mapping[str, Reader]) -> str:
+    """SHA-256 over the names (PART/<class>/NAME) and contents of photos."""
+    lines = (f"{path} {hashlib.sha256(photos[path]()).hexdigest()}\n" for path in sorted(photos))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def read_idx(folder: str | os.PathLike[str], prefix: str) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures uint8 (N, 28, 28) and labels uint8 (N,) of Fashion-MNIST's part "train" or "t10k".
+
+    Raises DownloadError where the folder lacks the files or they are not the published ones.
+    """
+    contents = []
+    for name in (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz"):
+        path = Path(folder) / name
+        try:
+            content = gzip.decompress(path.read_bytes())
+        except (OSError, EOFError, zlib.error) as error:
+            raise DownloadError(
+                f"{path} cannot be read: {error}. --from needs a folder with {', '.join(_FASHION_MNIST_SHA256)}."
+            ) from None
+        if hashlib.sha256(content).hexdigest() != _FASHION_MNIST_SHA256[name]:
+            raise DownloadError(f"{path} is not Fashion-MNIST as published. Get it anew: {_FASHION_MNIST_URL}{name}")
+        contents.append(np.frombuffer(content, dtype=np.uint8))
+    return contents[0][16:].reshape(-1, 28, 28), contents[1][8:]
+
+
+def _png(pixels: np.ndarray) -> Reader:
+    def encode() -> bytes:
+        data = io.BytesIO()
+        Image.fromarray(pixels).save(data, "PNG", compress_level=1)
+        return data.getvalue()
+
+    return encode
+
+
+@contextlib.contextmanager
+def _starter_zip() -> Iterator[zipfile.ZipFile]:
+    with as_file(files("clothes.collection") / "starter" / "starter.zip") as path, zipfile.ZipFile(path) as packed:
+        yield packed
+
+
+def _member(packed: zipfile.ZipFile, name: str) -> Reader:
+    return lambda: packed.read(name)
+
+
+def _photos_in(packed: zipfile.ZipFile, where: Path) -> dict[str, Reader]:
+    """The photos TOP/PART/<class>/NAME of a zip file as PART/<class>/NAME; whatever else it holds is left in it."""
+    members = [item for item in packed.infolist() if not item.is_dir()]
+    if len(members) > _MOST_MEMBERS or sum(item.file_size for item in members) > _MOST_BYTES:
+        raise DownloadError(f"{where} holds more than it should ({len(members):,} files). Nothing was unpacked.")
+    photos: dict[str, Reader] = {}
+    for item in members:
+        names = item.filename.split("/")
+        # The name as packed, too: zipfile cuts it at a NUL and turns backslashes into slashes on Windows.
+        odd = any(name in ("", ".", "..") or set(name) & set("\\:\0") for name in (*names, item.orig_filename))
+        if odd or S_ISLNK(item.external_attr >> 16):
+            raise DownloadError(
+                f"{where} holds {item.orig_filename!r}, which no photo is called. Nothing was unpacked."
+            )
+        if len(names) == 4 and names[1] in PART_FOLDERS and PurePosixPath(names[3]).suffix.lower() in SUFFIXES:
+            photos["/".join(names[1:])] = _member(packed, item.filename)
+    return photos
+
+
+def _is_complete(to: Path, note: str, photos: Mapping[str, int]) -> bool:
+    """Whether the data set lies there, by its note and the number of photos in each folder.
+
+    Raises DownloadError where anything else lies.
+    """
+    try:
+        if _is_empty(to):
+            return False
+        source = to / "SOURCE.txt"
+        mark = note.partition(",")[0]
+        if not source.is_file() or not source.read_text(encoding="utf-8", errors="replace").startswith(mark):
+            raise DownloadError(f"{to} holds something else already, and stays as it is. Choose another folder: --to.")
+        found = {
+            folder: sum(
+                PurePosixPath(name).suffix.lower() in SUFFIXES for *_, names in os.walk(to / folder) for name in names
+            )
+            for folder in photos
+        }
+    except OSError as error:
+        raise DownloadError(f"{to} cannot be read: {error.strerror}. Choose another folder: --to.") from None
+    return all(found[folder] >= count for folder, count in photos.items())
+
+
+def _is_empty(to: Path) -> bool:
+    return not to.exists() or (to.is_dir() and all(child.name.startswith(".") for child in to.iterdir()))
+
+
+def _beside(to: Path, what: str) -> Path:
+    """Where downloads for a folder wait, so that a later call finds them."""
+    to = to.resolve()
+    return to.with_name(f".{to.name}-{what}")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DownloadError(f"{folder} cannot be made: {error.strerror}. Choose another folder: --to.") from None
+
+
+def _put(to: Path, contents: Sequence[tuple[str, Reader]], progress: Progress | None = None) -> None:
+    """Writes files below `to`: all of them in one step, or into a folder that is in use those that it lacks."""
+    to = to.resolve()
+    _make_folder(to.parent)
+    try:
+        if not _is_empty(to):
+            for path, content in _counted(contents, progress):
+                if not (to / path).exists():
+                    (to / path).parent.mkdir(parents=True, exist_ok=True)
+                    write_bytes(to / path, content())
+            return
+        # An empty folder may be the mouth of another disk, so what goes there is made inside of it.
+        with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to if to.exists() else to.parent) as temporary:
+            making = Path(temporary, to.name)
+            for folder in {PurePosixPath(path).parent for path, _ in contents}:
+                (making / folder).mkdir(parents=True, exist_ok=True)
+            for path, content in _counted(contents, progress):
+                (making / path).write_bytes(content())
+            sync_all()
+            if not to.exists():
+                put(making, to)
+                return
+            for child in sorted(making.iterdir(), key=lambda child: child.name == "SOURCE.txt"):  # the mark comes last
+                child.replace(to / child.name)
+            sync(to)
+    except OSError as error:
+        raise DownloadError(
+            f"{to} cannot be written: {error.strerror or error}. Make room, or choose another folder: --to."
+        ) from None
+
+
+def _counted(contents: Sequence[tuple[str, Reader]], progress: Progress | None) -> Iterator[tuple[str, Reader]]:
+    for done, item in enumerate(contents, 1):
+        yield item
+        if progress and (done % 100 == 0 or done == len(contents)):
+            progress(done, len(contents))

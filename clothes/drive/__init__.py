@@ -1,1 +1,0 @@
-"""Class folders to and from Google Drive: `push` and `pull` of `syncing`, on a `Drive` of `store`."""

@@ -1,0 +1,1 @@
+"""A `ModelConfig` -> a Keras model, and its weights -> LiteRT bytes."""

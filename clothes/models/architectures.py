@@ -1,0 +1,166 @@
+"""Networks: `build_model(ModelConfig, classes)`, one function an architecture.
+
+Every network takes uint8 pictures (N, size, size, 3), scales them itself, and ends in the layers "features" (the last
+hidden layer), "logits" and "scores" (softmax), which the bundle is cut from.
+"""
+
+import importlib
+import math
+from typing import Any
+
+from clothes.config import ModelConfig
+from clothes.errors import ConfigError
+from clothes.models.backend import keras
+
+layers = keras.layers
+
+# EfficientNet's stages (Tan and Le, 2019): blocks, kernel, stride of the first, expansion, channels; and how the
+# members of the Lite family scale channels and blocks.
+_STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+_LITE = {"efficientnet-lite0": (1.0, 1.0), "efficientnet-lite1": (1.0, 1.1), "efficientnet-lite2": (1.1, 1.2)}
+
+
+def build_model(config: ModelConfig, classes: int, *, precision: str = "float32") -> keras.Model:
+    """A Keras model that turns uint8 pictures (N, size, size, 3) into probabilities (N, classes).
+
+    `precision` is a Keras dtype policy for the layers between the scaling and the scores; the weights are float32
+    whatever it is, so they move freely between a model that trained in bfloat16 and one that is exported.
+    """
+    policy = keras.DTypePolicy(precision)
+    if config.architecture in _LITE:
+        return _efficientnet_lite(config, classes, policy)
+    if config.architecture.startswith("keras:"):
+        return _application(config, classes)
+    return _sequential(config, classes, policy)
+
+
+def _sequential(config: ModelConfig, classes: int, precision: keras.DTypePolicy) -> keras.Sequential:
+    """Three convolutions, each with pooling; three hidden dense layers; softmax."""
+    batch_norm = config.normalization == "batch"
+    common = {"use_bias": not batch_norm, "kernel_initializer": "he_normal", "dtype": precision}
+
+    def normalize_and_activate(name: str) -> list[keras.Layer]:
+        # The shorter average than Keras' 0.99 keeps up with trainings of a few hundred steps.
+        normalize = [layers.BatchNormalization(momentum=0.95, name=f"{name}_norm", dtype=precision)]
+        return [*(normalize if batch_norm else []), layers.Activation(config.activation, name=name, dtype=precision)]
+
+    model = keras.Sequential(name="sequential")
+    model.add(keras.Input((config.image_size, config.image_size, 3), dtype="uint8", name="pictures"))
+    model.add(layers.Rescaling(1 / 127.5, offset=-1, name="scale"))
+    for i in range(3):
+        model.add(
+            layers.Conv2D(
+                config.filters[i],
+                config.kernels[i],
+                strides=config.strides[i],
+                padding="same",
+                name=f"conv{i + 1}",
+                **common,
+            )
+        )
+        # Pooling first: the same values for a rising activation, with a quarter of the work after it.
+        model.add(layers.MaxPooling2D(2, padding="same", name=f"pool{i + 1}", dtype=precision))
+        for layer in normalize_and_activate(f"conv{i + 1}_{config.activation}"):
+            model.add(layer)
+        if config.convolution_dropout:
+            model.add(layers.SpatialDropout2D(config.convolution_dropout, name=f"pool{i + 1}_dropout", dtype=precision))
+    model.add(layers.Flatten(name="flatten"))
+    for i in range(3):
+        if config.dropout[i]:
+            model.add(layers.Dropout(config.dropout[i], name=f"dense{i + 1}_dropout", dtype=precision))
+        model.add(layers.Dense(config.units[i], name=f"dense{i + 1}", **common))
+        for layer in normalize_and_activate(f"dense{i + 1}_{config.activation}" if i < 2 else "features"):
+            model.add(layer)
+    model.add(layers.Dense(classes, name="logits", dtype="float32"))
+    model.add(layers.Activation("softmax", name="scores", dtype="float32"))
+    return model
+
+
+def _efficientnet_lite(config: ModelConfig, classes: int, precision: keras.DTypePolicy) -> keras.Model:
+    """EfficientNet without squeeze-and-excitation, with ReLU6: it survives 8 bits (TensorFlow's efficientnet/lite).
+
+    Weighted layers stand in the order of the published weights (see `imagenet`).
+    """
+    width, depth = _LITE[config.architecture]
+    frozen = config.weights != "none"
+
+    def convolve(x: Any, channels: int, kernel: int, name: str, *, stride: int = 1, active: bool = True) -> Any:
+        common = {"strides": stride, "padding": "same", "use_bias": False, "name": name, "dtype": precision}
+        layer = layers.Conv2D(channels, kernel, **common) if channels else layers.DepthwiseConv2D(kernel, **common)
+        x = layer(x)
+        # Frozen, it normalizes with ImageNet's averages: as good on few photos, and twice as fast.
+        x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_norm", dtype=precision, trainable=not frozen)(x)
+        return layers.ReLU(6, name=f"{name}_relu", dtype=precision)(x) if active else x
+
+    pictures = keras.Input((config.image_size, config.image_size, 3), dtype="uint8", name="pictures")
+    x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(pictures)
+    x = convolve(x, 32, 3, "stem", stride=2)
+    channels = 32
+    for i, (blocks, kernel, stride, expansion, out) in enumerate(_STAGES):
+        out = _round_channels(out * width)
+        if 0 < i < len(_STAGES) - 1:  # the Lite family repeats the blocks of the inner stages alone
+            blocks = math.ceil(blocks * depth)
+        for j in range(blocks):
+            name, y = f"stage{i + 1}_block{j + 1}", x
+            if expansion > 1:
+                y = convolve(y, channels * expansion, 1, f"{name}_expand")
+            y = convolve(y, 0, kernel, f"{name}_depthwise", stride=1 if j else stride)
+            y = convolve(y, out, 1, f"{name}_project", active=False)
+            x = layers.Add(name=f"{name}_add", dtype=precision)([x, y]) if j else y
+            channels = out
+    x = convolve(x, 1280, 1, "head")
+    x = layers.GlobalAveragePooling2D(name="features", dtype="float32")(x)
+    return _classifier(pictures, x, config, classes, "efficientnet_lite")
+
+
+def _round_channels(channels: float) -> int:
+    """To a multiple of 8, never down by more than a tenth."""
+    rounded = max(8, int(channels + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * channels else rounded
+
+
+def _application(config: ModelConfig, classes: int) -> keras.Model:
+    """A network of keras.applications, with its own scaling and pooled features, in float32.
+
+    Its ImageNet weights are not loaded here (see `imagenet`).
+    """
+    name = config.architecture.removeprefix("keras:")
+    pictures = keras.Input((config.image_size, config.image_size, 3), dtype="uint8", name="pictures")
+    network = application(name)
+    module = importlib.import_module(f"keras.applications.{network.__module__.rpartition('.')[2]}")
+    scaled = module.preprocess_input(layers.Rescaling(1.0, name="scale")(pictures))
+    try:
+        backbone = network(include_top=False, weights=None, input_tensor=scaled, pooling="avg")
+    except ValueError as error:
+        raise ConfigError(f"keras:{name} cannot be built for {config.image_size} pixels: {error}") from None
+    if config.weights != "none":
+        for layer in backbone.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.trainable = False
+    x = layers.Activation("linear", name="features", dtype="float32")(backbone.output)
+    return _classifier(pictures, x, config, classes, name.lower())
+
+
+def application(name: str) -> Any:
+    """The function of keras.applications that builds a network. Raises ConfigError when there is none of this name."""
+    found = getattr(keras.applications, name, None)
+    if not callable(found):
+        known = [key for key in dir(keras.applications) if key[0].isupper()]
+        raise ConfigError(f"keras.applications has no {name!r}. It has: {', '.join(known)}.")
+    return found
+
+
+def _classifier(pictures: Any, features: Any, config: ModelConfig, classes: int, name: str) -> keras.Model:
+    x = features
+    if config.features_dropout:
+        x = layers.Dropout(config.features_dropout, name="features_dropout")(x)
+    x = layers.Dense(classes, name="logits", dtype="float32")(x)
+    return keras.Model(pictures, layers.Activation("softmax", name="scores", dtype="float32")(x), name=name)

@@ -1,0 +1,1 @@
+"""A split and a config -> a run folder with its bundle."""

@@ -1,0 +1,125 @@
+"""Random changes of training photos: one affine warp, one colour table, one loss and one erased rectangle each.
+
+On NumPy and OpenCV rather than in Keras layers: the same on every backend, in a thread beside the training, and a
+function of its random generator alone, so that a training can be repeated or resumed to the bit.
+"""
+
+import math
+
+import cv2
+import numpy as np
+
+from clothes.config import Augmentation
+from clothes.photos.decode import LETTERBOX_GRAY
+
+cv2.setNumThreads(0)  # the batches are made in one thread of their own; the cores belong to the network
+
+
+def augment(pictures: np.ndarray, config: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """Changed copies of uint8 pictures (N, size, size, 3)."""
+    out = np.empty_like(pictures)
+    matrices = _affine_matrices(len(pictures), pictures.shape[1], config, rng)
+    tables = _color_tables(len(pictures), config.color, rng) if config.color else None
+    gray = rng.random(len(pictures)) < config.gray
+    boxes = _boxes(len(pictures), pictures.shape[1], config.erase, rng)
+    mode, color = cv2.BORDER_REPLICATE, (0, 0, 0)
+    for i, picture in enumerate(pictures):
+        if config.border == "any":
+            mode, color = _border(rng)
+            picture = _with_border(picture, mode, color)
+        cv2.warpAffine(
+            picture,
+            matrices[i],
+            picture.shape[:2],
+            dst=out[i],
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=mode,
+            borderValue=color,
+        )
+        if tables is not None:
+            cv2.LUT(out[i], tables[i], dst=out[i])
+        if gray[i]:
+            out[i] = cv2.cvtColor(out[i], cv2.COLOR_RGB2GRAY)[..., None]
+        if config.degrade and rng.random() < config.degrade:
+            out[i] = _degraded(out[i], rng)
+        top, left, height, width, *fill = boxes[i]
+        out[i, top : top + height, left : left + width] = fill
+    return out
+
+
+def _border(rng: np.random.Generator) -> tuple[int, tuple[int, int, int]]:
+    """What lies beside a photo: OpenCV's mode and, for a colour, which; white and grey as often as any other."""
+    red, green, blue = rng.integers(0, 256, 3).tolist()
+    kinds = (
+        (cv2.BORDER_REPLICATE, (0, 0, 0)),
+        (cv2.BORDER_REFLECT, (0, 0, 0)),
+        (cv2.BORDER_CONSTANT, (255, 255, 255)),
+        (cv2.BORDER_CONSTANT, (LETTERBOX_GRAY,) * 3),
+        (cv2.BORDER_CONSTANT, (red, green, blue)),
+    )
+    return kinds[rng.integers(len(kinds))]
+
+
+def _with_border(picture: np.ndarray, mode: int, color: tuple[int, int, int]) -> np.ndarray:
+    """A letterboxed picture with this instead of its grey bars."""
+    seen = (picture != LETTERBOX_GRAY).any(axis=2)
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    if not len(rows):
+        return picture
+    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    height, width = picture.shape[:2]
+    photo = np.ascontiguousarray(picture[top:bottom, left:right])
+    return cv2.copyMakeBorder(photo, top, height - bottom, left, width - right, mode, value=color)
+
+
+def _degraded(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The picture as a small one enlarged, as out of focus, or as a JPEG of low quality."""
+    size = picture.shape[:2]
+    kind = rng.integers(3)
+    if kind == 0:
+        scale = rng.uniform(0.2, 0.7)
+        return cv2.resize(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), size)
+    if kind == 1:
+        return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.003, 0.012) * size[0])
+    quality = int(rng.integers(10, 50))
+    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
+
+
+def _affine_matrices(count: int, size: int, config: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """(N, 2, 3): where each pixel of the result looks in the photo, about the photo's centre."""
+    angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation, count))
+    zoom = np.exp(rng.uniform(math.log(config.zoom[0]), math.log(config.zoom[1]), count))
+    stretch = np.exp(rng.uniform(-config.stretch, config.stretch, count))
+    shear = rng.uniform(-config.shear, config.shear, count)
+    mirror = np.where(rng.random(count) < 0.5, -1, 1) if config.flip else np.ones(count)
+    across, down = mirror * zoom * stretch, zoom / stretch
+    cos, sin = np.cos(angle), np.sin(angle)
+    linear = np.empty((count, 2, 2))
+    linear[:, 0, 0], linear[:, 0, 1] = cos * across, (cos * shear - sin) * down
+    linear[:, 1, 0], linear[:, 1, 1] = sin * across, (sin * shear + cos) * down
+    centre = np.full(2, (size - 1) / 2)
+    # Shifts of whole pixels: a flip with a shift stays as sharp as the photos that are predicted.
+    shift = np.round(rng.uniform(-config.shift, config.shift, (count, 2)) * size)
+    offset = centre - linear @ centre + shift
+    return np.concatenate([linear, offset[..., None]], axis=2)
+
+
+def _color_tables(count: int, strength: float, rng: np.random.Generator) -> np.ndarray:
+    """(N, 1, 256, 3): gamma, tint, brightness and contrast folded into one look-up for each channel."""
+
+    def draw(scale: float, channels: int = 1) -> np.ndarray:
+        return rng.uniform(-strength * scale, strength * scale, (count, 1, 1, channels))
+
+    level = np.linspace(0, 1, 256)[None, None, :, None]
+    table = level ** np.exp(draw(1)) * np.exp(draw(0.5, channels=3))
+    table = (table + draw(0.5) - 0.5) * np.exp(draw(1)) + 0.5
+    return np.round(table.clip(0, 1) * 255).astype(np.uint8)
+
+
+def _boxes(count: int, size: int, probability: float, rng: np.random.Generator) -> np.ndarray:
+    """(N, 7): top, left, height, width, red, green, blue; height 0 where nothing is erased."""
+    sides = (rng.uniform(0.15, 0.5, (count, 2)) * size).astype(int)
+    corners = (rng.random((count, 2)) * (size - sides + 1)).astype(int)
+    sides[rng.random(count) >= probability] = 0
+    return np.concatenate([corners, sides, rng.integers(0, 256, (count, 3))], axis=1)

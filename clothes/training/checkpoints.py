@@ -1,0 +1,87 @@
+"""Checkpoints: each a folder that is whole or not there, of one config and one set of photos.
+
+    manifest.json   where the training stands, its config, the photos' fingerprint, the SHA-256 of both files
+    arrays.bin      the network (its dropout's random state too), the optimiser, the averaged and the best weights
+
+Where the shuffle stands is the seed of the config, the epoch and its step: batches are a function of these.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clothes.errors import RunError
+from clothes.system.files import sync
+from clothes.system.manifest import check_seal, read_sealed, write_sealed
+
+KEPT = 3
+_FORMAT = 1
+_MANIFEST, _ARRAYS = "manifest.json", "arrays.bin"
+
+Arrays = dict[str, list[np.ndarray]]
+
+
+def write_checkpoint(
+    folder: Path, name: str, *, of: Mapping[str, Any], state: Mapping[str, Any], arrays: Arrays
+) -> None:
+    """Puts a checkpoint in place, and only then removes those before the last three. Names sort as they are made.
+
+    `of` is what a training must be of to go on from it.
+    """
+    if not folder.exists():
+        folder.mkdir()
+        sync(folder.parent)
+    described = {part: [(value.dtype.str, value.shape) for value in values] for part, values in arrays.items()}
+    data = b"".join(np.ascontiguousarray(value).data for values in arrays.values() for value in values)
+    info = {"format": _FORMAT, "of": of, "state": state, "arrays": described}
+    write_sealed(folder / name, _MANIFEST, info, {_ARRAYS: data})
+    for old in _found(folder)[KEPT:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def read_checkpoints(folder: Path, *, of: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Arrays]]:
+    """Those that are whole and of the same training, newest first: what they were written with.
+
+    Raises RunError at the end, for who asks for more than there are: none of them could be gone on with.
+    """
+    reasons = []
+    for path in _found(folder):
+        try:
+            state, arrays = _read(path, of)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            reasons.append(f"{path.name}: {f'no {error}' if isinstance(error, KeyError) else error}")
+            continue
+        yield state, arrays
+        reasons.append(f"{path.name}: it does not fit this network")
+    if reasons:
+        raise RunError(
+            f"Nothing in {folder} can be gone on with ({'; '.join(reasons)}). Start anew with --overwrite, or into "
+            "another --out."
+        )
+
+
+def _found(folder: Path) -> list[Path]:
+    return sorted(folder.glob("epoch-*"), reverse=True)
+
+
+def _read(path: Path, of: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
+    info = json.loads(path.joinpath(_MANIFEST).read_bytes())
+    check_seal(info)
+    if info["format"] != _FORMAT:
+        raise ValueError(f"it has format {info['format']!r}; this clothes reads {_FORMAT}")
+    different = [what for what in of if json.dumps(info["of"][what]) != json.dumps(of[what])]
+    if different:
+        raise ValueError(f"it is of another {' and another '.join(different)}")
+    data, start = read_sealed(path / _ARRAYS, info["files"][_ARRAYS]), 0
+    arrays: Arrays = {}
+    for part, described in info["arrays"].items():
+        arrays[part] = []
+        for kind, shape in described:
+            value = np.ndarray(shape, kind, data, start)
+            arrays[part].append(value.copy())
+            start += value.nbytes
+    return info["state"], arrays

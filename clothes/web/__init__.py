@@ -1,0 +1,1 @@
+"""A classifier -> web pages: predict, collect by camera, review corrections."""

@@ -1,0 +1,175 @@
+"""Corrections: what people say a photo shows where the answer was wrong, kept in an inbox until someone decides.
+
+INBOX/<when>-<random>/ is one: the photo as it came, and correction.json with its hash, the answer and the correction.
+Each is a folder of its own, put in place in one step, so writers share nothing that could tear. What was decided
+lies in INBOX/accepted or INBOX/refused: nothing is deleted.
+"""
+
+import json
+import os
+import secrets
+import threading
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from clothes.collection.photo_store import Store, examine
+from clothes.collection.provenance import Origin
+from clothes.errors import PhotoError, PhotosError
+from clothes.inference.classifier import Prediction
+from clothes.photos.folders import Skipped, class_name
+from clothes.photos.splits import CORRECTION
+from clothes.system.files import holding, sweep, sync
+from clothes.system.manifest import check_seal, read_sealed, write_sealed
+
+ACCEPTED, REFUSED = "accepted", "refused"
+_INFO = "correction.json"
+
+
+@dataclass(frozen=True)
+class Correction:
+    """What a person said of a photo: `label` instead of `answer`. `name` is its folder in the inbox."""
+
+    name: str
+    when: str
+    photo: bytes
+    label: str
+    answer: str
+    confidence: float
+
+
+class Inbox(AbstractContextManager["Inbox"]):
+    """A folder that takes in corrections, from any number of threads at once, for one process at a time.
+
+    Raises PhotosError when it cannot be used, or another process collects into it.
+    """
+
+    def __init__(self, root: str | os.PathLike[str]) -> None:
+        self.root = Path(root)
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with ExitStack() as stack:
+                if not stack.enter_context(holding(self.root)):
+                    raise PhotosError(f"Another page collects corrections into {self.root} now. Name another folder.")
+                sweep(self.root)  # of writers that were killed
+                self._stack = stack.pop_all()
+        except OSError as error:
+            raise PhotosError(
+                f"Corrections cannot be kept in {self.root}: {error.strerror}. Name another folder."
+            ) from None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def keep(self, photo: bytes, answer: Prediction, label: str) -> str:
+        """Keeps a correction, on the disk before it returns; its name.
+
+        Raises PhotoError when it is no photo, PhotosError when no class can be called so, or there is no room.
+        """
+        label = class_name(label)
+        seen = examine(photo, name="the photo")
+        when = datetime.now(UTC)
+        name = f"{when:%Y%m%d-%H%M%S}-{secrets.token_hex(8)}"
+        info = {
+            "when": when.isoformat(timespec="seconds"),
+            "label": label,
+            "answer": {"label": answer.label, "confidence": answer.confidence, "known": answer.known},
+        }
+        try:
+            write_sealed(self.root / name, _INFO, info, {f"photo{seen.seen.ending}": photo})
+        except OSError as error:
+            raise PhotosError(f"The correction cannot be kept: {error.strerror}. Please try again later.") from None
+        return name
+
+
+class Review(AbstractContextManager["Review"]):
+    """An inbox, open to be decided on; what is accepted goes into PHOTOS, to be trained on alone.
+
+    For any number of threads, which take turns. Raises PhotosError and SplitError as `Store` does.
+    """
+
+    def __init__(self, inbox: str | os.PathLike[str], photos: str | os.PathLike[str]) -> None:
+        self.inbox, self.photos = Path(inbox), Path(photos)
+        if not self.inbox.is_dir():
+            raise PhotosError(f"There is no inbox {self.inbox}. `clothes serve --collect-corrections DIR` makes one.")
+        self._turn = threading.Lock()
+        self._store = Store(self.photos)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._turn:
+            self._store.__exit__(kind, error, trace)
+
+    def accept(self, name: str) -> bool:
+        """Puts a correction's photo into PHOTOS; whether it was not there yet.
+
+        Raises PhotoError, and leaves it waiting, when it is gone or damaged, when the photo is there in another class,
+        or looks like one of the test part.
+        """
+        with self._turn:
+            correction = read_correction(self.inbox / _safe(name))
+            photo = examine(correction.photo, name="the photo")
+            new = self._store.put(photo, correction.label, Origin(CORRECTION)) is not None
+            self._decide(name, ACCEPTED)
+            return new
+
+    def refuse(self, name: str) -> None:
+        """Lays a correction aside. Raises PhotoError when it is gone."""
+        with self._turn:
+            self._decide(_safe(name), REFUSED)
+
+    def _decide(self, name: str, to: str) -> None:
+        try:
+            (self.inbox / to).mkdir(exist_ok=True)
+            (self.inbox / name).rename(self.inbox / to / name)
+            sync(self.inbox / to)
+            sync(self.inbox)
+        except FileNotFoundError:
+            raise _gone() from None
+        except OSError as error:
+            raise PhotosError(f"{self.inbox} cannot be changed: {error.strerror}. Mend that, and try again.") from None
+
+
+def list_corrections(inbox: str | os.PathLike[str]) -> tuple[list[str], list[Skipped]]:
+    """The names of the corrections that wait, the first ones first, and what else lies there."""
+    found = sorted(path for path in Path(inbox).iterdir() if not path.name.startswith("."))
+    names = [path.name for path in found if (path / _INFO).is_file()]
+    skipped = [Skipped(path.name, "not a correction") for path in found if path.name not in (*names, ACCEPTED, REFUSED)]
+    return names, skipped
+
+
+def read_correction(path: Path) -> Correction:
+    """The correction in a folder, whole. Raises PhotoError when it is gone or damaged."""
+    try:
+        info = json.loads((path / _INFO).read_text(encoding="utf-8"))
+        check_seal(info)
+        ((photo, sha256),) = info["files"].items()
+        answer = info["answer"]
+        return Correction(
+            path.name,
+            info["when"],
+            read_sealed(path / Path(photo).name, sha256),
+            info["label"],
+            answer["label"],
+            float(answer["confidence"]),
+        )
+    except FileNotFoundError:
+        raise _gone() from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PhotoError(path.name, "damaged", f"it was changed or damaged: {error}") from None
+
+
+def _safe(name: str) -> str:
+    """A name that leads to no other folder."""
+    if Path(name).name != name or name.startswith("."):
+        raise _gone()
+    return name
+
+
+def _gone() -> PhotoError:
+    return PhotoError("the correction", "gone", "it was decided on already")

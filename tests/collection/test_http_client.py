@@ -1,0 +1,408 @@
+"""Downloads: hostile addresses and servers, none of which reaches the inside; and manners."""
+
+import gzip
+import ipaddress
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from clothes.collection import http_client
+from clothes.collection.collect import collect_urls
+from clothes.collection.http_client import Fetcher, Manners
+from clothes.collection.ip_filter import anywhere, resolve, why_inside
+from clothes.errors import DownloadError
+from tests.collection.test_photo_store import below, reasons, rows
+from tests.collection.test_zip_archive import png_bomb
+from tests.photos.test_decode import encode
+from tests.support.pictures import draw
+from tests.support.web_server import OUTSIDE, Canary, Server, drip, reply, running
+
+PHOTO = encode(draw("bar", 0, size=(220, 240)), "PNG")
+MANNERS = Manners(bytes=200_000, redirects=4, pause=0, patience=2)
+HASTE = replace(MANNERS, seconds=0.4)
+
+
+class Names:
+    """A name server: outside, inside, both at once, and one that answers otherwise the second time."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, port: int) -> list[str]:
+        self.asked.append(host)
+        again = self.asked.count(host) > 1
+        known = {
+            "outside.test": [OUTSIDE],
+            "other.test": [OUTSIDE],
+            "mixed.test": [OUTSIDE, "127.0.0.1"],
+            "rebind.test": ["127.0.0.1"] if again else [OUTSIDE],
+            "nothing.test": [],
+            "localhost.evil.test": ["127.0.0.1"],
+            "six.test": ["::1"],
+            "mapped.test": ["::ffff:127.0.0.1"],
+            "intranet.test": ["10.1.2.3"],
+            "metadata.test": ["169.254.169.254"],
+            "broadcast.test": ["255.255.255.255"],
+        }
+        return known[host] if host in known else resolve(host, port)
+
+
+def inside(address: str) -> str:
+    return "" if address == OUTSIDE else why_inside(address)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(http_client, "WAIT", 0.001)
+    with running(Server()) as server:
+        server.answers["photo.png"] = reply(PHOTO)
+        yield server
+
+
+@pytest.fixture
+def canary() -> Iterator[Canary]:
+    canary = Canary()
+    yield canary
+    canary.close()
+
+
+# Addresses of the inside; {port} is where something listens there.
+INSIDE = (
+    "http://127.0.0.1:{port}/a.jpg",
+    "http://127.0.0.53:{port}/a.jpg",
+    "http://localhost:{port}/a.jpg",
+    "http://LOCALHOST:{port}/a.jpg",
+    "http://127.1:{port}/a.jpg",
+    "http://127.0.1:{port}/a.jpg",
+    "http://2130706433:{port}/a.jpg",
+    "http://0x7f000001:{port}/a.jpg",
+    "http://0x7f.0.0.1:{port}/a.jpg",
+    "http://0x7f.1:{port}/a.jpg",
+    "http://017700000001:{port}/a.jpg",
+    "http://0177.0.0.1:{port}/a.jpg",
+    "http://0000177.0x0.0.01:{port}/a.jpg",
+    "http://①②⑦.⓪.⓪.①:{port}/a.jpg",
+    "http://127。0。0。1:{port}/a.jpg",
+    "http://0.0.0.0:{port}/a.jpg",
+    "http://0:{port}/a.jpg",
+    "http://[::1]:{port}/a.jpg",
+    "http://[0:0:0:0:0:0:0:1]:{port}/a.jpg",
+    "http://[::]:{port}/a.jpg",
+    "http://[::ffff:127.0.0.1]:{port}/a.jpg",
+    "http://[::ffff:7f00:1]:{port}/a.jpg",
+    "http://[::127.0.0.1]:{port}/a.jpg",
+    "http://[64:ff9b::127.0.0.1]:{port}/a.jpg",
+    "http://[2002:7f00:1::]:{port}/a.jpg",
+    "http://[2001:0:7f00:1::]:{port}/a.jpg",
+    "http://[fe80::1]:{port}/a.jpg",
+    "http://[fd00:ec2::254]/latest/meta-data",
+    "http://[ff02::1]/a.jpg",
+    "http://10.0.0.1/a.jpg",
+    "http://172.31.255.255/a.jpg",
+    "http://192.168.1.1/a.jpg",
+    "http://100.64.0.1/a.jpg",
+    "http://169.254.169.254/latest/meta-data/a.jpg",
+    "http://2852039166/latest/meta-data/a.jpg",
+    "http://168.63.129.16/a.jpg",
+    "http://192.0.0.192/a.jpg",
+    "http://224.0.0.1/a.jpg",
+    "http://255.255.255.255/a.jpg",
+    "https://localhost:{port}/a.jpg",
+    "http://localhost.evil.test:{port}/a.jpg",
+    "http://six.test:{port}/a.jpg",
+    "http://mapped.test:{port}/a.jpg",
+    "http://intranet.test/a.jpg",
+    "http://metadata.test/a.jpg",
+    "http://broadcast.test/a.jpg",
+    "http://mixed.test:{port}/a.jpg",
+    "{outside}to/http://127.0.0.1:{port}/a.jpg",
+    "{outside}to/http://localhost:{port}/a.jpg",
+    "{outside}to//%2F127.0.0.1:{port}/a.jpg",
+    "{outside}to/http://[::1]:{port}/a.jpg",
+    "{outside}to/http://2130706433:{port}/a.jpg",
+    "{outside}to/http://metadata.test/a.jpg",
+    "{outside}to/{outside}to/http://127.0.0.1:{port}/a.jpg",
+    "http://rebind.test:{outport}/to/http://rebind.test:{port}/a.jpg",
+)
+REFUSED = "refused (--allow-private lets it in)"
+# Addresses that are none.
+ODD = {
+    "http://user:secret@127.0.0.1:{port}/a.jpg": "a user's name or password",
+    "http://outside.test@127.0.0.1:{port}/a.jpg": "a user's name or password",
+    "http://@127.0.0.1:{port}/a.jpg": "a user's name or password",
+    "http://127.0.0.1:{port}\\@outside.test/a.jpg": "a backslash",
+    "http:\\\\127.0.0.1:{port}\\a.jpg": "a backslash",
+    "http://127.0.0.1:{port}/a b.jpg": "a space",
+    "http://127.0.0.1\t:{port}/a.jpg": "what cannot be seen",
+    "http://127.0.0.1:{port}/\x00.jpg": "what cannot be seen",
+    "http://outside.test:{outport}/\r\nHost: localhost/a.jpg": "a space",
+    "file:///etc/passwd": "begin with https:// or http://",
+    "ftp://127.0.0.1:{port}/a.jpg": "begin with https:// or http://",
+    "gopher://127.0.0.1:{port}/_a": "begin with https:// or http://",
+    "data:image/png;base64,iVBORw0KGgo=": "begin with https:// or http://",
+    "javascript:alert(1)": "begin with https:// or http://",
+    "//127.0.0.1:{port}/a.jpg": "begin with https:// or http://",
+    "127.0.0.1:{port}/a.jpg": "begin with https:// or http://",
+    "/etc/passwd": "begin with https:// or http://",
+    "http://": "this is no web address",
+    "http:///a.jpg": "this is no web address",
+    "http:127.0.0.1/a.jpg": "this is no web address",
+    "http://[::1/a.jpg": "this is no web address",
+    "http://127.0.0.1:{port}:80/a.jpg": "this is no web address",
+    "http://127.0.0.1:0/a.jpg": "this is no web address",
+    "http://127.0.0.1:99999/a.jpg": "this is no web address",
+    "http://{long}.test/a.jpg": "this is no web address",
+    "http://outside.test/{longer}": "longer than 2,000 characters",
+    "http://%31%32%37.0.0.1:{port}/a.jpg": "its host cannot be found",
+    "http://127.0.0.1.:{port}/a.jpg": "",  # what that is, the system decides
+    "http://localhost.:{port}/a.jpg": "",
+    "{outside}to/file:///etc/passwd": "begin with https:// or http://",
+    "{outside}to/ftp://127.0.0.1:{port}/a.jpg": "begin with https:// or http://",
+    "{outside}to/data:image/png;base64,iVBORw0KGgo=": "begin with https:// or http://",
+    "{outside}to/http://user@127.0.0.1:{port}/": "a user's name or password",
+    "http://nothing.test/a.jpg": "the host has no address), 5 times",
+}
+# Answers of a server outside.
+SLOW = "it took longer than 0.4 seconds"
+BAD = {
+    "drip": (drip(reply(b"", Content_Length="100000"), b"x"), SLOW),
+    "drip without a length": (drip(reply(b"", Content_Length=""), b"x"), SLOW),
+    "drip of a head": (drip(b"HTTP/1.1 200 OK\r\nX: ", b"x"), SLOW),
+    "drip of headers": (drip(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"), SLOW),
+    "drip of chunks": (drip(reply(b"", Content_Length="", Transfer_Encoding="chunked"), b"1\r\nx\r\n"), SLOW),
+    "continue for ever": (drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), SLOW),
+    "silence": (drip(b"", b""), SLOW),
+    "endless": (drip(reply(PHOTO, Content_Length=""), bytes(50_000), pause=0), "more than the 200,000 bytes allowed"),
+    "endless chunks": (
+        drip(reply(b"", Content_Length="", Transfer_Encoding="chunked"), b"4000\r\n" + bytes(16384) + b"\r\n", pause=0),
+        "more than the 200,000 bytes allowed",
+    ),
+    "a huge length": (reply(PHOTO, Content_Length="10000000000000"), "more than the 200,000 bytes allowed"),
+    "a long head": (drip(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 70_000, pause=0), "the connection failed (got more than"),
+    "many headers": (drip(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 200, pause=0), "the connection failed (got more than"),
+    "gzip bomb": (reply(gzip.compress(bytes(10_000_000)), Content_Encoding="gzip"), "which was not asked for"),
+    "gzip of a photo": (reply(gzip.compress(PHOTO), Content_Encoding="GZip"), "which was not asked for"),
+    "brotli": (reply(PHOTO, Content_Encoding="br"), "which was not asked for"),
+    "gzip that is not told": (reply(gzip.compress(PHOTO), Content_Type="image/png"), "not a picture of a known format"),
+    "a page that says photo": (reply(b"<html>", Content_Type="image/jpeg"), "not a picture of a known format"),
+    "a drawing": (reply(b"<svg/>", Content_Type="image/svg+xml"), "not a picture of a known format"),
+    "a picture bomb": (reply(png_bomb(30_000)), "far too many pixels"),
+    "a thumbnail": (reply(encode(draw("bar", 0, size=(150, 300)), "PNG")), "150 x 300 pixels are a thumbnail"),
+    "nothing": (reply(b""), "the file is empty"),
+    "a cut photo": (reply(PHOTO[:-1000], Content_Length=""), "ends too early"),
+    "less than it says": (reply(PHOTO[:-1000], Content_Length=str(len(PHOTO))), "the connection broke off, 5 times"),
+    "no HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n", "the connection failed"),
+    "hung up": (b"", "the connection failed"),
+    "an odd status": (reply(PHOTO, status=777), "the server answered 777"),
+    "gone": (reply(PHOTO, status=410), "the server answered 410 Gone"),
+    "a redirect to nowhere": (reply(b"", status=302), "the server answered 302 Found"),
+    "a loop": (reply(b"", status=301, Location="a%20loop"), "leads on to another address more than 4 times"),
+    "come back tomorrow": (reply(b"", status=429, Retry_After="86400"), "left alone for 86,400 seconds"),
+    "always busy": (reply(b"", status=503), "the server answered 503 Service Unavailable, 5 times"),
+}
+
+
+def test_there_are_more_than_fifty_of_each_kind_together() -> None:
+    assert len(INSIDE) >= 50
+    assert len(INSIDE) + len(ODD) + len(BAD) >= 110
+
+
+def collect(addresses: list[str], tmp_path: Path, names: Names, manners: Manners = MANNERS) -> dict[str, str]:
+    fetch = Fetcher(inside=inside, find=names, manners=manners)
+    result = collect_urls(addresses, into=tmp_path, label="hat", fetcher=fetch)
+    assert not result.new
+    assert list(below(tmp_path)) == ["sources.csv"]
+    return reasons(result)
+
+
+@pytest.mark.parametrize("kind", ["inside", "odd"])
+def test_hostile_addresses_reach_nothing_inside(tmp_path: Path, server: Server, canary: Canary, kind: str) -> None:
+    parts = {"outport": server.server_port, "port": canary.port, "long": "x" * 70, "longer": "x" * 2000}
+    names = Names()
+    for template, reason in (dict.fromkeys(INSIDE, REFUSED) if kind == "inside" else ODD).items():
+        address = template.format(outside=server.url(""), **parts)
+        names.asked.clear()
+        (found,) = collect([address], tmp_path, names).values()
+        assert reason in found, address
+        assert canary.hits == 0, address
+        assert "rebind" not in address or names.asked == ["rebind.test"] * 2
+    assert canary.hits == 0
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_hostile_answers_bring_nothing(tmp_path: Path, server: Server, name: str) -> None:
+    answer, reason = BAD[name]
+    server.answers[name.replace(" ", "%20")] = answer
+    started = time.monotonic()
+    manners = HASTE if reason == SLOW else MANNERS
+    (found,) = collect([server.url(name.replace(" ", "%20"))], tmp_path, Names(), manners).values()
+    assert reason in found
+    assert time.monotonic() - started < 10
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_used(server: Server, canary: Canary) -> None:
+    """A name that leads inside as soon as it is asked a second time is asked once."""
+    names = Names()
+    fetch = Fetcher(inside=inside, find=names, manners=MANNERS)
+    assert fetch.get(server.url("photo.png", "rebind.test")) == PHOTO
+    assert names.asked == ["rebind.test"]
+    assert server.headers[0]["Host"] == f"rebind.test:{server.server_port}"
+    assert canary.hits == 0
+
+
+def test_proxies_of_the_environment_are_not_used(
+    server: Server, canary: Canary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{canary.port}")
+    assert Fetcher(inside=inside, find=Names(), manners=MANNERS).get(server.url("photo.png")) == PHOTO
+    assert canary.hits == 0
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::8.8.8.8", "::ffff:8.8.8.8"],
+)
+def test_the_public_network_is_outside(address: str) -> None:
+    assert why_inside(address) == ""
+
+
+def test_what_python_calls_private_is_inside() -> None:
+    for network in ("0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"):
+        for address in (ipaddress.ip_network(network)[0], ipaddress.ip_network(network)[-1]):
+            assert address.is_private
+            assert why_inside(str(address))
+            assert why_inside(f"::ffff:{address}")
+            assert why_inside(f"64:ff9b::{address}")
+
+
+def test_this_machines_own_address_is_inside_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clothes.collection.ip_filter._INSIDE", [])
+    assert why_inside("127.0.0.1") == "belongs to this machine"
+    assert why_inside("8.8.8.8") == ""
+
+
+def test_private_addresses_are_reached_when_they_are_let_in(tmp_path: Path, server: Server) -> None:
+    address = f"http://{OUTSIDE}:{server.server_port}/photo.png"
+    with pytest.raises(DownloadError, match=rf"{OUTSIDE} is {OUTSIDE}, which belongs to this machine: refused"):
+        Fetcher().get(address)
+    result = collect_urls([address], into=tmp_path, label="hat", fetcher=Fetcher(inside=anywhere))
+    assert result.new == {"hat": 1}
+
+
+def test_the_picture_decides_what_it_is_and_its_origin_is_kept(tmp_path: Path, server: Server) -> None:
+    server.answers["get%3Fid=1"] = b""
+    server.answers["photo.jpg?id=%C3%BC&x=1"] = reply(PHOTO, Content_Type="text/html")
+    address = server.url("photo.jpg?id=ü&x=1")
+    lines = ["# jackets", "", f"  {address}  ", address, server.url("to/photo.png")]
+    server.answers["photo.png"] = server.answers["to/photo.png"] = reply(
+        encode(draw("bar", 1, size=(200, 200)), "JPEG")
+    )
+    fetch = Fetcher(inside=inside, find=Names(), manners=MANNERS)
+    result = collect_urls(lines, into=tmp_path, label="hat", fetcher=fetch)
+    assert (result.new, result.refused) == ({"hat": 1}, result.refused)
+    table = rows(tmp_path)
+    assert [(row["origin"], Path(row["file"]).suffix) for row in table] == [(address, ".png")]
+    before = dict(server.asked)
+    fetch = Fetcher(inside=inside, find=Names(), manners=MANNERS)
+    again = collect_urls(lines[:4], into=tmp_path, label="hat", fetcher=fetch)
+    assert (again.new, again.already) == ({}, {"hat": 1})
+    assert dict(server.asked) == before  # not asked again
+
+
+def test_a_host_is_asked_by_few_at_once_and_with_pauses(tmp_path: Path, server: Server) -> None:
+    def slowly(handler: object) -> None:
+        time.sleep(0.05)
+        handler.wfile.write(reply(PHOTO))  # type: ignore[attr-defined]
+
+    addresses = [server.url(f"{i}.png") for i in range(12)]
+    for i in range(12):
+        server.answers[f"{i}.png"] = slowly
+    manners = Manners(at_once=2, pause=0.03)
+    started = time.monotonic()
+    result = collect_urls(
+        addresses, into=tmp_path, label="hat", fetcher=Fetcher(inside=inside, find=Names(), manners=manners)
+    )
+    assert server.busiest <= 2
+    assert time.monotonic() - started > 11 * 0.03
+    assert (result.new, result.already) == ({"hat": 1}, {"hat": 11})  # all the same photo
+    assert all("clothes" in headers["User-Agent"] for headers in server.headers)
+    assert {headers["Accept-Encoding"] for headers in server.headers} == {"identity"}
+
+
+@pytest.mark.parametrize("kind", ["seconds", "date"])
+def test_a_busy_server_is_left_alone_as_long_as_it_asks(server: Server, kind: str) -> None:
+    waits = ["1" if kind == "seconds" else format_datetime(datetime.now(UTC) + timedelta(seconds=2))]
+
+    def busy_once(handler: object) -> None:
+        answer = reply(b"", status=429, Retry_After=waits.pop()) if waits else reply(PHOTO)
+        handler.wfile.write(answer)  # type: ignore[attr-defined]
+
+    server.answers["a"] = busy_once
+    started = time.monotonic()
+    assert Fetcher(inside=inside, find=Names(), manners=Manners(pause=0)).get(server.url("a")) == PHOTO
+    assert time.monotonic() - started > 0.9
+
+
+def test_leaving_ends_what_is_under_way(server: Server) -> None:
+    server.answers["silence"] = drip(b"", b"")
+    failed: list[str] = []
+
+    def get(fetch: Fetcher) -> None:
+        try:
+            fetch.get(server.url("silence"))
+        except DownloadError as error:
+            failed.append(str(error))
+
+    with Fetcher(inside=inside, find=Names(), manners=Manners(at_once=1)) as fetch:
+        threads = [threading.Thread(target=get, args=(fetch,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.2)
+        started = time.monotonic()
+    for thread in threads:
+        thread.join()
+    assert time.monotonic() - started < 2
+    assert len(failed) == 3
+
+
+@pytest.mark.skipif(which("openssl") is None, reason="openssl makes the certificate")
+def test_a_pinned_address_still_has_to_show_the_hosts_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    names = ["-subj", "/CN=outside.test", "-addext", "subjectAltName=DNS:outside.test", "-days", "1"]
+    subprocess.run([*command, *names, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    asked: list[str | None] = []
+    context.sni_callback = lambda _, name, __: asked.append(name)
+    server = Server()
+    server.answers["photo.png"] = reply(PHOTO)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with running(server):
+        fetch = Fetcher(inside=inside, find=Names(), manners=MANNERS)
+        assert fetch.get(server.url("photo.png").replace("http:", "https:")) == PHOTO
+        assert asked == ["outside.test"]
+        with pytest.raises(DownloadError, match=r"the certificate of other.test is not valid \(Hostname mismatch"):
+            fetch.get(server.url("photo.png", "other.test").replace("http:", "https:"))
+        assert server.asked["photo.png"] == 1
+
+
+def test_a_host_that_is_down_is_tried_again(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server((OUTSIDE, 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(DownloadError, match=r"the connection failed \(Connection refused\), 5 times"):
+        Fetcher(inside=inside, find=Names(), manners=MANNERS).get(f"http://outside.test:{port}/")

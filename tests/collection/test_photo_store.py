@@ -1,0 +1,376 @@
+"""Collecting folders: whole photos, each once, nothing overwritten, nothing like a test photo; and any kill."""
+
+import csv
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import unicodedata
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import clothes
+from clothes.collection.collect import Collected, collect_folder
+from clothes.collection.photo_store import Store, examine
+from clothes.collection.provenance import COLUMNS, Origin
+from clothes.errors import PhotoError, PhotosError, SplitError
+from clothes.photos.folders import OTHER, class_name
+from tests.photos.test_decode import encode
+from tests.photos.test_duplicates import jpeg, smooth
+from tests.support.pictures import draw, make_photos
+
+KILLS = os.environ.get("CLOTHES_KILLS", "20")
+
+
+def rows(photos: Path) -> list[dict[str, str]]:
+    with (photos / "sources.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def below(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def reasons(result: Collected) -> dict[str, str]:
+    return {item.path: item.reason for item in result.refused}
+
+
+# --- folders ---
+
+
+def test_a_folder_is_copied_byte_by_byte_under_names_of_its_content(tmp_path: Path) -> None:
+    source = make_photos(tmp_path / "mine", each=4)
+    (source / "bar" / "000.png").rename(source / "bar" / "Foto 1.JPEG")  # a PNG all the same
+    before = below(source)
+    result = collect_folder(source, into=tmp_path / "photos")
+    assert result.new == {"bar": 4, "frame": 4, "square": 4}
+    assert (result.already, result.refused) == ({}, ())
+    table = rows(tmp_path / "photos")
+    assert tuple(table[0]) == COLUMNS
+    assert {row["origin"]: row["sha256"] for row in table} == {
+        f"mine/{name}": hashlib.sha256(data).hexdigest() for name, data in before.items()
+    }
+    for row in table:
+        assert hashlib.sha256((tmp_path / "photos" / row["file"]).read_bytes()).hexdigest() == row["sha256"]
+        assert row["file"] == f"{row['origin'].split('/')[1]}/{row['sha256'][:16]}.png"
+    assert below(source) == before
+    assert len(below(tmp_path / "photos")) == 13
+    assert str(tmp_path) not in (tmp_path / "photos" / "sources.csv").read_text()
+
+
+def test_what_is_there_already_is_not_copied_twice(tmp_path: Path) -> None:
+    make_photos(tmp_path / "photos", each=3)  # put there by hand, under other names
+    source = make_photos(tmp_path / "mine", each=4)
+    (source / "bar" / "again.png").write_bytes((source / "bar" / "003.png").read_bytes())
+    (source / "frame" / "odd.png").write_bytes((source / "bar" / "001.png").read_bytes())
+    result = collect_folder(source, into=tmp_path / "photos")
+    assert (result.new, result.already) == (
+        {"bar": 1, "frame": 1, "square": 1},
+        {"bar": 4, "frame": 3, "square": 3},
+    )
+    assert reasons(result) == {"frame/odd.png": "it is there already, but not as frame: bar/001.png"}
+    before = below(tmp_path / "photos")
+    assert collect_folder(source, into=tmp_path / "photos").new == {}
+    assert below(tmp_path / "photos") == before
+
+
+def test_plain_photos_need_a_class_and_a_phone_folder_has_any_depth(tmp_path: Path) -> None:
+    (tmp_path / "phone" / "DCIM" / "100APPLE").mkdir(parents=True)
+    (tmp_path / "phone" / "1.jpg").write_bytes(jpeg(smooth(1), 90))
+    deep = tmp_path / "phone" / "DCIM" / "100APPLE"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encode(smooth(2), "JPEG", exif=exif)
+    (deep / "IMG_0002.JPG").write_bytes(turned)
+    (deep / "IMG_0003.MOV").write_bytes(b"film")
+    (tmp_path / "loose").mkdir()
+    (tmp_path / "loose" / "1.jpg").write_bytes(turned)
+    with pytest.raises(PhotosError, match=r"no class folders.*Or name the class of them all: --class\."):
+        collect_folder(tmp_path / "loose", into=tmp_path / "photos")
+    assert not (tmp_path / "photos").exists()
+    result = collect_folder(tmp_path / "phone", into=tmp_path / "photos", label="jacket")
+    assert result.new == {"jacket": 2}
+    assert reasons(result) == {"DCIM/100APPLE/IMG_0003.MOV": "not a photo by its name"}
+    stored = tmp_path / "photos" / "jacket" / f"{hashlib.sha256(turned).hexdigest()[:16]}.jpg"
+    assert stored.read_bytes() == turned
+    assert clothes.check(tmp_path / "photos").odd_files == ()
+
+
+def test_heic_of_a_phone(tmp_path: Path) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif", reason="HEIC needs the extra 'heic'")
+    (tmp_path / "phone").mkdir()
+    pillow_heif.from_pillow(smooth(3)).save(tmp_path / "phone" / "IMG_0001.HEIC")
+    collect_folder(tmp_path / "phone", into=tmp_path / "photos", label="hat")
+    (stored,) = (tmp_path / "photos" / "hat").iterdir()
+    assert stored.suffix == ".heic"
+    assert stored.read_bytes() == (tmp_path / "phone" / "IMG_0001.HEIC").read_bytes()
+
+
+def test_what_is_no_photo_is_listed_with_its_reason(tmp_path: Path) -> None:
+    source = make_photos(tmp_path / "mine", each=1)
+    bad = {"page.jpg": b"<html>", "cut.jpg": jpeg(smooth(1), 90)[:-3000], "empty.png": b"", "notes.txt": b"x"}
+    for name, data in bad.items():
+        (source / "bar" / name).write_bytes(data)
+    (source / "bar" / "link.jpg").symlink_to(source / "nowhere")
+    result = collect_folder(source, into=tmp_path / "photos")
+    assert reasons(result) == {
+        "bar/page.jpg": "this is not a picture of a known format",
+        "bar/cut.jpg": "the picture ends too early (an interrupted copy?)",
+        "bar/empty.png": "the file is empty",
+        "bar/notes.txt": "not a photo by its name",
+        "bar/link.jpg": "a link to nothing",
+    }
+    assert sum(result.new.values()) == 3
+
+
+def test_part_folders_of_a_source_are_pooled_and_those_of_photos_are_kept(tmp_path: Path) -> None:
+    for i, part in enumerate(("train", "test")):
+        make_photos(tmp_path / "set" / part, each=2, seed=1000 * i)
+    assert collect_folder(tmp_path / "set", into=tmp_path / "flat").new == {"bar": 4, "frame": 4, "square": 4}
+    assert sorted(path.name for path in (tmp_path / "flat").iterdir()) == ["bar", "frame", "sources.csv", "square"]
+    for part in ("Train", "validation", "test"):  # empty, made beforehand
+        (tmp_path / "parts" / part).mkdir(parents=True)
+    collect_folder(make_photos(tmp_path / "more", each=2, seed=5000), into=tmp_path / "parts")
+    assert {row["file"].rpartition("/")[0] for row in rows(tmp_path / "parts")} == {
+        "Train/bar",
+        "Train/frame",
+        "Train/square",
+    }
+    assert clothes.check(tmp_path / "parts").photos == 6
+
+
+def test_classes_are_met_whatever_their_case_and_form(tmp_path: Path) -> None:
+    decomposed = unicodedata.normalize("NFD", "Hüte")
+    (tmp_path / "photos" / decomposed).mkdir(parents=True)
+    for i, label in enumerate(("Hüte", decomposed, "hüte")):
+        (tmp_path / "mine" / label).mkdir(parents=True)
+        draw("bar", i).save(tmp_path / "mine" / label / "1.png")
+    result = collect_folder(tmp_path / "mine", into=tmp_path / "photos")
+    assert sum(result.new.values()) == 3
+    assert sorted(path.name for path in (tmp_path / "photos").iterdir()) == sorted([decomposed, "sources.csv"])
+    assert collect_folder(tmp_path / "mine", into=tmp_path / "photos").refused == ()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", " ", ".", "..", ".hidden", "__cache", "a/b", "../up", "/etc", "a\\b", "C:x", "a\0b", "a\nb", "a\x1b[2J"),
+        *(
+            "a\u202eb",
+            "\u200b",
+            "\ud800",
+            "x" * 101,
+            "字" * 34,
+            "hat ",
+            " hat",
+            "hat.",
+            "CON",
+            "nul.txt",
+            "lpt1",
+            "COM²",
+        ),
+        *("what?", "a*", "a|b", "<b>", 'say "hat"', "train", "Test", "VALIDATION", "val"),
+    ],
+)
+def test_a_class_is_a_name_and_no_path(tmp_path: Path, name: str) -> None:
+    with pytest.raises(PhotosError, match=r"No class can be called .*: .*\. Give it another name\."):
+        class_name(name)
+    with pytest.raises(PhotosError):
+        collect_folder(make_photos(tmp_path / "mine", each=1) / "bar", into=tmp_path / "photos", label=name)
+    with Store(tmp_path / "photos") as store, pytest.raises(PhotosError):
+        store.put(examine(encode(draw("bar", 0), "PNG"), name="x"), name, Origin("x"))
+    assert list(below(tmp_path / "photos")) == ["sources.csv"]
+
+
+@pytest.mark.parametrize(
+    "name", [OTHER, "hat", "T-shirt", "裙子", "قميص", "O'Neill & co", "_mine", "-x", "a.b", "x" * 100]
+)
+def test_a_class_has_any_proper_name(name: str) -> None:
+    assert class_name(unicodedata.normalize("NFD", name)) == unicodedata.normalize("NFC", name)
+
+
+# --- sources.csv ---
+
+
+def test_what_others_wrote_stays_one_cell_and_no_formula(tmp_path: Path) -> None:
+    about = Origin(
+        "https://x.test/1.jpg", "CC BY 2.0", '=HYPERLINK("http://evil")', 'Hat, "red"\r\n\x1b[2J\ud800', "p" * 9000
+    )
+    with Store(tmp_path) as store:
+        store.put(examine(encode(draw("bar", 0), "PNG"), name="x"), "hat", about)
+    (row,) = rows(tmp_path)
+    assert row["author"] == ' =HYPERLINK("http://evil")'
+    assert row["title"] == 'Hat, "red"???[2J?'
+    assert (row["licence"], len(row["page"])) == ("CC BY 2.0", 2000)
+    with Store(tmp_path) as store:
+        assert store.knows("https://x.test/1.jpg", "hat")
+
+
+def test_a_table_that_a_person_edited_is_kept(tmp_path: Path) -> None:
+    collect_folder(make_photos(tmp_path / "a", each=1), into=tmp_path / "photos")
+    table = tmp_path / "photos" / "sources.csv"
+    edited = b"\xef\xbb\xbf" + table.read_bytes().replace(b"\n", b"\r\n").rstrip()
+    table.write_bytes(edited)
+    collect_folder(make_photos(tmp_path / "b", each=1, seed=1000), into=tmp_path / "photos")
+    assert table.read_bytes().startswith(edited + b"\n")
+    assert table.read_bytes().count(b"\n") == 7
+    collect_folder(tmp_path / "b", into=tmp_path / "photos")
+
+
+@pytest.mark.parametrize("text", ["", "a;b\n", "photo,class\n", ",".join(COLUMNS) + "\nbar/1.png,0\n", "\xff\xfe"])
+def test_another_table_of_that_name_is_refused_and_stays(tmp_path: Path, text: str) -> None:
+    source = make_photos(tmp_path / "a", each=1)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "sources.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(PhotosError, match=r"sources\.csv.*(made anew|Mend or remove)"):
+        collect_folder(source, into=tmp_path / "photos")
+    assert below(tmp_path / "photos") == {"sources.csv": text.encode("latin-1")}
+
+
+def test_a_removed_photo_comes_back_from_a_folder_with_its_one_row(tmp_path: Path) -> None:
+    source = make_photos(tmp_path / "a", each=1)
+    collect_folder(source, into=tmp_path / "photos")
+    before = below(tmp_path / "photos")
+    next((tmp_path / "photos" / "bar").iterdir()).unlink()
+    assert collect_folder(source, into=tmp_path / "photos").new == {"bar": 1}
+    assert below(tmp_path / "photos") == before
+
+
+def test_a_name_that_is_taken_is_not_overwritten(tmp_path: Path) -> None:
+    data = encode(draw("bar", 0), "PNG")
+    sha256 = hashlib.sha256(data).hexdigest()
+    (tmp_path / "hat").mkdir()
+    (tmp_path / "hat" / f"{sha256[:16]}.png").write_bytes(b"mine")
+    with Store(tmp_path) as store:
+        store.put(examine(data, name="x"), "hat", Origin("x"))
+    assert (tmp_path / "hat" / f"{sha256[:16]}.png").read_bytes() == b"mine"
+    assert (tmp_path / "hat" / f"{sha256[:32]}.png").read_bytes() == data
+
+
+def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
+    with Store(tmp_path):
+        failed: list[PhotosError] = []
+
+        def second() -> None:
+            try:
+                Store(tmp_path)
+            except PhotosError as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join()
+    assert "Another `clothes collect`" in str(failed[0])
+    with Store(tmp_path):
+        pass
+
+
+def test_a_journal_that_names_files_elsewhere_touches_none(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "hat").mkdir(parents=True)
+    (tmp_path / ".making-mine.jpg").write_bytes(b"mine")
+    line = f"../mine.jpg,{hashlib.sha256(b'mine').hexdigest()},,,,,,\n"
+    absolute = f"{tmp_path}/mine.jpg,{hashlib.sha256(b'mine').hexdigest()},,,,,,\n"
+    (tmp_path / "photos" / ".collecting.csv").write_text(line + absolute + "hat\n\nhat/x.jpg,")
+    with Store(tmp_path / "photos"):
+        pass
+    assert below(tmp_path).keys() == {".making-mine.jpg", "photos/sources.csv"}
+
+
+def test_a_full_disk_leaves_whole_photos_and_their_rows(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal, sys\n"
+        "from clothes.collection.collect import collect_folder\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))\n"  # larger files end with EFBIG
+        "collect_folder(sys.argv[1], into=sys.argv[2])\n"
+    )
+    source = make_photos(tmp_path / "mine", each=20, shapes=("bar",))
+    photos = tmp_path / "photos"
+    done = subprocess.run([sys.executable, "-c", code, str(source), str(photos)], capture_output=True, text=True)
+    assert "cannot be written: File too large. The photos before it are kept." in done.stderr
+    collect_folder(source, into=photos)
+    table = {row["file"]: row["sha256"] for row in rows(photos)}
+    assert table == {
+        path.relative_to(photos).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in photos.glob("*/*")
+    }
+    assert len(table) == 20
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+@pytest.mark.parametrize("how", ["lines", KILLS])
+def test_a_kill_at_any_moment_leaves_whole_photos_and_their_rows(tmp_path: Path, how: str) -> None:
+    command = [sys.executable, "-m", "tests.support.killed_collecting", str(tmp_path), how]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)
+    assert counts["kills"] >= (200 if how == "lines" else int(KILLS))
+    assert counts["photos"] > 0
+    if how == "lines":
+        assert counts["settled"] > 0  # those that hit between a photo and its row
+    else:
+        print(f"{counts['kills']} random kills, {counts['settled']} settled by the next start")
+
+
+# --- the test part ---
+
+
+def test_what_looks_like_a_test_photo_is_refused_once_there_is_a_split(tmp_path: Path) -> None:
+    photos, more = tmp_path / "photos", tmp_path / "more" / "hat"
+    (photos / "hat").mkdir(parents=True)
+    more.mkdir(parents=True)
+    for i in range(30):
+        (photos / "hat" / f"{i:02}.jpg").write_bytes(jpeg(smooth(i), 95))
+        (more / f"poor-{i:02}.jpg").write_bytes(jpeg(smooth(i), 40))
+    (more / "new.jpg").write_bytes(jpeg(smooth(100), 90))
+    (more / "same.jpg").write_bytes(jpeg(smooth(0), 95))
+    split = clothes.split(photos)
+    split.write(photos / "split.csv")
+    tests = {row.photo for row in split.part("test")}
+    assert len(tests) == 6
+    bars: list[tuple[str, int, int]] = []
+    result = collect_folder(tmp_path / "more", into=photos, progress=lambda *step: bars.append(step))
+    assert reasons(result) == {
+        f"hat/poor-{name[4:6]}.jpg": f"it looks like {name}, a photo of the test part, and would make the test too easy"
+        for name in tests
+    }
+    assert (result.new, result.already) == ({"hat": 25}, {"hat": 1})
+    assert [step for step in bars if step[0] == "Looking at the test photos"][-1][1:] == (6, 6)
+    assert sum(step[0] == "Looking at the test photos" for step in bars) == 6  # once each
+    assert len(rows(photos)) == 25
+
+
+def test_what_looks_like_a_photo_in_a_test_folder_is_refused_too(tmp_path: Path) -> None:
+    for part, i in (("train", 0), ("test", 1)):
+        (tmp_path / "photos" / part / "hat").mkdir(parents=True)
+        (tmp_path / "photos" / part / "hat" / "1.jpg").write_bytes(jpeg(smooth(i), 95))
+    (tmp_path / "more").mkdir()
+    for i in range(2):
+        (tmp_path / "more" / f"{i}.jpg").write_bytes(jpeg(smooth(i), 40))
+    result = collect_folder(tmp_path / "more", into=tmp_path / "photos", label="hat")
+    assert list(reasons(result)) == ["1.jpg"]
+    assert [row["file"][:10] for row in rows(tmp_path / "photos")] == ["train/hat/"]
+
+
+def test_a_damaged_split_stops_it_before_anything_is_stored(tmp_path: Path) -> None:
+    make_photos(tmp_path / "photos", each=1)
+    (tmp_path / "photos" / "split.csv").write_text("photo\n")
+    with pytest.raises(SplitError, match="must begin with the line"):
+        collect_folder(make_photos(tmp_path / "mine", each=1, seed=1000), into=tmp_path / "photos")
+    assert len(below(tmp_path / "photos")) == 4
+
+
+def test_the_store_counts_an_address_only_while_its_photo_is_there(tmp_path: Path) -> None:
+    with Store(tmp_path) as store:
+        store.put(examine(encode(draw("bar", 0), "PNG"), name="x"), "hat", Origin("https://x.test/1"))
+        assert not store.knows("https://x.test/2", "hat")
+        assert store.knows("https://x.test/1", "hat")
+        with pytest.raises(PhotoError, match="not as shoes"):
+            store.knows("https://x.test/1", "shoes")
+        next((tmp_path / "hat").iterdir()).unlink()
+        with pytest.raises(PhotoError, match="removed since"):
+            store.knows("https://x.test/1", "hat")

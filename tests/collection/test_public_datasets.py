@@ -1,0 +1,478 @@
+"""Public data: the starter set, and downloads from a real server on this machine that breaks off, lies and recovers."""
+
+import gzip
+import hashlib
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from clothes.collection import download as downloads
+from clothes.collection import public_datasets
+from clothes.collection.download import download
+from clothes.collection.public_datasets import FASHION_MNIST_CLASSES, clothing_small, fashion_mnist, read_idx, starter
+from clothes.errors import DownloadError
+from clothes.photos.folders import list_class_folders
+from tests.support.pictures import SHARED
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+CONTENT = np.random.default_rng(0).bytes(1_000_000)
+MD5 = hashlib.md5(CONTENT).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `files` by name; `faults` are used up one a request: "break", "503", "spoil", "no-range" or ""."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+        self.files: dict[str, bytes] = {}
+        self.faults: list[str] = []
+        self.asked: list[tuple[str, str | None]] = []  # name, Range
+        self.says_length = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that has gone is what the tests are about."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the standard library
+        """Quiet."""
+
+    def do_GET(self) -> None:
+        self.close_connection = True
+        name, span = self.path.lstrip("/"), self.headers.get("Range")
+        self.server.asked.append((name, span))
+        fault = self.server.faults.pop(0) if self.server.faults else ""
+        data = self.server.files.get(name)
+        if data is None or fault == "503":
+            self.send_error(404 if data is None else 503)
+            return
+        tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+        ranged = span is not None and fault != "no-range" and self.headers.get("If-Range", tag) == tag
+        start = int(span[6:-1]) if span and ranged else 0
+        if start >= len(data):
+            self.send_error(416)
+            return
+        body = data[start:]
+        if fault == "spoil":
+            body = body[:-1] + bytes([body[-1] ^ 1])
+        sent = body[: len(body) // 2] if fault == "break" else body
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", tag)
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+        if self.server.says_length:
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(sent)
+        else:
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(sent), sent) + (b"" if fault == "break" else b"0\r\n\r\n"))
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setattr(downloads, "WAIT", 0.001)
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+# --- one file ---
+
+
+def test_a_broken_transfer_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
+    server.files["a"] = CONTENT
+    server.faults = ["break", "break"]
+    seen: list[tuple[int, int]] = []
+    download(server.url + "a", tmp_path / "a", md5=MD5, progress=lambda *step: seen.append(step))
+    assert (tmp_path / "a").read_bytes() == CONTENT
+    assert server.asked == [("a", None), ("a", "bytes=500000-"), ("a", "bytes=750000-")]
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    download(server.url + "a", tmp_path / "a", md5=MD5)
+    assert len(server.asked) == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_later_call_goes_on_too(server: Server, tmp_path: Path) -> None:
+    server.files["a"] = CONTENT
+    server.faults = ["break", *["503"] * downloads.TRIES]
+    with pytest.raises(DownloadError, match=r"answered 503 .* Run the same command again to go on where it stopped"):
+        download(server.url + "a", tmp_path / "a", md5=MD5)
+    assert not (tmp_path / "a").exists()
+    download(server.url + "a", tmp_path / "a", md5=MD5)
+    assert (tmp_path / "a").read_bytes() == CONTENT
+    assert server.asked[-1] == ("a", "bytes=500000-")
+
+
+def test_a_wrong_checksum_is_fetched_once_more_and_then_refused(server: Server, tmp_path: Path) -> None:
+    server.files["a"] = CONTENT
+    server.faults = ["spoil"]
+    download(server.url + "a", tmp_path / "a", md5=MD5)
+    assert (tmp_path / "a").read_bytes() == CONTENT
+    server.faults, server.asked = ["spoil", "spoil", "spoil"], []
+    with pytest.raises(DownloadError, match=f"another MD5 than the published {MD5}"):
+        download(server.url + "a", tmp_path / "b", md5=MD5)
+    assert server.asked == [("a", None), ("a", None)]
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_file_that_changed_meanwhile_is_no_mixture(server: Server, tmp_path: Path) -> None:
+    server.files["a"] = bytes(1_000_000)
+    server.faults = ["break", *["503"] * downloads.TRIES]
+    with pytest.raises(DownloadError):
+        download(server.url + "a", tmp_path / "a")
+    server.files["a"] = CONTENT
+    download(server.url + "a", tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == CONTENT
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_servers_without_ranges_and_parts_that_are_too_long(server: Server, tmp_path: Path) -> None:
+    server.files["a"] = CONTENT
+    server.faults = ["break", "no-range"]
+    download(server.url + "a", tmp_path / "a", md5=MD5)
+    (tmp_path / "b.part").write_bytes(bytes(2_000_000))
+    download(server.url + "a", tmp_path / "b", md5=MD5)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == CONTENT
+
+
+def test_a_server_that_does_not_say_the_length(server: Server, tmp_path: Path) -> None:
+    """As GitHub's archives: a break shows in the chunks, and the progress goes by what is expected."""
+    server.files["a"] = CONTENT
+    server.faults = ["break"]
+    server.says_length = False
+    seen: list[tuple[int, int]] = []
+    download(server.url + "a", tmp_path / "a", expect=1_200_000, progress=lambda *step: seen.append(step))
+    assert (tmp_path / "a").read_bytes() == CONTENT
+    assert len(server.asked) == 2
+    assert {total for _, total in seen} == {1_200_000}
+
+
+def test_what_cannot_be_had_is_explained(server: Server, tmp_path: Path) -> None:
+    server.files["a"] = CONTENT
+    with pytest.raises(DownloadError, match=r"/gone could not be downloaded: the server answered 404 .* --from"):
+        download(server.url + "gone", tmp_path / "a")
+    assert len(server.asked) == 1
+    for server.says_length in (True, False):
+        with pytest.raises(DownloadError, match="longer than 600,000 bytes"):
+            download(server.url + "a", tmp_path / "a", most=600_000)
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 100
+    with pytest.raises(DownloadError, match=r"could not be downloaded: .*refused"):
+        download("http://127.0.0.1:9/a", tmp_path / "b")
+    with pytest.raises(DownloadError, match="must begin with https://"):
+        download("file:///etc/passwd", tmp_path / "b")
+    assert not (tmp_path / "b").exists()
+
+
+# --- Fashion-MNIST ---
+
+
+@pytest.fixture
+def fashion(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The four files of a small Fashion-MNIST, 30 and 20 pictures, which count as the published ones."""
+    rng = np.random.default_rng(1)
+    packed: dict[str, bytes] = {}
+    for prefix, count in (("train", 30), ("t10k", 20)):
+        pixels, labels = rng.bytes(count * 784), bytes(i % 10 for i in range(count))
+        packed[f"{prefix}-images-idx3-ubyte.gz"] = gzip.compress(bytes(16) + pixels, mtime=1)
+        packed[f"{prefix}-labels-idx1-ubyte.gz"] = gzip.compress(bytes(8) + labels, mtime=1)
+    md5 = {name: hashlib.md5(data).hexdigest() for name, data in packed.items()}
+    sha256 = {name: hashlib.sha256(gzip.decompress(data)).hexdigest() for name, data in packed.items()}
+    monkeypatch.setattr(public_datasets, "_FASHION_MNIST_MD5", md5)
+    monkeypatch.setattr(public_datasets, "_FASHION_MNIST_SHA256", sha256)
+    monkeypatch.setattr(public_datasets, "_FASHION_MNIST_PHOTOS", {"train": 30, "test": 20})
+    return packed
+
+
+def put(folder: Path, contents: dict[str, bytes]) -> Path:
+    for name, data in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    return folder
+
+
+def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {
+        path.relative_to(folder).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_fashion_mnist_from_a_server_that_breaks_off_and_lies(
+    server: Server, tmp_path: Path, fashion: dict[str, bytes]
+) -> None:
+    server.files = fashion
+    server.faults = ["break", "", "spoil"]
+    seen: list[tuple[int, int]] = []
+    folder = fashion_mnist(tmp_path / "fm", url=server.url, progress=lambda *step: seen.append(step))
+    listing = list_class_folders(folder)
+    assert listing.classes == tuple(sorted(FASHION_MNIST_CLASSES))
+    assert [sum(photo.part == part for photo in listing.photos) for part in ("train", "test")] == [30, 20]
+    assert listing.skipped == ()
+    pixels, labels = read_idx(put(tmp_path / "gz", fashion), "train")
+    with Image.open(folder / "train" / FASHION_MNIST_CLASSES[labels[17]] / "00017.png") as image:
+        assert image.mode == "L"
+        assert np.array_equal(np.asarray(image), pixels[17])
+    assert "MIT License" in (folder / "LICENSE.txt").read_text(encoding="utf-8")
+    assert seen[-1][0] == seen[-1][1]
+    assert {path.name for path in tmp_path.iterdir()} == {"fm", "gz"}  # the downloads are gone
+
+    put(folder, {"split.csv": b"mine", "train/bag/mine.png": b"mine"})
+    before, asked = snapshot(folder), len(server.asked)
+    assert fashion_mnist(folder, url=server.url) == folder
+    assert snapshot(folder) == before
+    assert len(server.asked) == asked
+
+
+def test_an_incomplete_folder_is_completed_and_what_is_there_stays(tmp_path: Path, fashion: dict[str, bytes]) -> None:
+    source = put(tmp_path / "gz", fashion)
+    folder = fashion_mnist(tmp_path / "fm", source=source)
+    whole = snapshot(folder)
+    (folder / "train" / "bag" / "00008.png").unlink()
+    put(folder, {"train/bag/00018.png": b"retouched", "notes.txt": b"mine"})
+    before = snapshot(folder)
+    fashion_mnist(folder, source=source)
+    after = snapshot(folder)
+    assert after.pop("train/bag/00008.png")[0] == whole["train/bag/00008.png"][0]
+    assert after == before
+
+
+def test_a_folder_of_something_else_is_refused(server: Server, tmp_path: Path) -> None:
+    mine = put(tmp_path / "mine", {"dress/1.jpg": b"mine"})
+    for fetch in (fashion_mnist, clothing_small):
+        with pytest.raises(DownloadError, match="holds something else already"):
+            fetch(mine, url=server.url)
+    for taken in (mine, mine / "dress" / "1.jpg"):
+        with pytest.raises(DownloadError, match="holds something else already"):
+            starter(taken)
+    assert [path.name for path in mine.rglob("*")] == ["dress", "1.jpg"]
+    assert server.asked == []
+
+
+def test_an_empty_folder_is_filled_and_the_users_copy_stays(tmp_path: Path, fashion: dict[str, bytes]) -> None:
+    source = put(tmp_path / ".fm-download", fashion)  # named as ours would be
+    before = snapshot(source)
+    (tmp_path / "fm").mkdir()
+    folder = fashion_mnist(str(tmp_path / "fm"), source=str(source))
+    assert sorted(path.name for path in folder.iterdir()) == ["LICENSE.txt", "SOURCE.txt", "test", "train"]
+    assert len(list_class_folders(folder).photos) == 50
+    assert snapshot(source) == before
+
+
+def test_a_copy_packed_anew_is_taken(tmp_path: Path, fashion: dict[str, bytes]) -> None:
+    anew = {name: gzip.compress(gzip.decompress(data), 1, mtime=0) for name, data in fashion.items()}
+    assert anew != fashion
+    assert len(list_class_folders(fashion_mnist(tmp_path / "fm", source=put(tmp_path / "gz", anew))).photos) == 50
+
+
+@pytest.mark.parametrize("spoilt", [None, "cut", b"<html>", gzip.compress(bytes(28))])
+def test_a_copy_that_is_not_the_published_one_is_refused(
+    tmp_path: Path, fashion: dict[str, bytes], spoilt: bytes | str | None
+) -> None:
+    name = "t10k-labels-idx1-ubyte.gz"
+    published = fashion.pop(name)
+    content = published[:-9] if spoilt == "cut" else spoilt
+    source = put(tmp_path / "gz", fashion | ({name: content} if isinstance(content, bytes) else {}))
+    with pytest.raises(DownloadError, match=name):
+        fashion_mnist(tmp_path / "fm", source=source)
+    assert [path.name for path in tmp_path.iterdir()] == ["gz"]
+
+
+def test_a_failed_download_leaves_no_folder_and_a_later_call_goes_on(
+    server: Server, tmp_path: Path, fashion: dict[str, bytes]
+) -> None:
+    server.files = {name: data for name, data in fashion.items() if not name.startswith("t10k")}
+    with pytest.raises(DownloadError, match="t10k-images"):
+        fashion_mnist(tmp_path / "fm", url=server.url)
+    assert not (tmp_path / "fm").exists()
+    server.files, server.asked = fashion, []
+    fashion_mnist(tmp_path / "fm", url=server.url)
+    assert [name for name, _ in server.asked] == ["t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["fm"]
+
+
+def test_no_place_and_no_room_are_explained_and_leave_nothing(
+    tmp_path: Path, fashion: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = put(tmp_path / "gz", fashion)
+    with pytest.raises(DownloadError, match=r"Choose another folder: --to"):
+        fashion_mnist(source / "t10k-labels-idx1-ubyte.gz" / "fm", source=source)
+    write, written = Path.write_bytes, []
+
+    def fill_up(path: Path, data: bytes) -> int:
+        written.append(path)
+        if len(written) > 20:
+            raise OSError(28, "No space left on device")
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", fill_up)
+    with pytest.raises(DownloadError, match=r"No space left on device\. Make room"):
+        fashion_mnist(tmp_path / "fm", source=source)
+    assert [path.name for path in tmp_path.iterdir()] == ["gz"]
+
+
+# --- clothing-dataset-small ---
+
+
+@pytest.fixture
+def clothing(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The photos of a small clothing-dataset-small, which count as the published ones."""
+    photos = {
+        f"{part}/{label}/{i}.jpg": f"{part} {label} {i}".encode()
+        for part, count in (("train", 5), ("validation", 2), ("test", 3))
+        for label in ("dress", "t-shirt")
+        for i in range(count)
+    }
+    whole = public_datasets.fingerprint({name: io.BytesIO(data).read for name, data in photos.items()})
+    monkeypatch.setattr(public_datasets, "_CLOTHING_SHA256", whole)
+    monkeypatch.setattr(public_datasets, "_CLOTHING_PHOTOS", {"train": 10, "validation": 4, "test": 6})
+    return photos
+
+
+def pack(contents: dict[str, bytes], *, top: str = "clothing-dataset-small-master/", link: str = "") -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{top}README.md", "about")
+        for name, content in contents.items():
+            archive.writestr(top + name, content)
+        if link:
+            item = zipfile.ZipInfo(top + link)
+            item.create_system, item.external_attr = 3, 0o120777 << 16
+            archive.writestr(item, "/etc/passwd")
+    return data.getvalue()
+
+
+def photos_below(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.jpg")}
+
+
+def test_clothing_small_from_the_publishers_archive(server: Server, tmp_path: Path, clothing: dict[str, bytes]) -> None:
+    server.files["master.zip"] = pack(clothing)
+    server.faults = ["break"]
+    server.says_length = False
+    folder = clothing_small(tmp_path / "small", url=server.url + "master.zip")
+    assert photos_below(folder) == clothing
+    assert "CC0" in (folder / "SOURCE.txt").read_text()
+    assert list_class_folders(folder).parts == ("train", "validation", "test")
+    assert len(server.asked) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
+    clothing_small(folder, url=server.url + "master.zip")
+    assert len(server.asked) == 2
+    (folder / "test" / "dress" / "1.jpg").unlink()
+    clothing_small(folder, url=server.url + "master.zip")
+    assert photos_below(folder) == clothing
+
+
+def test_clothing_small_from_a_checkout_or_a_zip(tmp_path: Path, clothing: dict[str, bytes]) -> None:
+    source = put(tmp_path / "checkout", clothing | {"README.md": b"", ".git/config": b"", "train/dress/.DS_Store": b""})
+    (tmp_path / "master.zip").write_bytes(pack(clothing))
+    assert photos_below(clothing_small(tmp_path / "one", source=source)) == clothing
+    assert photos_below(clothing_small(tmp_path / "two", source=tmp_path / "master.zip")) == clothing
+    assert (tmp_path / "master.zip").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../../evil.jpg", "train/../evil.jpg", "/etc/evil.jpg", "train/dress/a\\..\\evil.jpg", "train/dress/C:evil.jpg"],
+)
+def test_an_archive_with_hostile_names_is_refused(tmp_path: Path, clothing: dict[str, bytes], name: str) -> None:
+    top = "" if name.startswith("/") else "top/"
+    (tmp_path / "evil.zip").write_bytes(pack(clothing | {name: b"evil"}, top=top))
+    with pytest.raises(DownloadError, match=r"which no photo is called\. Nothing was unpacked"):
+        clothing_small(tmp_path / "small", source=tmp_path / "evil.zip")
+    assert [path.name for path in tmp_path.rglob("*")] == ["evil.zip"]
+
+
+def test_archives_that_are_damaged_or_bombs_are_refused(
+    tmp_path: Path, clothing: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pack(clothing)
+    flipped = bytearray(whole)
+    flipped[whole.index(b"train/dress/3.jpg") + len("train/dress/3.jpg") + 2] ^= 255
+    archives = {
+        "link": (pack(clothing, link="train/dress/link.jpg"), "which no photo is called"),
+        "html": (b"<html>rate limit</html>", "not a zip file"),
+        "cut": (whole[:-200], "not a zip file"),
+        "flipped": (bytes(flipped), "cannot be read as clothing-dataset-small"),
+        "fewer": (pack(dict(list(clothing.items())[1:])), "19 photos of 20"),
+        "changed": (pack(clothing | {"test/dress/0.jpg": b"other"}), "as published"),
+        "bomb": (pack(clothing | {"train/dress/big.jpg": bytes(3_000_000)}), "more than it should"),
+        "many": (pack(clothing | {f"train/dress/{i}.jpg": b"" for i in range(100, 130)}), "more than it should"),
+    }
+    monkeypatch.setattr(public_datasets, "_MOST_BYTES", 2_000_000)
+    monkeypatch.setattr(public_datasets, "_MOST_MEMBERS", 40)
+    for name, (data, message) in archives.items():
+        (tmp_path / f"{name}.zip").write_bytes(data)
+        with pytest.raises(DownloadError, match=message):
+            clothing_small(tmp_path / "small", source=tmp_path / f"{name}.zip")
+    assert {path.stem for path in tmp_path.rglob("*")} == set(archives)
+
+
+def test_a_source_that_is_not_there_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match=r"none cannot be read as clothing-dataset-small.*--from"):
+        clothing_small(tmp_path / "small", source=tmp_path / "none")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DownloadError, match="No photo below"):
+        clothing_small(tmp_path / "small", source=tmp_path / "empty")
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared photos are not on this machine")
+def test_the_shared_photos_are_taken_for_the_published_ones() -> None:
+    root = SHARED / "clothing-dataset-small"
+    photos = {photo.path: (root / photo.path).read_bytes for photo in list_class_folders(root).photos}
+    assert len(photos) == sum(public_datasets._CLOTHING_PHOTOS.values())
+    assert public_datasets.fingerprint(photos) == public_datasets._CLOTHING_SHA256
+
+
+# --- the starter set ---
+
+
+def test_the_starter_set_is_small_whole_and_completed(tmp_path: Path) -> None:
+    folder = starter(tmp_path / "deep" / "photos")
+    listing = list_class_folders(folder)
+    assert {name: sum(p.label == name for p in listing.photos) for name in listing.classes} == dict.fromkeys(
+        sorted(FASHION_MNIST_CLASSES), 200
+    )
+    assert listing.skipped == ()
+    assert "MIT License" in (folder / "LICENSE.txt").read_text(encoding="utf-8")
+    assert (Path(public_datasets.__file__).parent / "starter" / "starter.zip").stat().st_size <= 2_000_000
+
+    put(folder, {"split.csv": b"mine", "hat/1.png": b"mine"})
+    before = snapshot(folder)
+    starter(folder)
+    assert snapshot(folder) == before
+    lost = sorted((folder / "coat").iterdir())[3]
+    lost.unlink()
+    starter(folder)
+    after = snapshot(folder)
+    assert after.pop(f"coat/{lost.name}")[0] == before.pop(f"coat/{lost.name}")[0]
+    assert after == before
+
+
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="Debian's package dataset-fashion-mnist is not installed")
+def test_the_starter_set_is_of_the_train_set_as_debian_has_it(tmp_path: Path) -> None:
+    pixels, labels = read_idx(DEBIAN, "train")
+    assert np.bincount(labels).tolist() == [6000] * 10
+    for path in starter(tmp_path / "photos").glob("*/*.png"):
+        assert FASHION_MNIST_CLASSES[labels[int(path.stem)]] == path.parent.name
+        with Image.open(path) as image:
+            assert np.array_equal(np.asarray(image), pixels[int(path.stem)])

@@ -1,0 +1,299 @@
+"""Zip files: photos by class out of good ones; and hostile ones, of which nothing reaches the disk but photos."""
+
+import io
+import stat
+import struct
+import tarfile
+import tracemalloc
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from clothes.collection import zip_archive
+from clothes.collection.collect import collect_folder
+from clothes.collection.zip_archive import Archive, Limits
+from clothes.errors import PhotosError
+from tests.collection.test_photo_store import below, reasons, rows
+from tests.photos.test_decode import encode
+from tests.support.pictures import draw
+
+GOOD = encode(draw("bar", 0), "PNG")
+OTHER = encode(draw("frame", 1), "PNG")
+CAP = 200_000  # bytes that a photos folder may take after any of these
+LIMITS = Limits(files=50, unpacked=4_000_000, photo=2_000_000, ratio=100, depth=6)
+
+Contents = dict[str, bytes]
+
+
+def pack(contents: Contents, *, method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", method) as packed:
+        for name, data in contents.items():
+            info = zipfile.ZipInfo("x")
+            info.filename, info.compress_type = name, method
+            packed.writestr(info, data)
+    return file.getvalue()
+
+
+def special(mode: int, data: bytes = b"/etc/passwd", *, name: str = "hat/link.jpg") -> bytes:
+    """A good photo and a file of another kind: a link, a pipe ..."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        info = zipfile.ZipInfo(name)
+        info.create_system, info.external_attr = 3, mode << 16
+        packed.writestr(info, data)
+        packed.writestr("hat/good.png", GOOD)
+    return file.getvalue()
+
+
+def patched(data: bytes, *, central: dict[int, bytes], local: dict[int, bytes] | None = None) -> bytes:
+    """A zip file with bytes of its first file's headers replaced, by their offsets there."""
+    result = bytearray(data)
+    for start, changes in ((data.index(b"PK\1\2"), central), (data.index(b"PK\3\4"), local or {})):
+        for offset, value in changes.items():
+            result[start + offset : start + offset + len(value)] = value
+    return bytes(result)
+
+
+def flagged(bits: int) -> bytes:
+    value = struct.pack("<H", bits)
+    return patched(pack({"hat/secret.jpg": GOOD}), central={8: value}, local={6: value})
+
+
+def by_method(method: int) -> bytes:
+    value = struct.pack("<H", method)
+    return patched(pack({"hat/odd.png": GOOD}), central={10: value}, local={8: value})
+
+
+def overlapping(count: int = 40) -> bytes:
+    """Many names in the directory for one and the same packed data, as in Fifield's bomb."""
+    data = pack({"hat/000.png": bytes(90_000)})
+    start = data.index(b"PK\1\2")
+    entry, end = data[start : data.index(b"PK\5\6")], data.index(b"PK\5\6")
+    directory = b"".join(entry.replace(b"000", b"%03d" % i) for i in range(count))
+    total = struct.pack("<HHLL", count, count, len(directory), start)
+    return data[:start] + directory + data[end : end + 8] + total + b"\0\0"
+
+
+def tar(mode: str) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode=mode) as packed:
+        info = tarfile.TarInfo("../evil.jpg")
+        info.size = len(GOOD)
+        packed.addfile(info, io.BytesIO(GOOD))
+    return file.getvalue()
+
+
+def png_bomb(side: int) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
+
+    head = struct.pack(">LLBBBBB", side, side, 8, 2, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    )
+
+
+LEADS_OUT = "which is no path below a folder"
+NOT_READ = "cannot be read as a zip file"
+whole = pack({"hat/good.png": GOOD, "hat/other.png": OTHER})
+lying = pack({"hat/big.png": bytes(3_000_000)})
+SHORT = {20: struct.pack("<L", 300), 24: struct.pack("<L", 300)}
+
+# What is refused as a whole: nothing is taken from it.
+HARMFUL: dict[str, tuple[bytes, str]] = {
+    **{
+        f"name {name!r}": (pack({"hat/good.png": GOOD, name: b"evil"}), LEADS_OUT)
+        for name in (
+            "../evil.jpg",
+            "hat/../../evil.jpg",
+            "hat/..",
+            "../../../../../../tmp/evil.jpg",
+            "/etc/evil.jpg",
+            "//server/share/evil.jpg",
+            "hat//evil.jpg",
+            "./hat/evil.jpg",
+            "hat/./evil.jpg",
+            "..\\evil.jpg",
+            "hat\\..\\..\\evil.jpg",
+            "\\\\?\\C:\\evil.jpg",
+            "\\\\server\\share\\evil.jpg",
+            "C:\\evil.jpg",
+            "C:/evil.jpg",
+            "C:evil.jpg",
+            "hat/evil.jpg\0.txt",
+            "\0../evil.jpg",
+            "/",
+            "../",
+            "",
+        )
+    },
+    "too deep": (pack({"a/" * 7 + "evil.jpg": GOOD}), "more than 6 folders deep"),
+    "far too deep": (pack({"a/" * 5000 + "evil.jpg": GOOD}), "too long names"),
+    "too many files": (pack({f"hat/{i}.jpg": b"" for i in range(51)}), "51 files, more than the 50 allowed"),
+    "far too many files": (pack({f"hat/{i}.jpg": b"" for i in range(2000)}), "too many files, or too long names"),
+    "long names": (pack({"hat/" + "x" * 60_000 + ".jpg": GOOD}), "too many files, or too long names"),
+    "too many bytes": (pack({f"hat/{i}.jpg": bytes(400_000) for i in range(12)}), "unpacks to 4,800,000 bytes"),
+    "a huge size": (patched(whole, central={24: b"\xfe\xff\xff\xff"}), "more than the 4,000,000 allowed"),
+    "overlapping": (overlapping(10), "overlaps with what follows it"),
+    "many overlapping": (overlapping(49), "unpacks to 4,410,000 bytes"),
+    "packed size too long": (patched(whole, central={20: struct.pack("<L", 10_000)}), "overlaps"),
+    "offset into another": (patched(whole, central={42: struct.pack("<L", 90)}), "overlaps"),
+    "offset beyond the end": (patched(whole, central={42: struct.pack("<L", 1 << 30)}), "overlaps"),
+    "no zip file": (b"<html>Sign in</html>", NOT_READ),
+    "nothing": (b"", NOT_READ),
+    "a photo": (GOOD, NOT_READ),
+    "tar": (tar("w"), NOT_READ),
+    "tar.gz": (tar("w:gz"), NOT_READ),
+    "7z": (b"7z\xbc\xaf\x27\x1c" + bytes(100), NOT_READ),
+    "rar": (b"Rar!\x1a\x07\x01\x00" + bytes(100), NOT_READ),
+    "cut": (whole[:-30], NOT_READ),
+    "cut in the directory": (whole[: whole.index(b"PK\1\2") + 60], NOT_READ),
+    "a wild directory": (whole.replace(b"PK\1\2", b"PK\1\1"), NOT_READ),
+    "a directory beyond the file": (whole[:-6] + struct.pack("<L", 1 << 31) + b"\0\0", "overlaps"),
+    "a name that is no text": (patched(whole, central={8: b"\0\x08", 46: b"\xff\xfe\xff"}), NOT_READ),
+    "a newer version": (patched(whole, central={6: b"\xff\0"}), NOT_READ),
+    "64 bits of nothing": (patched(whole, central={24: b"\xff" * 4}), "unpacks to 4,29"),
+}
+# What is refused file by file: the good photo beside it is taken.
+HARMLESS: dict[str, tuple[bytes, str]] = {
+    "link to a file": (special(stat.S_IFLNK | 0o777), "a link"),
+    "link to a folder": (special(stat.S_IFLNK | 0o777, b"/", name="hat/out"), "a link"),
+    "pipe": (special(stat.S_IFIFO | 0o666), "not a regular file"),
+    "device": (special(stat.S_IFCHR | 0o666), "not a regular file"),
+    "disk": (special(stat.S_IFBLK | 0o666), "not a regular file"),
+    "socket": (special(stat.S_IFSOCK | 0o666), "not a regular file"),
+    "folder with bytes": (pack({"hat/good.png": GOOD, "hat/x.jpg/": GOOD}), "a folder that holds bytes of its own"),
+    "encrypted": (flagged(0x1), "it is encrypted"),
+    "strongly encrypted": (flagged(0x41), "it is encrypted"),
+    "with an encrypted directory": (flagged(0x2000), "it is encrypted"),
+    "AES": (by_method(99), "packed in a way that is not read here (method 99)"),
+    "bzip2 bomb": (pack({"hat/b.png": bytes(90_000)}, method=zipfile.ZIP_BZIP2), "not read here (method 12)"),
+    "lzma bomb": (pack({"hat/b.png": bytes(90_000)}, method=zipfile.ZIP_LZMA), "not read here (method 14)"),
+    "deflate64": (by_method(9), "not read here (method 9)"),
+    "zip in zip": (pack({"hat/in.zip": whole}), "an archive in an archive"),
+    "jar in zip": (pack({"hat/in.jar": whole}), "an archive in an archive"),
+    "tar.gz in zip": (pack({"hat/in.tar.gz": tar("w:gz")}), "an archive in an archive"),
+    "zip called a photo": (pack({"hat/in.jpg": whole}), "not a picture of a known format"),
+    "bomb": (pack({"hat/big.png": bytes(1_500_000)}), "it unpacks to over 100 times its size"),
+    "a photo that is too large": (lying, "3,000,000 bytes are more than the 2,000,000 allowed"),
+    "bomb that says it is small": (patched(lying, central={24: SHORT[24]}), "cannot be unpacked (Bad CRC"),
+    "wrong checksum": (patched(pack({"hat/a.png": GOOD}), central={16: b"evil"}), "cannot be unpacked (Bad CRC"),
+    "another name in the file": (
+        patched(pack({"hat/a.png": GOOD}), central={}, local={30: b"../"}),
+        "cannot be unpacked (File name in directory",
+    ),
+    "broken data": (patched(pack({"hat/a.png": GOOD}), central={}, local={45: b"\xff" * 40}), "cannot be unpacked"),
+    "picture bomb": (pack({"hat/b.png": png_bomb(30_000)}), "far too many pixels"),
+    "cut photo": (pack({"hat/a.png": GOOD[:-200]}), "ends too early"),
+    "page": (pack({"hat/a.jpg": b"<html>"}), "not a picture of a known format"),
+    "drawing": (pack({"hat/a.png": b'<svg xmlns="http://www.w3.org/2000/svg"/>'}), "not a picture of a known format"),
+    "program": (pack({"hat/a.exe": b"MZ"}), "not a photo by its name"),
+    "empty": (pack({"hat/a.jpg": b""}), "the file is empty"),
+    "no class": (pack({"a.png": GOOD, "hat/b.png": OTHER}), "it lies outside the class folders"),
+    **{
+        f"class {name!r}": (pack({f"{name}/a.png": GOOD}), reason)
+        for name, reason in (
+            (".ssh", "hidden"),
+            ("__MACOSX", "hidden"),
+            ("CON", "Windows keeps that name"),
+            ("aux.d", "Windows keeps that name"),
+            ("hat.", "a dot at its end"),
+            ("hat ", "a space or a dot at its end"),
+            ("a\nb", "characters that cannot be seen"),
+            ("\x1b[2J", "characters that cannot be seen"),
+            ("a\u202egpj", "characters that cannot be seen"),
+            ("x" * 200, "longer than 100 bytes"),
+            ("ab:c", "it holds :"),
+            ("what?", "it holds ?"),
+            ("test", "the name of a part"),
+        )
+    },
+}
+
+
+def collected(tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, str]]:
+    monkeypatch.setattr(zip_archive, "_NAME", 100)
+    monkeypatch.setattr(zip_archive.Archive.__init__, "__kwdefaults__", {"limits": LIMITS})
+    (tmp_path / "evil.zip").write_bytes(data)
+    return lambda: reasons(collect_folder(tmp_path / "evil.zip", into=tmp_path / "photos"))
+
+
+def test_there_are_sixty_of_them() -> None:
+    assert len(HARMFUL) >= 40 and len(HARMLESS) >= 40
+
+
+@pytest.mark.parametrize("name", HARMFUL)
+def test_a_harmful_archive_is_refused(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, reason = HARMFUL[name]
+    collect = collected(tmp_path, data, monkeypatch)
+    tracemalloc.start()
+    with pytest.raises(PhotosError) as caught:
+        collect()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert reason in str(caught.value)
+    assert str(caught.value).startswith(str(tmp_path / "evil.zip"))
+    assert [path.name for path in tmp_path.rglob("*")] == ["evil.zip"]
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_is_no_photo_in_an_archive_stays_there(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, reason = HARMLESS[name]
+    collect = collected(tmp_path, data, monkeypatch)
+    tracemalloc.start()
+    found = collect()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == 1
+    assert reason in next(iter(found.values()))
+    stored = below(tmp_path)
+    assert stored.pop("evil.zip") == data
+    table = rows(tmp_path / "photos")
+    assert stored.keys() == {"photos/sources.csv", *(f"photos/{row['file']}" for row in table)}
+    assert set(stored.values()) - {stored["photos/sources.csv"]} <= {GOOD, OTHER}
+    assert sum(map(len, stored.values())) < CAP
+    assert not [path for path in tmp_path.rglob("*") if path.is_symlink() or path.name.startswith(".")]
+    assert peak < 5_000_000
+
+
+@pytest.mark.parametrize(
+    ("names", "classes"),
+    [
+        (("hat/1.png", "shoe/2.png"), {"hat", "shoe"}),
+        (("photos/hat/1.png", "photos/shoe/deep/2.png", "photos/.DS_Store"), {"hat", "shoe"}),
+        (("set-main/train/hat/1.png", "set-main/test/shoe/2.png", "set-main/README.md"), {"hat", "shoe"}),
+        (("train/hat/1.png", "val/shoe/2.png"), {"hat", "shoe"}),
+        (("hat/1.png", "hat/2.png"), {"hat"}),
+        (("裙子/1.png", "Hüte/2.png"), {"裙子", "Hüte"}),
+    ],
+)
+def test_the_class_is_the_first_folder_that_does_not_wrap_all(
+    tmp_path: Path, names: tuple[str, ...], classes: set[str]
+) -> None:
+    contents = dict(zip(names, (GOOD, OTHER, b"x"), strict=False))
+    (tmp_path / "a.zip").write_bytes(pack(contents))
+    result = collect_folder(tmp_path / "a.zip", into=tmp_path / "photos")
+    assert set(result.new) == classes
+    assert {row["origin"] for row in rows(tmp_path / "photos")} == {f"a.zip/{name}" for name in names[:2]}
+    again = collect_folder(tmp_path / "a.zip", into=tmp_path / "one", label="all")
+    assert again.new == {"all": 2}
+
+
+def test_sixty_four_bits_and_a_program_before_it_are_read(tmp_path: Path) -> None:
+    file = io.BytesIO(b"#!/bin/sh\n" * 100)
+    file.seek(0, io.SEEK_END)
+    with zipfile.ZipFile(file, "a") as packed, packed.open("hat/1.png", "w", force_zip64=True) as member:
+        member.write(GOOD)
+    (tmp_path / "a.zip").write_bytes(file.getvalue())
+    with Archive(tmp_path / "a.zip") as archive:
+        assert [archive.read(member) for member in archive.members] == [GOOD]
+
+
+def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(PhotosError, match="There is no folder"):
+        collect_folder(tmp_path / "none.zip", into=tmp_path / "photos")

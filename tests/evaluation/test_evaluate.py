@@ -1,0 +1,169 @@
+"""What is evaluated is the saved bundle, on photos it never saw; only `evaluate` opens the test part."""
+
+import csv
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import clothes
+from clothes.errors import ClothesError, PhotosError, RunError
+from clothes.evaluation.evaluate import read_evaluation
+from clothes.report import plots
+from tests.support.pictures import make_photos
+
+
+@pytest.fixture
+def copy(run: clothes.Run, tmp_path: Path) -> clothes.Run:
+    """A copy of the trained run with its photos beside it: it was not evaluated yet."""
+    shutil.copytree(run.path.parent, tmp_path / "copy")
+    return clothes.Run.open(tmp_path / "copy" / "run")
+
+
+def test_the_numbers_agree_with_the_predictions_they_are_made_of(copy: clothes.Run) -> None:
+    result = clothes.evaluate(copy.path)
+    classifier = clothes.load(copy.path)
+    rows = copy.split.part("test")
+    assert result.photos == len(rows) == 24
+    answers = [classifier.predict(copy.photos / row.photo) for row in rows]
+    right = [answer.label == row.label for answer, row in zip(answers, rows, strict=True)]
+    assert result.accuracy == pytest.approx(sum(right) / 24)
+    assert result.interval[0] < result.accuracy < result.interval[1] or result.accuracy in (0, 1)
+    assert sum(map(sum, result.confusion)) == 24
+    for i, name in enumerate(result.classes):
+        figures = result.per_class[name]
+        assert figures["photos"] == 8
+        assert figures["recall"] == pytest.approx(result.confusion[i][i] / 8)
+    assert [(truth, p.label, p.photo) for truth, p in result.predictions] == [
+        (row.label, answer.label, row.photo) for row, answer in zip(rows, answers, strict=True)
+    ]
+
+
+def test_what_is_written(copy: clothes.Run) -> None:
+    result = clothes.evaluate(copy.path)
+    data = json.loads((copy.path / "evaluation.json").read_text())
+    assert set(data) >= {"photos", "classes", "accuracy", "interval", "loss", "per_class", "confusion", "ece"}
+    assert data["test_part_opened"] == copy.info["test_part_opened"] == 1
+    with (copy.path / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["photo", "truth", "label", "confidence", "known", "bar", "frame", "square"]
+    assert sum(row["known"] == "true" for row in rows) / len(rows) == pytest.approx(result.known)
+    assert (result.others, result.others_known) == (0, None)
+    assert sum(row["truth"] == row["label"] for row in rows) / len(rows) == pytest.approx(result.accuracy)
+    assert clothes.load(copy.path).info["metrics"]["test"]["accuracy"] == result.accuracy
+    clothes.evaluate(copy.path / "bundle")
+    assert copy.info["test_part_opened"] == 2
+
+
+def test_any_labelled_folder(copy: clothes.Run, tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "other", each=5, shapes=("bar", "square"), seed=1000)
+    (photos / "hat").mkdir()
+    shutil.copy(photos / "bar" / "000.png", photos / "hat" / "000.png")
+    (photos / "bar" / "bad.jpg").write_bytes(b"")
+    result = clothes.evaluate(copy.path / "bundle", photos=photos)
+    assert result.photos == 10
+    assert {item.path: item.reason for item in result.skipped} == {
+        "hat/000.png": "the bundle knows no class 'hat'",
+        "bar/bad.jpg": "the file is empty",
+    }
+    assert result.per_class["frame"]["recall"] is None
+    assert copy.info["test_part_opened"] == 0
+    assert not (copy.path / "evaluation.json").exists()
+    clothes.evaluate(copy.path / "bundle", photos=photos, out=tmp_path / "new" / "results")
+    assert read_evaluation(tmp_path / "new" / "results")["photos"] == 10
+    assert len((tmp_path / "new" / "results" / "predictions.csv").read_text().splitlines()) == 11
+    with pytest.raises(PhotosError, match="is of a class the bundle knows"):
+        clothes.evaluate(copy.path, photos=make_photos(tmp_path / "none", each=1, shapes=("circle",)))
+
+
+def test_photos_of_no_class_count_apart(copy: clothes.Run, tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "new", each=5, shapes=("bar", "square"), seed=1000)
+    alone = clothes.evaluate(copy.path / "bundle", photos=photos)
+    (photos / "bar").rename(photos / "_other")
+    with pytest.raises(PhotosError, match="is of a class the bundle knows"):
+        (photos / "square").rename(photos / ".square")
+        clothes.evaluate(copy.path / "bundle", photos=photos)
+    (photos / ".square").rename(photos / "square")
+    result = clothes.evaluate(copy.path / "bundle", photos=photos)
+    assert (result.photos, result.others) == (5, 5)
+    assert result.accuracy == alone.per_class["square"]["recall"]
+    answers = [p.known for truth, p in result.predictions if truth == "_other"]
+    assert result.others_known == sum(answers) / 5
+    assert result.known == sum(p.known for truth, p in result.predictions if truth == "square") / 5
+
+
+def test_photos_it_was_trained_on_are_left_out(copy: clothes.Run, tmp_path: Path) -> None:
+    expected = clothes.evaluate(copy.path)
+    copy.photos.rename(tmp_path / "moved")
+    with pytest.raises(PhotosError, match="None of the 24 test photos can be read"):
+        clothes.evaluate(copy.path)
+    assert copy.info["test_part_opened"] == 1  # it could not be
+    found = clothes.evaluate(copy.path, photos=tmp_path / "moved")
+    assert (found.photos, found.confusion) == (24, expected.confusion)
+    assert Counter(item.reason for item in found.skipped) == {
+        "it is one of the model's train photos": 84,
+        "it is one of the model's validation photos": 12,
+    }
+    assert copy.info["test_part_opened"] == 2
+    for row in copy.split.part("test"):
+        (tmp_path / "moved" / row.photo).unlink()
+    with pytest.raises(PhotosError, match="was trained on all 96 photos"):
+        clothes.evaluate(copy.path, photos=tmp_path / "moved")
+
+
+def test_photos_of_which_none_can_be_read(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "bar").mkdir(parents=True)
+    (tmp_path / "photos" / "bar" / "empty.jpg").write_bytes(b"")
+    with pytest.raises(PhotosError, match=r"None of the 1 photos in .* can be read \(the first: the file is empty\)"):
+        clothes.evaluate(bundle, photos=tmp_path / "photos")
+
+
+def test_the_first_photo_that_cannot_be_read_is_the_one_named(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "bar").mkdir(parents=True)
+    (tmp_path / "photos" / "bar" / "a.txt").write_text("no photo at all")
+    (tmp_path / "photos" / "bar" / "b.jpg").write_bytes(b"")
+    (tmp_path / "photos" / "bar" / "c.jpg").write_text("<html>")
+    with pytest.raises(PhotosError, match=r"the first: the file is empty"):
+        clothes.evaluate(bundle, photos=tmp_path / "photos")
+
+
+def test_a_run_that_cannot_count_is_not_evaluated(copy: clothes.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: clothes.Run, **changes: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(clothes.Run, "note", refuse)
+    with pytest.raises(RunError, match="cannot record that its test part was opened"):
+        clothes.evaluate(copy.path)
+    assert not (copy.path / "evaluation.json").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"photos": 1}'])
+def test_a_damaged_evaluation_is_explained(copy: clothes.Run, text: str) -> None:
+    with pytest.raises(RunError, match="was not evaluated yet"):
+        read_evaluation(copy.path)
+    (copy.path / "evaluation.json").write_text(text)
+    with pytest.raises(RunError, match="cannot be read"):
+        read_evaluation(copy.path)
+
+
+def test_a_bundle_alone_needs_photos(bundle: Path, tmp_path: Path) -> None:
+    shutil.copytree(bundle, tmp_path / "alone")
+    with pytest.raises(RunError, match="Name photos to evaluate on"):
+        clothes.evaluate(tmp_path / "alone")
+
+
+def test_plots_show_what_they_are_given(copy: clothes.Run, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="plots need the extra 'train'")
+    accuracy, loss = plots.history(copy.history)
+    assert [line.get_label() for line in accuracy.get_lines()][:2] == ["accuracy", "val_accuracy"]
+    assert list(accuracy.get_lines()[1].get_ydata()) == [row["val_accuracy"] for row in copy.history]
+    assert loss.get_title() == "Loss"
+    result = clothes.evaluate(copy.path)
+    ax = plots.confusion(result.classes, result.confusion)
+    assert {text.get_text() for text in ax.texts} == {str(n) for row in result.confusion for n in row if n}
+    for name in ("plot.png", "plot.svg"):
+        assert plots.save(ax, tmp_path / name).stat().st_size > 2000
+    with pytest.raises(ClothesError, match="png or svg"):
+        plots.save(ax, tmp_path / "plot.pdf")

@@ -1,0 +1,78 @@
+"""The recogniser in the box: there without asking, small, complete, and what its card says."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import clothes
+from clothes.inference.classifier import BOX, percent
+from tests.support.pictures import SHARED
+
+CLASSES = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "shorts", "skirt", "t-shirt")
+
+
+@pytest.fixture(scope="module")
+def box() -> clothes.Classifier:
+    return clothes.load()
+
+
+def test_it_is_what_is_loaded_without_a_path(box: clothes.Classifier) -> None:
+    assert box.path == BOX
+    assert box.classes == CLASSES
+
+
+def test_it_is_small_and_has_no_weights() -> None:
+    assert sorted(path.name for path in BOX.iterdir()) == ["bundle.json", "model.tflite", "probes.npz"]
+    assert sum(path.stat().st_size for path in BOX.iterdir()) <= 6_000_000
+    assert "/" not in (BOX / "bundle.json").read_text()  # no path of the machine that made it
+
+
+def test_it_answers_its_probes_as_where_it_was_made(box: clothes.Classifier) -> None:
+    pictures, expected = box._bundle.probes()
+    for picture, scores in zip(pictures, expected, strict=True):
+        answer, features = box._model.run(picture)
+        assert answer == pytest.approx(scores, abs=1e-3)
+        assert features.shape == (1280,)
+
+
+def test_predict_needs_no_model_no_network_and_no_tensorflow(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(np.full((400, 300, 3), 200, np.uint8)).save(tmp_path / "wall.jpg")
+    code = (
+        "import sys, socket\n"
+        "socket.socket = None\n"
+        "from clothes.cli.main import main\n"
+        "sys.argv = ['clothes', 'predict', 'wall.jpg', '--json']\n"
+        "try: main()\n"
+        "finally: print([m for m in ('tensorflow', 'keras', 'gradio') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    answer, heavy = done.stdout.splitlines()
+    assert json.loads(answer)["known"] is False
+    assert heavy == "[]"
+
+
+def test_real_photos(box: clothes.Classifier) -> None:
+    """Photos of its own training, so a check that it works here, and no measurement."""
+    if not SHARED.exists():
+        pytest.skip("the shared photos are not here")
+    shoes = sorted((SHARED / "street-crops" / "shoes").glob("*.jpg"))[:20]
+    assert sum(answer.label == "shoes" for answer in box.predict_many(shoes)) >= 18
+    things = sorted((SHARED / "not-clothes").glob("*.jpg"))[:60]
+    assert sum(not answer.known for answer in box.predict_many(things)) >= 50
+
+
+def test_the_card_says_what_the_bundle_says(box: clothes.Classifier) -> None:
+    card = Path(__file__).parents[2] / "docs" / "model-card.md"
+    if not card.exists():
+        pytest.skip("not in a checkout")
+    text = card.read_text(encoding="utf-8")
+    test = box.info["metrics"]["test"]
+    assert percent(test["accuracy"]) in text
+    assert f"{box.threshold:.3f}" in text
+    assert f"{test['ece']:.3f}" in text

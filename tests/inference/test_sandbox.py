@@ -1,0 +1,309 @@
+"""Bundles made to do harm: one for each family of holes in Keras, ONNX, LiteRT, zip and pickle files.
+
+All are honest where hashes are concerned. They are loaded in one process that records what it opens and runs: no code
+of theirs runs, nothing outside a bundle is read, and each gets a clear refusal. Prints how many.
+"""
+
+import hashlib
+import io
+import json
+import os
+import pickle
+import shutil
+import struct
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, Bundle
+from clothes.system.manifest import seal, to_json
+
+SECRET = "the secret of another file"
+
+
+class Runs:
+    """What runs a command when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch it-ran",)
+
+
+def put(name: str, data: bytes) -> Callable[[Path], None]:
+    """Other content for a file, with its hash."""
+
+    def change(bundle: Path) -> None:
+        (bundle / name).unlink(missing_ok=True)
+        (bundle / name).write_bytes(data)
+        say(files={name: hashlib.sha256(data).hexdigest()})(bundle)
+
+    return change
+
+
+def say(**changes: Any) -> Callable[[Path], None]:
+    """Other entries in bundle.json, sealed."""
+
+    def change(bundle: Path) -> None:
+        info = json.loads((bundle / "bundle.json").read_text())
+        files = info["files"] | changes.get("files", {})
+        (bundle / "bundle.json").write_text(to_json(seal(info | changes | {"files": files})))
+
+    return change
+
+
+def link(name: str, to: str) -> Callable[[Path], None]:
+    def change(bundle: Path) -> None:
+        (bundle / name).unlink()
+        (bundle / name).symlink_to(to)
+
+    return change
+
+
+def lie(change: Callable[[Any, Any], None]) -> Callable[[Path], None]:
+    """Another model: given the parts of the good one, which it changes, `model` and its `graph`."""
+
+    def act(bundle: Path) -> None:
+        import flatbuffers
+        from ai_edge_litert import schema_py_generated as schema
+
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs((bundle / MODEL).read_bytes(), 0))
+        change(model, model.subgraphs[0])
+        builder = flatbuffers.Builder(1024)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        put(MODEL, bytes(builder.Output()))(bundle)
+
+    return act
+
+
+def use_operator(builtin: int, custom: str | None = None) -> Callable[[Path], None]:
+    def change(model: Any, graph: Any) -> None:
+        code = model.operatorCodes[graph.operators[0].opcodeIndex]
+        code.builtinCode, code.deprecatedBuiltinCode, code.customCode = builtin, min(127, builtin), custom
+
+    return lie(change)
+
+
+def point_inputs(model: Any, graph: Any) -> None:
+    graph.operators[2].inputs = [graph.operators[2].inputs[0], 10**6]
+
+
+def point_outputs(model: Any, graph: Any) -> None:
+    graph.operators[2].outputs = [graph.inputs[0]]
+
+
+def read_ahead(model: Any, graph: Any) -> None:
+    graph.operators[1].inputs = [graph.operators[-1].outputs[0], *graph.operators[1].inputs[1:]]
+
+
+def claim_terabytes(model: Any, graph: Any) -> None:
+    graph.tensors[graph.operators[1].outputs[0]].shape = [2**15, 2**15, 2**15, 3]
+
+
+def shorten_constant(model: Any, graph: Any) -> None:
+    largest = max(model.buffers, key=lambda buffer: 0 if buffer.data is None else len(buffer.data))
+    largest.data = largest.data[:16]
+
+
+def lie_about_scales(model: Any, graph: Any) -> None:
+    quantized = max(graph.tensors, key=lambda t: 0 if t.quantization is None else len(_list(t.quantization.scale)))
+    quantized.quantization.scale = _list(quantized.quantization.scale)[:2]
+
+
+def _list(values: Any) -> list[Any]:
+    return [] if values is None else list(values)
+
+
+def npz(**files: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(f"{name}.npy", data)
+    return file.getvalue()
+
+
+def npy(shape: tuple[int, ...], descr: str = "|u1", data: bytes = b"") -> bytes:
+    header = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+def pickled_array() -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.array([Runs()], dtype=object), allow_pickle=True)
+    return file.getvalue()
+
+
+def encrypted() -> bytes:
+    data = bytearray(npz(pictures=npy((1, 2)), scores=npy((1, 2))))
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 8] |= 1
+    return bytes(data)
+
+
+def keras_lambda() -> bytes:
+    """A .keras file whose Lambda layer holds marshalled code."""
+    layer = {
+        "class_name": "Lambda",
+        "config": {"function": {"class_name": "__lambda__", "config": {"code": "4wEAAA=="}}},
+    }
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("config.json", json.dumps({"class_name": "Sequential", "config": {"layers": [layer]}}))
+        archive.writestr("model.weights.h5", b"\x89HDF\r\n\x1a\n")
+    return file.getvalue()
+
+
+def onnx_outside() -> bytes:
+    """Protocol buffers of an ONNX tensor whose data lies in another file, in front of anything else."""
+    location = b"\x0a\x08location\x12\x14../../../secret.txt"
+    tensor = b"\x08\x04\x10\x01\x42\x01w\x6a" + bytes([len(location)]) + location + b"\x70\x01"
+    return b"\x08\x08\x3a" + bytes([len(tensor) + 2]) + b"\x2a" + bytes([len(tensor)]) + tensor
+
+
+def pipe(name: str) -> Callable[[Path], None]:
+    def change(bundle: Path) -> None:
+        (bundle / name).unlink()
+        os.mkfifo(bundle / name)
+
+    return change
+
+
+def sparse_info(bundle: Path) -> None:
+    os.truncate(bundle / "bundle.json", 100_000_000_000)
+
+
+def not_numbers(bundle: Path) -> None:
+    with np.load(bundle / PROBES) as probes:
+        file = io.BytesIO()
+        np.savez(file, pictures=probes["pictures"], scores=np.full_like(probes["scores"], np.nan))
+    put(PROBES, file.getvalue())(bundle)
+
+
+HOLES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "Keras: a Lambda layer": (put(MODEL, keras_lambda()), "it is no LiteRT model"),
+    "Keras: a model beside the model": (put("model.keras", keras_lambda()), "no file of a bundle"),
+    "Keras: pickle in HDF5": (put(MODEL, b"\x89HDF\r\n\x1a\n" + pickle.dumps(Runs())), "it is no LiteRT model"),
+    "TensorFlow: a SavedModel": (put("saved_model.pb", b"\x08\x01"), "no file of a bundle"),
+    "ONNX: data in another file": (put(MODEL, onnx_outside()), "it is no LiteRT model"),
+    "ONNX: a library of operators": (put("operators.so", b"\x7fELF"), "no file of a bundle"),
+    "LiteRT: an operator of its own": (use_operator(32, "TouchFile"), "operator b'TouchFile' is none"),
+    "LiteRT: a TensorFlow operator": (use_operator(32, "FlexReadFile"), "operator b'FlexReadFile' is none"),
+    "LiteRT: another graph, again and again": (use_operator(119), "operator WHILE is none"),
+    "LiteRT: reads where the photo says": (use_operator(36), "operator GATHER is none"),
+    "LiteRT: state": (use_operator(143), "operator READ_VARIABLE is none"),
+    "LiteRT: an input that is not there": (lie(point_inputs), "refers to number 1000000"),
+    "LiteRT: an output over an input": (lie(point_outputs), "writes where something is"),
+    "LiteRT: an input of later": (lie(read_ahead), "uses what is not computed yet"),
+    "LiteRT: a tensor of terabytes": (lie(claim_terabytes), "it has a tensor of shape"),
+    "LiteRT: a constant shorter than it says": (lie(shorten_constant), "bytes has 16"),
+    "LiteRT: fewer scales than channels": (lie(lie_about_scales), "not as many as it has channels"),
+    "LiteRT: half a file": (lambda bundle: put(MODEL, (bundle / MODEL).read_bytes()[:5000])(bundle), "does not load"),
+    "pickle: an array of objects": (put(PROBES, npz(pictures=pickled_array(), scores=pickled_array())), "allow_pickle"),
+    "pickle: instead of arrays": (put(PROBES, pickle.dumps(Runs())), "is damaged: probes.npz"),
+    "pickle: among the weights": (put(WEIGHTS, npz(arr_0=pickled_array())), "allow_pickle"),
+    "zip: a bomb": (put(PROBES, npz(pictures=bytes(200_000_000), scores=b"")), "unpacks to 200,000,000 bytes"),
+    "zip: encrypted": (put(PROBES, encrypted()), "is damaged: probes.npz"),
+    "zip: no directory": (put(PROBES, b"PK\x03\x04" + bytes(100)), "is damaged: probes.npz"),
+    "NumPy: an array of exabytes": (
+        put(PROBES, npz(pictures=npy((2**60,)), scores=npy((1,)))),
+        "is damaged: probes.npz",
+    ),
+    "NumPy: a header that is code": (
+        put(PROBES, npz(pictures=npy((1,), "'+__import__('os').system('touch it-ran')+'"))),
+        "is damaged: probes.npz",
+    ),
+    "NumPy: scores that are no numbers": (not_numbers, "does not answer as it did"),
+    "link: the model is another file": (link(MODEL, "../../secret.txt"), "no file, or a link"),
+    "link: bundle.json is another file": (link("bundle.json", "../../secret.txt"), "no file, or a link"),
+    "link: without end": (link(PROBES, "/dev/zero"), "no file, or a link"),
+    "pipe: nobody writes": (pipe(PROBES), "no file, or a link"),
+    "path: out of the bundle": (say(files={"../../secret.txt": "0"}), "no file of a bundle"),
+    "path: of the whole disk": (say(files={"/etc/passwd": "0"}), "no file of a bundle"),
+    "JSON: a hundred thousand deep": (lambda b: (b / "bundle.json").write_text("[" * 100_000) and None, "is damaged"),
+    "JSON: 100 GB": (sparse_info, "more than the 16,000,000 allowed"),
+}
+LOADS = """
+import json, sys
+import clothes, clothes.inference.classifier, clothes.inference.bundle, ai_edge_litert.interpreter
+seen = []
+sys.addaudithook(lambda event, args: seen.append([event, repr(args)]) if event in WATCHED else None)
+for name in sys.argv[1:]:
+    try:
+        clothes.load(name)
+        clothes.inference.bundle.read_bundle(name).weights()
+        said = "LOADED"
+    except clothes.BundleError as error:
+        said = str(error)
+    print(json.dumps([name, said, seen]))
+    seen.clear()
+"""
+WATCHED = {"open", "os.system", "subprocess.Popen", "pickle.find_class", "exec", "ctypes.dlopen", "socket.connect"}
+
+
+@pytest.fixture(scope="module")
+def good(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small bundle: its weights of 8 bits and scales for each channel are what the lies need."""
+    return Path(shutil.copytree(bundle, tmp_path_factory.mktemp("good") / "bundle"))
+
+
+@pytest.fixture(scope="module")
+def answers(good: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, tuple[str, list[list[str]]]]]:
+    """What a process said of each bundle, and what it opened and ran meanwhile."""
+    root = tmp_path_factory.mktemp("hostile")
+    (root / "secret.txt").write_text(SECRET)
+    folders = {}
+    for number, (name, (change, _)) in enumerate(HOLES.items()):
+        folders[name] = Path(shutil.copytree(good, root / str(number) / "bundle"))
+        change(folders[name])
+    code = f"WATCHED = {WATCHED}\n{LOADS}"
+    command = [sys.executable, "-c", code, *map(str, folders.values())]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    found = {path: (said, seen) for path, said, seen in lines}
+    yield {name: found[str(folder)] for name, folder in folders.items()}
+    assert not list(root.rglob("it-ran"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes links and pipes")
+def test_each_hostile_bundle_is_refused_clearly_and_nothing_runs(answers: dict[str, Any]) -> None:
+    for name, (_, message) in HOLES.items():
+        said, seen = answers[name]
+        assert message in said, name
+        assert SECRET not in said and len(said) < 1000, name
+        events = {event for event, _ in seen}
+        assert not events & {"os.system", "pickle.find_class", "ctypes.dlopen", "socket.connect"}, (name, events)
+        outside = [args for event, args in seen if event == "open" and ("secret" in args or "/dev/zero" in args)]
+        assert not outside, name
+        started = [args for event, args in seen if event == "subprocess.Popen"]
+        assert all("clothes.inference.sandbox" in args for args in started), name
+    print(f"{len(HOLES)} hostile bundles refused, no code run, no other file read")
+
+
+def test_a_good_bundle_of_anybody_is_tried_once(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import clothes
+    from clothes.inference import sandbox
+
+    monkeypatch.setenv("CLOTHES_CACHE", str(tmp_path))
+    clothes.load(good)
+    assert len(list((tmp_path / "models").iterdir())) == 1
+    monkeypatch.setattr(sandbox.subprocess, "run", lambda *_, **__: pytest.fail("it was tried again"))
+    clothes.load(good)
+
+
+def test_a_model_that_crashes_litert_ends_only_its_own_process(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the look at a model lets through, if ever: the process that tries it dies by a signal."""
+    from clothes.inference import sandbox
+
+    code = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    real = subprocess.run
+    monkeypatch.setattr(
+        sandbox.subprocess, "run", lambda command, **more: real([sys.executable, "-c", code], capture_output=True)
+    )
+    with pytest.raises(ValueError, match=r"crashes LiteRT.*status -11"):
+        sandbox.try_model(b"TFL3 another model", 28)
+    assert Bundle(good, json.loads((good / "bundle.json").read_text())).classes

@@ -1,0 +1,177 @@
+"""Look-alikes: copies are found, other garments of the same kind are not."""
+
+import gzip
+import io
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageEnhance
+
+from clothes.photos.decode import inspect
+from clothes.photos.duplicates import THUMB, Pair, Survey, group
+from clothes.photos.folders import list_class_folders
+from tests.support.pictures import SHARED, make_photos
+
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
+
+
+def smooth(seed: int, size: tuple[int, int] = (300, 400)) -> Image.Image:
+    """A picture with structure at every scale, as a photo has."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        np.asarray(
+            Image.fromarray(rng.integers(0, 256, (n, n, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        )
+        for n in (3, 7, 20)
+    ]
+    return Image.fromarray((np.mean(layers, axis=0)).astype(np.uint8))
+
+
+def jpeg(image: Image.Image, quality: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def test_copies_are_found_and_others_are_not(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    original = smooth(0)
+    copies = {
+        "a/0.jpg": jpeg(original, 95),
+        "a/1-same.jpg": jpeg(original, 95),
+        "a/2-poor.jpg": jpeg(original, 30),
+        "b/3-half.jpg": jpeg(original.resize((150, 200)), 90),
+        "b/4-bright.jpg": jpeg(ImageEnhance.Brightness(original).enhance(1.1), 90),
+    }
+    for name, data in copies.items():
+        (tmp_path / name).write_bytes(data)
+    for i in range(1, 30):
+        smooth(i).save(tmp_path / "b" / f"other-{i}.jpg")
+    with Survey(list_class_folders(tmp_path)) as survey:
+        pairs = survey.pairs()
+        names = [record.path for record in survey.records]
+        liked = {name: survey.like(inspect(copies[name], THUMB)) for name in copies}
+        unlike = survey.like(inspect(jpeg(smooth(99), 90), THUMB))
+    assert {name: record and record.path in copies for name, record in liked.items()} == dict.fromkeys(copies, True)
+    assert unlike is None
+    found = {(names[pair.a], names[pair.b]): pair.kind for pair in pairs}
+    assert found[("a/0.jpg", "a/1-same.jpg")] == "exact"
+    assert sorted({name for pair in found for name in pair}) == sorted(copies)
+    assert len(found) == 1 + 6  # the second copy beside the first, and the four different files with each other
+    assert group(len(names), pairs) == [[names.index(name) for name in sorted(copies)]]
+
+
+def moved(image: Image.Image, seed: int) -> Image.Image:
+    """The same scene a moment later: the hand moved, the exposure changed, other noise."""
+    rng = np.random.default_rng(seed)
+    width, height = image.size
+    corners = [(0.03, 0.03), (0.03, 0.97), (0.97, 0.97), (0.97, 0.03)]
+    places = [(width * (x + rng.uniform(-0.015, 0.015)), height * (y + rng.uniform(-0.015, 0.015))) for x, y in corners]
+    quad = [value for place in places for value in place]
+    pixels = np.asarray(image.transform(image.size, Image.Transform.QUAD, quad, Image.Resampling.BICUBIC), dtype=float)
+    pixels = pixels * rng.uniform(0.9, 1.1) + rng.normal(0, 5, pixels.shape)
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def test_a_burst_is_found_and_so_is_a_cropped_copy(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for i in range(20):
+        photo = smooth(i)
+        photo.save(tmp_path / "a" / f"{i:02}.jpg")
+        moved(photo, i).save(tmp_path / "a" / f"{i:02}-moved.jpg", quality=85)
+        photo.crop((5, 7, 295, 393)).save(tmp_path / "a" / f"{i:02}-cropped.jpg")
+    with Survey(list_class_folders(tmp_path)) as survey:
+        pairs = survey.pairs()
+        names = [record.path for record in survey.records]
+    assert all(names[pair.a][:4] == names[pair.b][:4] for pair in pairs)  # no two scenes are taken for one
+    assert len({names[pair.a][:4] for pair in pairs}) == 20
+    assert len(pairs) >= 50  # of 60
+
+
+def test_identical_files_are_cheap_and_one_group(tmp_path: Path) -> None:
+    """The picture that a shop shows for "no picture": each with each would be half a million pairs."""
+    (tmp_path / "a").mkdir()
+    data = jpeg(smooth(0, (90, 90)), 80)
+    for i in range(1000):
+        (tmp_path / "a" / f"{i}.jpg").write_bytes(data)
+    with Survey(list_class_folders(tmp_path)) as survey:
+        started = time.perf_counter()
+        pairs = survey.pairs()
+        groups = group(len(survey.records), pairs)
+    assert len(pairs) == 999
+    assert groups == [list(range(1000))]
+    assert time.perf_counter() - started < 5
+
+
+def test_blank_pictures_are_not_alike_unless_the_same_file(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    for gray in (0, 128, 255):
+        Image.new("L", (80, 80), gray).save(tmp_path / "a" / f"{gray}.png")
+    shutil.copy(tmp_path / "a" / "0.png", tmp_path / "a" / "copy.png")
+    with Survey(list_class_folders(tmp_path)) as survey:
+        pairs = [(survey.records[p.a].path, survey.records[p.b].path, p.kind) for p in survey.pairs()]
+    assert pairs == [("a/0.png", "a/copy.png", "exact")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is the system's")
+def test_no_room_for_the_small_copies_is_said(tmp_path: Path) -> None:
+    make_photos(tmp_path, each=40)
+    code = (
+        "import resource, sys, clothes.errors, clothes.photos.folders, clothes.photos.duplicates\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))\n"
+        "try: clothes.photos.duplicates.Survey(clothes.photos.folders.list_class_folders(sys.argv[1]))\n"
+        "except clothes.errors.PhotosError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert "No room" in done.stdout, done.stderr
+    assert "TMPDIR" in done.stdout
+
+
+def test_groups_do_not_chain() -> None:
+    chain = [Pair(0, 1, "near", 0.1), Pair(1, 2, "near", 0.12), Pair(3, 4, "exact", 0.0)]
+    assert group(5, sorted(chain, key=lambda pair: pair.distance)) == [[0, 1], [3, 4]]
+    complete = [*chain, Pair(0, 2, "near", 0.13)]
+    assert group(5, complete) == [[0, 1, 2], [3, 4]]
+    copied = [Pair(0, 4, "exact", 0.0), *complete[:2], complete[3]]  # a copy goes where its original goes
+    assert group(5, copied) == [[0, 1, 2, 4]]
+
+
+def test_unreadable_photos_are_recorded_and_never_alike(tmp_path: Path) -> None:
+    make_photos(tmp_path, each=2, shapes=("bar", "square"))
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "bar" / name).write_bytes(b"no photo")
+    with Survey(list_class_folders(tmp_path)) as survey:
+        errors = {record.path: record.error.code for record in survey.records if record.error}
+        assert errors == {"bar/a.jpg": "not-a-photo", "bar/b.jpg": "not-a-photo"}
+        assert survey.pairs() == []
+
+
+@pytest.mark.skipif(not FASHION_MNIST.exists(), reason="Debian's package dataset-fashion-mnist is not installed")
+def test_fashion_mnist_does_not_fall_into_one_group(tmp_path: Path) -> None:
+    with gzip.open(FASHION_MNIST) as file:
+        pictures = np.frombuffer(file.read(16 + 2000 * 784), np.uint8, offset=16).reshape(-1, 28, 28)
+    (tmp_path / "all").mkdir()
+    for i, picture in enumerate(pictures):
+        Image.fromarray(picture).save(tmp_path / "all" / f"{i:04}.png")
+    with Survey(list_class_folders(tmp_path)) as survey:
+        groups = group(len(survey.records), survey.pairs())
+    assert max(map(len, groups), default=0) <= 2
+    assert len(groups) <= 3
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the shared photos are not on this machine")
+def test_the_one_duplicate_of_clothing_small_is_found() -> None:
+    with Survey(list_class_folders(SHARED / "clothing-dataset-small")) as survey:
+        pairs = [(survey.records[p.a].path, survey.records[p.b].path) for p in survey.pairs()]
+    assert pairs == [
+        (
+            "train/shorts/6075b4a5-5b1a-4ce0-aea0-9dbfbca7c35c.jpg",
+            "train/skirt/637a56e4-7fa6-4f75-8859-0f8902461554.jpg",
+        )
+    ]

@@ -1,0 +1,245 @@
+"""The report shows what was measured, in one file that needs no network, and nothing of it is code of strangers."""
+
+import base64
+import html
+import io
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+import clothes
+from clothes.cli.main import app
+from clothes.errors import RunError
+from clothes.evaluation import discriminant
+from clothes.evaluation.embeddings import Features, read_features
+from clothes.evaluation.evaluate import read_predictions
+from clothes.evaluation.label_errors import find_suspects
+from clothes.photos.splits import Row
+from clothes.report.survey import survey
+from tests.support.pictures import draw
+from tests.web.test_predict_browser import browser  # noqa: F401 - a fixture
+
+pytest.importorskip("jinja2", reason="the report needs the extra 'train'")
+
+
+@pytest.fixture(scope="module")
+def evaluated(run: clothes.Run, tmp_path_factory: pytest.TempPathFactory) -> clothes.Run:
+    """A copy of the trained run, evaluated; a photo came later, one is damaged now, one says where it was taken."""
+    root = tmp_path_factory.mktemp("reported")
+    shutil.copytree(run.path.parent, root / "copy")
+    copy = clothes.Run.open(root / "copy" / "run")
+    (copy.photos / "bar" / "<b>new.png").write_bytes((copy.photos / "bar" / "000.png").read_bytes())
+    (copy.photos / "bar" / "bad.png").write_bytes(b"")
+    (copy.photos / "notes.txt").write_text("hello")
+    wrong = next(row for row in copy.split.part("test"))
+    exif = Image.Exif()
+    exif[0x010E] = "secret place"
+    draw("bar", 3).save(copy.photos / wrong.photo, exif=exif)
+    clothes.evaluate(copy.path)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def page(evaluated: clothes.Run) -> str:
+    return clothes.write_report(evaluated).path.read_text(encoding="utf-8")
+
+
+def test_it_says_what_evaluate_measured(evaluated: clothes.Run, page: str) -> None:
+    result = clothes.evaluate(evaluated.path)
+    share = clothes.inference.classifier.percent(result.accuracy).replace(" ", "\u00a0")
+    assert f'<p class="big">{share}</p>' in page
+    assert all(f"{result.per_class[name]['recall']:.3f}" in page for name in result.classes)
+    numbers = [int(n) for n in re.findall(r'title="[^"]*answered [^"]*">(\d+)</a>', page)]
+    assert sum(numbers) == result.photos
+    wrong = [p for truth, p in result.predictions if truth != p.label]
+    assert wrong and page.count('alt="What speaks for') == len(wrong)
+    order = [page.index(f"<small><bdi>{p.photo}</bdi></small></p>") for p in sorted(wrong, key=lambda p: -p.confidence)]
+    assert order == sorted(order)
+    for text in ("sequential", evaluated.bundle.info["fingerprint"], "tensorflow", "it came after the split was made"):
+        assert text in page
+    assert "the file is empty" in page and "&lt;b&gt;new.png" in page
+
+
+def test_it_needs_no_network_and_holds_no_code(page: str) -> None:
+    found: list[tuple[str, str]] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            assert tag not in ("script", "iframe", "object", "link", "form")
+            found.extend((name, value or "") for name, value in attrs)
+
+    Reader().feed(page)
+    assert not [name for name, _ in found if name.startswith("on")]
+    assert {value.partition(",")[0] for name, value in found if name == "src"} == {
+        "data:image/jpeg;base64",
+        "data:image/svg+xml;base64",
+    }
+    assert all(value.startswith("#") for name, value in found if name == "href")
+    targets = {value for name, value in found if name == "id"}
+    assert {value[1:] for name, value in found if name == "href"} <= targets
+
+
+def test_its_thumbnails_have_no_exif_and_it_names_no_place(evaluated: clothes.Run, page: str) -> None:
+    pictures = [base64.b64decode(data) for data in re.findall(r"data:image/jpeg;base64,([^\"]+)", page)]
+    assert len(pictures) > 50
+    assert not [data for data in pictures if dict(Image.open(io.BytesIO(data)).getexif())]
+    assert b"secret" not in b"".join(pictures)
+    assert str(evaluated.path.parent) not in page
+
+
+def test_names_of_strangers_are_text(evaluated: clothes.Run, tmp_path: Path) -> None:
+    """A class and a file called like code: neither runs, and both are read as they are."""
+    name = "</title><img src=x onerror=alert(1)>\"'"
+    shutil.copytree(evaluated.path.parent, tmp_path / "copy")
+    copy = clothes.Run.open(tmp_path / "copy" / "run")
+    for path in ("evaluation.json", "predictions.csv", "split.csv"):
+        text = (copy.path / path).read_text()
+        if path.endswith("json"):
+            text = text.replace('"bar"', json.dumps(name))
+        else:
+            quoted = name.replace('"', '""')
+            text = re.sub(r"(?<=,)bar(?=[,\n])", f'"{quoted}"', text)
+            text = re.sub(r"bar/(\d+\.png)", rf'"{quoted}\1"', text)
+        (copy.path / path).write_text(text)
+    bundle = copy.bundle
+    bundle.update(classes=[name, *bundle.classes[1:]], name=name)
+    page = clothes.write_report(copy).path.read_text(encoding="utf-8")
+    assert "<img src=x" not in page
+    assert "&lt;/title&gt;&lt;img src=x onerror=alert(1)&gt;&#34;&#39;" in page
+
+
+def test_a_run_without_its_photos_or_its_evaluation(run: clothes.Run, evaluated: clothes.Run, tmp_path: Path) -> None:
+    shutil.copytree(evaluated.path, tmp_path / "run")
+    (tmp_path / "run" / "features.npz").unlink()
+    page = clothes.write_report(clothes.Run.open(tmp_path / "run")).path.read_text(encoding="utf-8")
+    assert "photo not found" in page and "cannot be looked at" in page
+    shutil.copytree(run.path, tmp_path / "fresh")
+    (tmp_path / "fresh" / "evaluation.json").unlink(missing_ok=True)
+    with pytest.raises(RunError, match="was not evaluated yet"):
+        clothes.write_report(clothes.Run.open(tmp_path / "fresh"))
+
+
+@pytest.mark.browser
+def test_it_is_shown_and_its_matrix_opens_photos(browser: Any, evaluated: clothes.Run, page: str) -> None:  # noqa: F811
+    requests = []
+    for width in (1100, 390):
+        opened = browser.new_page(viewport={"width": width, "height": 844})
+        opened.on("request", lambda request: requests.append(request.url))
+        opened.on("console", lambda message: pytest.fail(message.text))
+        opened.goto((evaluated.path / "report.html").as_uri())
+        assert opened.evaluate("document.documentElement.scrollWidth") <= width
+        assert opened.evaluate("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
+        link = opened.locator(".matrix a").first
+        count, target = int(link.inner_text()), link.get_attribute("href")
+        assert not opened.locator(".cell").first.is_visible()
+        link.click()
+        assert opened.locator(f"{target} figure").count() == min(count, 24)
+        assert opened.locator(target).is_visible()
+        opened.locator(f"{target} >> text=Close").click()
+        assert not opened.locator(target).is_visible()
+        opened.emulate_media(media="print")
+        assert opened.locator("h1").is_visible() and not opened.locator(".screen").first.is_visible()
+        opened.close()
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+
+
+def test_the_command_prints_the_advice_and_where_the_page_is(evaluated: clothes.Run) -> None:
+    def ask(*more: str) -> Any:
+        return CliRunner().invoke(app, ["report", str(evaluated.path), *more], catch_exceptions=False)
+
+    lines = ask().stdout.splitlines()
+    assert lines[0] == "What to photograph next:"
+    assert lines[-1] == f"report  {evaluated.path / 'report.html'}"
+    found = json.loads(ask("--json").stdout)
+    assert found["report"] == str(evaluated.path / "report.html")
+    assert [photos for photos, _ in found["advice"]["curve"]] == [21, 42, 63, 84]
+    assert found["advice"]["validation"] == 12 and not found["advice"]["retrained"]
+    page = (evaluated.path / "report.html").read_text()
+    assert all(html.escape(line[2:]) in page for line in lines[1:-2])
+
+
+def test_predictions_are_read_back(evaluated: clothes.Run, tmp_path: Path) -> None:
+    result = clothes.evaluate(evaluated.path)
+    read = read_predictions(evaluated.path)
+    assert [(t, p.photo, p.label, p.known) for t, p in read] == [
+        (t, p.photo, p.label, p.known) for t, p in result.predictions
+    ]
+    assert read[0][1].scores == pytest.approx(result.predictions[0][1].scores, abs=1e-6)
+    for text in ("", "a,b\n", "photo,truth,label,confidence,known,bar\nx,bar,hat,0.5,true,0.5\n"):
+        (tmp_path / "predictions.csv").write_text(text)
+        with pytest.raises(RunError, match="cannot be read"):
+            read_predictions(tmp_path)
+
+
+def test_features_are_looked_at_once_and_never_of_the_test_part(evaluated: clothes.Run) -> None:
+    classifier = clothes.load(evaluated.path)
+    (evaluated.path / "features.npz").unlink(missing_ok=True)
+    looked: list[int] = []
+    first = read_features(evaluated, classifier, progress=lambda done, total: looked.append(total))
+    assert len(looked) == len(first.rows) == 96
+    assert {row.part for row in first.rows} == {"train", "validation"}
+    again = read_features(evaluated, classifier, progress=lambda *_: pytest.fail("looked again"))
+    assert (again.values == first.values).all()
+    whole = (evaluated.path / "features.npz").read_bytes()
+    for damaged in (b"PK", b"", whole[:-100], whole[:300] + bytes([whole[300] ^ 255]) + whole[301:]):
+        (evaluated.path / "features.npz").write_bytes(damaged)
+        assert (read_features(evaluated, classifier).values == first.values).all()
+    row = first.nearest(first.values[:5], 1)[:, 0]
+    assert all(first.rows[i].part == "train" for i in row)
+
+
+def clusters(count: int, *, classes: int = 4) -> Features:
+    rng = np.random.default_rng(0)
+    labels = np.arange(count) % classes
+    values = rng.normal(size=(count, 12)).astype(np.float32)
+    values[np.arange(count), labels] += 5
+    rows = tuple(Row(f"{i}.jpg", f"c{label}", "train", "", str(i)) for i, label in enumerate(labels))
+    return Features(rows, values, labels)
+
+
+def test_planted_wrong_labels_are_suspected() -> None:
+    good = clusters(400)
+    planted = np.random.default_rng(1).choice(400, 20, replace=False)
+    labels = good.labels.copy()
+    labels[planted] = (labels[planted] + 1) % 4
+    found = find_suspects(Features(good.rows, good.values, labels), ("c0", "c1", "c2", "c3"))
+    right = {suspect.photo for suspect in found} & {f"{i}.jpg" for i in planted}
+    print(f"{len(right)} of 20 planted are among {len(found)} suspected")
+    assert len(right) >= 14 and len(found) <= len(right) + 2
+    assert not [s for s in found if s.instead == s.label or s.instead_probability <= s.probability]
+    assert len(find_suspects(good, ("c0", "c1", "c2", "c3"))) <= 4
+
+
+def test_the_discriminant_learns_and_groups_stay_together() -> None:
+    features = clusters(200)
+    fitted = discriminant.fit(features.values[:100], features.labels[:100], 5)
+    assert (fitted.logits(features.values[100:]).argmax(axis=1) == features.labels[100:]).mean() > 0.95
+    assert fitted.logits(features.values)[:, 4].max() == -np.inf  # a class without photos
+    noise = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
+    twins = np.concatenate([noise, noise])
+    labels = np.concatenate([np.arange(40) % 2] * 2)
+    names = [str(i) for i in range(40)] * 2
+    apart = discriminant.cross_validated(twins, labels, names, 2)
+    leaky = discriminant.cross_validated(twins, labels, [""] * 80, 2)
+    assert (leaky.argmax(axis=1) == labels).mean() > (apart.argmax(axis=1) == labels).mean() + 0.2
+
+
+def test_look_alikes_are_counted_as_they_would_have_leaked(tmp_path: Path) -> None:
+    for label, seeds in (("bar", range(30)), ("square", range(100, 130))):
+        (tmp_path / label).mkdir()
+        for i in seeds:
+            draw(label, i).save(tmp_path / label / f"{i}.png")
+            shutil.copy(tmp_path / label / f"{i}.png", tmp_path / label / f"{i} again.png")
+    split = clothes.split(tmp_path)
+    found = survey(split)
+    assert len(found.pairs) == 60 and not any(pair.leaks for pair in found.pairs)
+    assert found.leaks > 10 and abs(found.leaks - split.leaks_prevented) < 10
+    assert (found.groups, found.torn) == (0, 0)

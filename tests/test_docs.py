@@ -1,0 +1,69 @@
+"""What the documents say is what the program does."""
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+if not (ROOT / "README.md").exists():
+    pytest.skip("not in a checkout", allow_module_level=True)
+sys.path.insert(0, str(ROOT / "docs"))
+
+from make_commands import commands_page
+
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_the_commands_page_is_what_help_says() -> None:
+    # Word by word: where lines break is Typer's to change.
+    assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8").split() == commands_page().split()
+
+
+def parse(line: str) -> bool:
+    """Gives a line `clothes ...` to the parser, with its options; whether it was one. Wrong usage raises."""
+    import typer
+
+    from clothes.cli.main import app
+
+    found = re.search(r"\bclothes ([a-z]+ .*)", line.split("#")[0])
+    words = shlex.split(found[1]) if found else []
+    command, name = typer.main.get_command(app), ""
+    while words and words[0] in getattr(command, "commands", {}):
+        name = words.pop(0)
+        command = command.commands[name]  # type: ignore[attr-defined]
+    if not name:
+        return False
+    command.make_context(name, words, resilient_parsing=False).close()
+    return True
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_shown_can_be_parsed(document: Path) -> None:
+    """Each `clothes ...` line of a shell block."""
+    blocks = re.findall(r"```sh\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+    for line in "\n".join(blocks).splitlines():
+        parse(line)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_link_and_picture_is_there(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (document.parent / target).exists(), target
+
+
+def test_the_python_of_the_readme_runs(run: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's Python, on small photos and with the small network."""
+    import clothes
+    from tests.support.pictures import SMALL, draw, make_photos
+
+    monkeypatch.chdir(tmp_path)
+    make_photos(tmp_path / "photos", each=12)
+    draw("bar", 5).save(tmp_path / "shirt.jpg")
+    monkeypatch.setattr(clothes.Config, "for_photos", classmethod(lambda cls, side, **about: SMALL))
+    code = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert len(code) == 1
+    exec(code[0], {})
+    assert (tmp_path / "runs" / "first" / "evaluation.json").exists()

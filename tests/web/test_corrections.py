@@ -1,0 +1,324 @@
+"""Corrections: nothing acknowledged is lost or torn, and what is accepted is trained on alone. In a browser: _page."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import clothes
+from clothes.errors import PhotoError, PhotosError
+from clothes.photos.folders import OTHER
+from clothes.photos.splits import PARTS, Split
+from clothes.web.corrections import Inbox, Review, list_corrections, read_correction
+from tests.collection.test_photo_store import below, rows
+from tests.photos.test_duplicates import jpeg, smooth
+from tests.support.killed_corrections import ANSWER, WRITERS, photo
+from tests.support.pictures import make_photos
+
+ROOT = Path(__file__).parents[2]
+STEP = os.environ.get("CLOTHES_KILL_STEP", "5")  # 1: a kill at every line
+KILLS = int(os.environ.get("CLOTHES_KILLS", "4"))
+
+
+# --- the inbox ---
+
+
+def test_a_correction_is_kept_as_it_came(tmp_path: Path) -> None:
+    with Inbox(tmp_path / "new" / "inbox") as inbox:
+        first, second = inbox.keep(photo(0), ANSWER, "bar"), inbox.keep(jpeg(smooth(1), 90), ANSWER, OTHER)
+    assert sorted(list_corrections(inbox.root)[0]) == sorted([first, second])
+    found = read_correction(inbox.root / first)
+    assert (found.photo, found.label, found.answer, found.confidence) == (photo(0), "bar", "hat", 0.7)
+    assert read_correction(inbox.root / second).label == OTHER
+    assert {path.name for path in (inbox.root / second).iterdir()} == {"photo.jpg", "correction.json"}
+
+
+def test_what_is_no_photo_or_no_class_is_not_kept(tmp_path: Path) -> None:
+    with Inbox(tmp_path) as inbox:
+        with pytest.raises(PhotoError, match="not a picture"):
+            inbox.keep(b"<html>", ANSWER, "bar")
+        with pytest.raises(PhotosError, match="No class can be called"):
+            inbox.keep(photo(0), ANSWER, "../bar")
+    assert below(tmp_path) == {}
+
+
+def test_one_process_collects_into_an_inbox(tmp_path: Path) -> None:
+    with Inbox(tmp_path), pytest.raises(PhotosError, match="Another page collects corrections"):
+        Inbox(tmp_path)
+    with Inbox(tmp_path):
+        pass
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PhotosError, match="cannot be kept in"):
+        Inbox(tmp_path / "file")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
+def test_fifty_writers_and_a_kill_lose_and_tear_nothing_acknowledged(tmp_path: Path) -> None:
+    kept: dict[str, tuple[str, str]] = {}
+    half_done = 0
+    for kill in range(KILLS):
+        command = [sys.executable, "-m", "tests.support.killed_corrections", str(tmp_path), "write"]
+        writer = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert writer.stdout
+        lines: list[str] = []
+        while len(lines) < 2 * WRITERS + 7 * kill or len({line.split()[1] for line in lines}) < WRITERS:
+            lines.append(writer.stdout.readline())
+        writer.kill()
+        lines += writer.stdout.read().splitlines(keepends=True)
+        assert writer.wait() == -signal.SIGKILL
+        kept |= {name: (number, sha256) for name, number, sha256 in map(str.split, lines)}
+        half_done += len(list(tmp_path.glob(".making-*")))
+        names, skipped = list_corrections(tmp_path)
+        assert not skipped
+        assert kept.keys() <= set(names)
+        for name in names:  # also what was not acknowledged any more
+            found = read_correction(tmp_path / name)
+            expected = kept.get(name, (found.label.split()[1], hashlib.sha256(found.photo).hexdigest()))
+            assert (found.label, hashlib.sha256(found.photo).hexdigest()) == (f"class {expected[0]}", expected[1])
+    with Inbox(tmp_path):
+        assert not list(tmp_path.glob(".making-*"))  # unacknowledged halves are swept up
+    print(f"{WRITERS} writers, {KILLS} kills: {len(kept)} acknowledged, none lost, none torn; {half_done} half done")
+
+
+# --- the review ---
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Iterator[Inbox]:
+    with Inbox(tmp_path / "inbox") as opened:
+        yield opened
+
+
+def split_of(photos: Path, **more: Any) -> dict[str, str]:
+    """Hash -> part."""
+    return {row.sha256: row.part for row in clothes.split(photos, **more).rows}
+
+
+def test_what_is_accepted_joins_train_alone(inbox: Inbox, tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos", each=30, shapes=("bar", "frame"))
+    first = clothes.split(photos)
+    first.write(photos / "split.csv")
+    given = [photo(500 + i) for i in range(30)]
+    names = [inbox.keep(data, ANSWER, "bar" if i % 3 else OTHER) for i, data in enumerate(given)]
+    with Review(inbox.root, photos) as review:
+        assert all(review.accept(name) for name in names[:25])
+        for name in names[25:]:
+            review.refuse(name)
+    assert list_corrections(inbox.root) == ([], [])
+    assert {path.name for path in (inbox.root / "accepted").iterdir()} == set(names[:25])
+    assert {path.name for path in (inbox.root / "refused").iterdir()} == set(names[25:])
+    joined = {hashlib.sha256(data).hexdigest() for data in given[:25]}
+    assert {row["sha256"] for row in rows(photos)} == joined
+    earlier = {row.sha256: row.part for row in first.rows}
+    configs = [clothes.SplitConfig(seed=seed) for seed in range(3)]
+    ways = [{"previous": Split.read(photos / "split.csv", photos)}, {}, *({"config": config} for config in configs)]
+    for more in ways:
+        parts = split_of(photos, **more)
+        assert {parts[sha256] for sha256 in joined} == {"train"}, more
+        assert set(parts.values()) == set(PARTS)
+    assert split_of(photos, **ways[0]).items() >= earlier.items()
+    plain = make_photos(tmp_path / "plain", each=30, shapes=("bar", "frame"))
+    for i, data in enumerate(given[:25]):
+        (plain / "bar" / f"new{i}.png").write_bytes(data)
+    assert len({split_of(plain)[sha256] for sha256 in joined}) == 3  # without their origin they would be shared out
+
+
+def test_with_part_folders_they_go_into_train(inbox: Inbox, tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        make_photos(tmp_path / "photos" / part, each=3, shapes=("bar", "frame"), seed=100 if part == "test" else 0)
+    with Review(inbox.root, tmp_path / "photos") as review:
+        review.accept(inbox.keep(photo(500), ANSWER, "bar"))
+    assert rows(tmp_path / "photos")[0]["file"].startswith("train/bar/")
+
+
+def test_what_looks_like_a_test_photo_waits(inbox: Inbox, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    (photos / "hat").mkdir(parents=True)
+    for i in range(10):
+        (photos / "hat" / f"{i}.jpg").write_bytes(jpeg(smooth(i), 95))
+    with Review(inbox.root, photos) as review:
+        split = clothes.split(photos)  # made while the page is open
+        split.write(photos / "split.csv")
+        tested = split.part("test")[0].photo
+        like = inbox.keep(jpeg(smooth(int(Path(tested).stem)), 40), ANSWER, "hat")
+        with pytest.raises(PhotoError, match=f"looks like {tested}, a photo of the test part"):
+            review.accept(like)
+        same = inbox.keep((photos / "hat" / "3.jpg").read_bytes(), ANSWER, "hat")
+        other = inbox.keep((photos / "hat" / "4.jpg").read_bytes(), ANSWER, "shoes")
+        assert not review.accept(same)  # there already: nothing new
+        with pytest.raises(PhotoError, match="not as shoes"):
+            review.accept(other)
+        assert sorted(list_corrections(inbox.root)[0]) == sorted([like, other])
+    assert len(list((photos / "hat").iterdir())) == 10
+
+
+def test_what_was_tampered_with_or_decided_is_refused(inbox: Inbox, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "secret").mkdir()
+    names = [inbox.keep(photo(i), ANSWER, "bar") for i in range(4)]
+    (inbox.root / names[0] / "photo.png").write_bytes(photo(9))
+    info = inbox.root / names[1] / "correction.json"
+    info.write_text(info.read_text().replace('"bar"', '"hat"'))
+    (inbox.root / "stray.txt").write_text("mine")
+    with Review(inbox.root, tmp_path / "photos") as review:
+        for name in names[:2]:
+            with pytest.raises(PhotoError, match="changed or damaged"):
+                review.accept(name)
+        review.accept(names[2])
+        for name in (names[2], "../secret", "..", ".making-x", "accepted/..", "nothing"):
+            for act in (review.accept, review_page.refuse):
+                with pytest.raises(PhotoError, match="decided on already"):
+                    act(name)
+        review.refuse(names[1])
+    waiting, skipped = list_corrections(inbox.root)
+    assert sorted(waiting) == sorted([names[0], names[3]])
+    assert [item.path for item in skipped] == ["stray.txt"]
+    assert (tmp_path / "secret").exists()
+    with pytest.raises(PhotosError, match="There is no inbox"):
+        Review(tmp_path / "none", tmp_path / "photos")
+
+
+def test_a_sources_file_of_ones_own_disturbs_no_split(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos", each=10, shapes=("bar", "frame"))
+    plain = split_of(photos)
+    (photos / "sources.csv").write_bytes(b"photo;from\nK\xe4se.jpg;my phone\n")
+    assert split_of(photos) == plain
+    (photos / "sources.csv").unlink()
+    (photos / "sources.csv").mkdir()
+    with pytest.raises(clothes.SplitError, match=r"sources\.csv, which says what is trained on alone"):
+        clothes.split(photos)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+def test_a_kill_at_any_moment_of_accepting_is_settled(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.support.killed_corrections", str(tmp_path / "here"), "accept", STEP]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    counts = json.loads(done.stdout)
+    print(counts)
+    assert counts["kills"] > 20
+    assert 0 < counts["waiting"] < counts["kills"]
+
+
+# --- the pages' servers ---
+
+gr = pytest.importorskip("gradio", reason="the pages need the extra 'serve'")
+import httpx
+
+from clothes.web import predict_page, review_page, server
+from tests.web.test_camera import ask
+
+
+@contextmanager
+def served(page: Any, **more: Any) -> Iterator[str]:
+    port = server._free_port("127.0.0.1", 0)
+    _, url, _ = page.launch(server_name="127.0.0.1", server_port=port, quiet=True, prevent_thread_lock=True, **more)
+    try:
+        yield url
+    finally:
+        page.close()
+
+
+def test_what_the_review_answers(inbox: Inbox, tmp_path: Path) -> None:
+    names = sorted(inbox.keep(photo(i), ANSWER, "bar") for i in range(15))
+    (inbox.root / names[1] / "photo.png").write_bytes(b"torn")
+    with (
+        Review(inbox.root, tmp_path / "photos") as opened,
+        served(review_page.build_page(opened)) as url,
+        httpx.Client(base_url=url) as client,
+    ):
+        seen = ask(client, "look", None).json()
+        assert seen["left"] == 15
+        assert [item["name"] for item in seen["waiting"]] == names[:12]
+        assert seen["waiting"][0]["was"] == "The answer was hat, 70.0 % sure."
+        assert seen["waiting"][0]["photo"].startswith("data:image/jpeg;base64,")
+        assert "changed or damaged" in seen["waiting"][1]["problem"]
+        yes = ask(client, "decide", [names[0], True]).json()
+        assert (yes["said"], yes["left"]) == ("Accepted: it is trained on the next time.", 14)
+        no = ask(client, "decide", [names[2], False]).json()
+        assert (no["said"], no["left"]) == ("Refused: it is laid aside.", 13)
+        for wrong in ([names[0], True], ["../photos", False]):
+            assert ask(client, "decide", wrong).json()["problem"] == "Not done: it was decided on already."
+        assert "changed or damaged" in ask(client, "decide", [names[1], True]).json()["problem"]
+        foreign = ask(client, "decide", [names[3], True], origin="https://elsewhere.test")
+        assert foreign.status_code == 403 and ask(client, "look", None).json()["left"] == 13
+    assert len(rows(tmp_path / "photos")) == 1
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])
+def test_the_network_needs_a_password_to_review(inbox: Inbox, tmp_path: Path, host: str) -> None:
+    with pytest.raises(clothes.ClothesError, match="--auth USER:PASSWORD"):
+        review_page.launch(inbox.root, tmp_path / "photos", host=host)
+    assert not (tmp_path / "photos").exists()
+
+
+def test_fifty_people_correct_at_once_on_the_page(inbox: Inbox, classifier: clothes.Classifier, tmp_path: Path) -> None:
+    page = predict_page.build_app(classifier, inbox=inbox)
+    send = next(i for i, fn in page.fns.items() if fn.name == "keep")
+    with served(page) as url:
+
+        def person(number: int) -> str:
+            with httpx.Client(base_url=url, timeout=60) as client:
+                files = {"files": ("a.png", photo(number))}
+                path = client.post("gradio_api/upload", files=files).json()[0]
+                data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, ("bar", "frame", OTHER)[number % 3]]
+                body = {"data": data, "fn_index": send, "session_hash": f"s{number}"}
+                client.post("gradio_api/queue/join", json=body).raise_for_status()
+                with client.stream("GET", "gradio_api/queue/data", params={"session_hash": f"s{number}"}) as told:
+                    return next(line for line in told.iter_lines() if "process_completed" in line)
+
+        with ThreadPoolExecutor(50) as people:
+            answers = list(people.map(person, range(50)))
+        assert all("Thank you. The photo is kept as: " in answer for answer in answers), answers[0]
+    found = [read_correction(inbox.root / name) for name in list_corrections(inbox.root)[0]]
+    assert {item.photo for item in found} == {photo(number) for number in range(50)}
+    for item in found:
+        assert item.answer == classifier.predict(item.photo).label
+
+
+def test_a_page_without_an_inbox_keeps_nothing(classifier: clothes.Classifier, inbox: Inbox) -> None:
+    assert "deleted within minutes." in predict_page._about(classifier)
+    assert "but for those that you send with a correction" in predict_page._about(classifier, collects=True)
+    names = [fn.name for fn in predict_page.build_app(classifier).fns.values()]
+    assert "keep" not in names and "offer" not in names
+    for upload, label, problem in ((None, "bar", "no photo"), ({"path": "x.png"}, None, "Choose first")):
+        with pytest.raises(clothes.ClothesError, match=problem):
+            predict_page._keep(classifier, inbox, upload, label)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["serve", "--collect-corrections", "inbox"], "Next:  clothes corrections review inbox --into PHOTOS"),
+        (["corrections", "review", "here", "--into", "a b"], "Next:  clothes split 'a b', then clothes train 'a b'"),
+    ],
+)
+def test_the_commands_from_start_to_ctrl_c(tmp_path: Path, arguments: list[str], told: str) -> None:
+    (tmp_path / "here").mkdir()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "clothes", *arguments, "--port", "0"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        assert running.stdout
+        url = running.stdout.readline().split()[5]
+        assert httpx.get(url).status_code == 200
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=100)
+    finally:
+        running.kill()
+    assert running.returncode == 0, errors
+    assert errors.splitlines()[-1] == told
