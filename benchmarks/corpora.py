@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from clothes.photos.decode import SUFFIXES
-from clothes.system.files import cache_folder
+from clothes.system.user_folders import cache_folder
 
 CORPORA = (
     f"pypi:pillow=={version('pillow')}",

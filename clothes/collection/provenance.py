@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import BinaryIO
 
 from clothes.errors import PhotosError
-from clothes.system.files import MAKING, append, lock, put, sync
+from clothes.system.files import MAKING, append, put, sync
+from clothes.system.locks import try_lock
 from clothes.system.text import plain
 
 COLUMNS = ("file", "sha256", "origin", "when", "licence", "author", "title", "page")
@@ -59,7 +60,8 @@ class Sources(AbstractContextManager["Sources"]):
         except BaseException:
             with self._journal:
                 if not os.fstat(self._journal.fileno()).st_size:
-                    (root / _JOURNAL).unlink()
+                    with suppress(PermissionError):  # Windows removes no open file
+                        (root / _JOURNAL).unlink()
             raise
         self._known = {cells[0] for cells in table}
         self.files = {cells[2]: cells[0] for cells in table}
@@ -153,7 +155,7 @@ def _open_alone(path: Path) -> BinaryIO:
     """The journal, held by this process alone."""
     while True:
         journal = path.open("a+b")
-        if not lock(journal):
+        if not try_lock(journal):
             journal.close()
             raise PhotosError(f"Another `clothes collect` puts photos into {path.parent} now. Wait until it has ended.")
         if os.fstat(journal.fileno()).st_nlink:

@@ -21,7 +21,8 @@ from clothes.config import Config
 from clothes.errors import RunError
 from clothes.inference.bundle import Bundle, read_bundle
 from clothes.photos.splits import Split
-from clothes.system.files import holding, sweep, write_text
+from clothes.system.files import sweep, write_text
+from clothes.system.locks import LOCK_FILE, folder_lock
 
 _BEGUN, _REPLACED = ".begun", ".replaced"
 _FIRST = ("config.json", "split.csv", "run.json")
@@ -193,8 +194,8 @@ def alone(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise _unmakable(folder, error.strerror) from None
-    with holding(folder) as is_mine:
-        if not is_mine:
+    with folder_lock(folder) as acquired:
+        if not acquired:
             raise RunError(
                 f"Another training goes on in {folder} now. Wait until it has ended, or train into another --out."
             )
@@ -204,7 +205,7 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def _is_free(folder: Path) -> bool:
-    names = {path.name for path in folder.iterdir()} if folder.is_dir() else {"a file"}
+    names = {path.name for path in folder.iterdir()} - {LOCK_FILE} if folder.is_dir() else {"a file"}
     return not names or (_BEGUN in names and "run.json" not in names)
 
 
@@ -213,7 +214,7 @@ def _set_aside(folder: Path) -> None:
     before = folder / _REPLACED
     if (before / "run.json").exists():
         for path in folder.iterdir():
-            if path.name not in (_REPLACED, _BEGUN):
+            if path.name not in (_REPLACED, _BEGUN, LOCK_FILE):
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     else:
         before.mkdir(exist_ok=True)
@@ -224,7 +225,7 @@ def _move(folder: Path, to: Path) -> None:
     """All but our own marks; run.json, by which a run is known, comes last."""
     if folder.is_dir():
         for path in sorted(folder.iterdir(), key=lambda path: path.name == "run.json"):
-            if path.name not in (_REPLACED, _BEGUN):
+            if path.name not in (_REPLACED, _BEGUN, LOCK_FILE):
                 path.rename(to / path.name)
         with suppress(OSError):
             folder.rmdir()

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import ClothesError
-from clothes.system.files import cache_folder, write_text
+from clothes.system.files import write_text
+from clothes.system.user_folders import cache_folder
 
 _SECONDS = 60
 _MOST_BYTES = 2_000_000_000  # of one tensor; what a model takes in all is bounded by four times as many

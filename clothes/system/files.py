@@ -1,6 +1,6 @@
 """Durable writing: a reader sees the old file or the new one, never half of one. Every file that is kept comes by here.
 
-What is half done is called .making-*. Where a process is alone (`lock`) it sweeps up what a killed one left of it.
+What is half done is called .making-*. A process that holds the folder's lock sweeps up what a killed one left of it.
 """
 
 import errno
@@ -14,23 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from clothes.errors import ClothesError
-
-if sys.platform != "win32":
-    import fcntl
-
 MAKING = ".making-"
-
-
-def cache_folder() -> Path:
-    """What can be made anew is kept here between runs: `$CLOTHES_CACHE`, else `~/.cache/clothes`."""
-    try:
-        return Path(os.environ.get("CLOTHES_CACHE") or Path.home() / ".cache" / "clothes")
-    except RuntimeError:
-        raise ClothesError(
-            "There is no home folder for what is kept between runs. Name a folder for it by the environment variable "
-            "CLOTHES_CACHE."
-        ) from None
 
 
 def read_regular(path: Path, most: int) -> bytes:
@@ -167,31 +151,6 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
         else:
             left.unlink(missing_ok=True)
-
-
-def lock(file: BinaryIO | int) -> bool:
-    """Holds an open file or folder until it is closed, or the process dies; False while another process holds it."""
-    if sys.platform != "win32":
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        except OSError:  # some mounted drives have no locks
-            pass
-    return True
-
-
-@contextmanager
-def holding(folder: Path) -> Iterator[bool]:
-    """Whether a folder is this process's alone; so until the block ends, or the process dies."""
-    if sys.platform == "win32":
-        yield True
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        yield lock(handle)
-    finally:
-        os.close(handle)
 
 
 def open_to(path: Path, mode: int) -> None:

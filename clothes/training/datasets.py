@@ -20,7 +20,8 @@ from clothes.errors import PhotoError, SplitError, TrainingError
 from clothes.photos import decode as images
 from clothes.photos.folders import OTHER
 from clothes.photos.splits import Row, Split
-from clothes.system.files import MAKING, cache_folder, replacing, reserve
+from clothes.system.files import MAKING, replacing, reserve
+from clothes.system.user_folders import cache_folder
 from clothes.training.augmentation import augment
 
 _DECODER = 2  # raise it whenever images.read_square gives other pixels

@@ -21,7 +21,8 @@ from clothes.errors import PhotoError, PhotosError
 from clothes.inference.classifier import Prediction
 from clothes.photos.folders import Skipped, class_name
 from clothes.photos.splits import CORRECTION
-from clothes.system.files import holding, sweep, sync
+from clothes.system.files import sweep, sync
+from clothes.system.locks import folder_lock
 from clothes.system.manifest import check_seal, read_sealed, write_sealed
 
 ACCEPTED, REFUSED = "accepted", "refused"
@@ -51,7 +52,7 @@ class Inbox(AbstractContextManager["Inbox"]):
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with ExitStack() as stack:
-                if not stack.enter_context(holding(self.root)):
+                if not stack.enter_context(folder_lock(self.root)):
                     raise PhotosError(f"Another page collects corrections into {self.root} now. Name another folder.")
                 sweep(self.root)  # of writers that were killed
                 self._stack = stack.pop_all()

@@ -30,13 +30,14 @@ from clothes.cli.main import main
 from clothes.collection.drive import auth as signin
 from clothes.collection.drive import client as store
 from clothes.collection.drive import sync
-from clothes.collection.drive.auth import config_folder, service_credentials, sign_in
+from clothes.collection.drive.auth import service_credentials, sign_in
 from clothes.collection.drive.client import Drive
 from clothes.collection.drive.filenames import marked, safe_name
 from clothes.collection.drive.sync import TransferReport
 from clothes.errors import DriveError, PhotosError
 from clothes.photos.folders import list_class_folders
 from clothes.system import files
+from clothes.system.user_folders import config_folder
 from tests.support.drive_server import BLOCK, SHORTCUT, DriveServer, make_certificate, private_pem, running
 
 

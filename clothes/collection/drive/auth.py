@@ -16,6 +16,7 @@ from requests import RequestException
 
 from clothes.errors import DriveError
 from clothes.system.files import write_text
+from clothes.system.user_folders import config_folder
 
 # What clothes may reach, the smallest first: what it put into Drive itself, everything to read, everything.
 Access = Literal["drive.file", "drive.readonly", "drive"]
@@ -23,17 +24,6 @@ SIGN_IN = (
     "Sign in with --client client_secret.json or --service-account key.json; docs/drive.md says how to get one of them."
 )
 _PATIENCE = 300  # seconds for the browser
-
-
-def config_folder() -> Path:
-    """Where sign-ins are kept: `$CLOTHES_CONFIG`, else `clothes` in `$XDG_CONFIG_HOME` or `~/.config`."""
-    try:
-        above = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-        return Path(os.environ.get("CLOTHES_CONFIG") or Path(above) / "clothes")
-    except RuntimeError:
-        raise DriveError(
-            "There is no home folder to keep the sign-in. Name a folder by the environment variable CLOTHES_CONFIG."
-        ) from None
 
 
 def sign_in(

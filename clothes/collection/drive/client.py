@@ -25,10 +25,11 @@ from googleapiclient.errors import HttpError
 from googleapiclient.http import HttpRequest, MediaFileUpload, build_http
 
 from clothes.collection.download import file_md5
-from clothes.collection.drive.auth import SIGN_IN, config_folder, why
+from clothes.collection.drive.auth import SIGN_IN, why
 from clothes.collection.drive.errors import AGAIN, RefusedError, explained, retry_after
 from clothes.errors import DriveError
 from clothes.system.files import write_text
+from clothes.system.user_folders import config_folder
 
 TRIES = 8  # in a row that fail
 WAIT = 1.0  # seconds before the second try, doubled each time up to LONGEST
