@@ -57,7 +57,15 @@ def falls(
 
     whole = classifier.predict(square).scores[explanation.label]
     chance = np.mean([whole - score(random_fifth()) for _ in range(RANDOM)])
-    return whole - score(explanation.hottest(0.2)), float(chance)
+    return whole - score(hottest(explanation.heatmap, 0.2)), float(chance)
+
+
+def hottest(heatmap: np.ndarray, share: float) -> np.ndarray:
+    """The mask of the hottest `share` of the pixels: bool (H, W)."""
+    order = np.argsort(-heatmap, axis=None, kind="stable")
+    mask = np.zeros(heatmap.size, dtype=bool)
+    mask[order[: round(share * len(order))]] = True
+    return mask.reshape(heatmap.shape)
 
 
 if __name__ == "__main__":

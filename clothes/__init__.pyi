@@ -29,8 +29,8 @@ from .evaluation.evaluate import evaluate as evaluate
 from .exporting.export import Export as Export
 from .exporting.export import export as export
 from .inference.classifier import Classifier as Classifier
-from .inference.classifier import Prediction as Prediction
 from .inference.classifier import load as load
+from .inference.confidence import Prediction as Prediction
 from .inference.occlusion import Explanation as Explanation
 from .inference.run import Run as Run
 from .inference.verification import Verification as Verification

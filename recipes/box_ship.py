@@ -13,7 +13,8 @@ from pathlib import Path
 from clothes.cli.output import to_json
 from clothes.evaluation.evaluate import read_evaluation
 from clothes.inference.bundle import WEIGHTS, write_bundle
-from clothes.inference.classifier import BOX, percent
+from clothes.inference.classifier import BUNDLED
+from clothes.inference.confidence import percent
 from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
 from clothes.report import plots
@@ -27,8 +28,8 @@ def main(paths: list[Path]) -> None:
     run = min(runs, key=lambda run: run.bundle.info["metrics"]["validation"]["loss"])
     bundle = run.bundle
     kept = {name: bundle.file(name) for name in bundle.info["files"] if name != WEIGHTS}
-    box = write_bundle(BOX, bundle.info | {"name": "box"}, kept)
-    for path in BOX.iterdir():
+    box = write_bundle(BUNDLED, bundle.info | {"name": "box"}, kept)
+    for path in BUNDLED.iterdir():
         print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1e6:.2f} MB")
 
     images = ROOT / "docs" / "images"
@@ -59,7 +60,7 @@ def write_card(runs: list[Run], run: Run, test: dict, street: dict) -> str:
     return CARD.read_text(encoding="utf-8").format(
         classes=", ".join(info["classes"]),
         pixels=info["image_size"],
-        size=sum(path.stat().st_size for path in BOX.iterdir()) / 1e6,
+        size=sum(path.stat().st_size for path in BUNDLED.iterdir()) / 1e6,
         created=info["created"][:10],
         seed=info["seed"],
         test_photos=test["photos"],

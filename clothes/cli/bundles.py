@@ -65,7 +65,7 @@ def export(
 
     Example: clothes export runs/shirts --format onnx --out shirts-onnx
     """
-    from clothes.inference.classifier import percent
+    from clothes.inference.confidence import percent
 
     with needs(f"An export to {export_format.value}"), progress_bars() as bars:
         result = clothes.export(bundle, to=export_format.value, out=out, int8=int8, photos=photos, progress=bars.show)
@@ -95,7 +95,7 @@ def compare(
 
     Example: clothes compare runs/first runs/second
     """
-    from clothes.inference.classifier import percent
+    from clothes.inference.confidence import percent
 
     result = clothes.compare(first, second)
     if as_json:

@@ -110,7 +110,7 @@ def demo(
 
     Example: clothes demo
     """
-    from clothes.inference.classifier import percent
+    from clothes.inference.confidence import percent
 
     with needs("The demo"):
         from clothes.cli.demo import free_folder, is_interrupted, run_demo
@@ -285,7 +285,7 @@ def train(
     Example: clothes train photos --model efficientnet-lite0 --minutes 30
     """
     from clothes.config import Config
-    from clothes.inference.classifier import percent
+    from clothes.inference.confidence import percent
 
     changes: dict[str, dict[str, Any]] = {
         "model": {"architecture": model, "image_size": image_size, "weights": weights and weights.value},
@@ -370,7 +370,7 @@ def tune(
     Example: clothes tune photos --minutes 45
     """
     from clothes.config import Config
-    from clothes.inference.classifier import percent
+    from clothes.inference.confidence import percent
 
     with needs("Tuning"):
         from clothes.training import tuning
@@ -477,7 +477,8 @@ def predict(
 
     Example: clothes predict shirt.jpg "summer/*.jpg" --top 1
     """
-    from clothes.inference.classifier import load, percent
+    from clothes.inference.classifier import load
+    from clothes.inference.confidence import percent
 
     classifier = load(model)
     failed = False
@@ -518,7 +519,7 @@ def info(bundle: Annotated[Path, typer.Argument(metavar="BUNDLE")], as_json: AsJ
     Example: clothes info runs/shirts/bundle
     """
     from clothes.inference.bundle import read_bundle
-    from clothes.inference.classifier import percent
+    from clothes.inference.confidence import percent
 
     found = read_bundle(bundle)
     about = found.info

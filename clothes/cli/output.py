@@ -79,7 +79,7 @@ def print_table(head: list[str], rows: list[list[Any]]) -> None:
 
 
 def print_evaluation(result: "Evaluation") -> None:
-    from clothes.inference.classifier import percent
+    from clothes.inference.confidence import percent
 
     def number(value: float | int | None) -> str:
         return "-" if value is None else f"{value:.3f}" if isinstance(value, float) else str(value)
@@ -171,7 +171,7 @@ def draw_search(result: "tuning.Tuning") -> Path:
 def draw_confusion(folder: Path, ending: str) -> Path:
     """Writes the picture of the evaluation in a folder."""
     from clothes.evaluation.evaluate import read_evaluation
-    from clothes.inference.classifier import percent
+    from clothes.inference.confidence import percent
     from clothes.report import plots
 
     result = read_evaluation(folder)

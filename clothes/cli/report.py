@@ -58,10 +58,10 @@ def look(
 
     Example: clothes look shirt.jpg --model runs/shirts
     """
-    from clothes.inference.classifier import BOX
+    from clothes.inference.classifier import BUNDLED
 
     with needs("Looking at layers"):
         from clothes.report.activations_page import write_look
     page = out or Path(f"{photo.stem}-layers.html")
-    write_look(photo, model=model or BOX, out=page)
+    write_look(photo, model=model or BUNDLED, out=page)
     print(page)

@@ -80,9 +80,10 @@ def _look(
     run: Run, classifier: Classifier, rows: Iterable[Row], progress: Callable[[int, int], None] | None
 ) -> tuple[np.ndarray, np.ndarray]:
     photos = [run.photos / row.photo for row in rows]
-    advance = None if progress is None else (lambda done: progress(done, len(photos)))
     there, values = [], []
-    for i, found in enumerate(classifier.features_many(photos, progress=advance)):
+    for i, found in enumerate(classifier.features_many(photos)):
+        if progress:
+            progress(i + 1, len(photos))
         if not isinstance(found, PhotoError):
             there.append(i)
             values.append(found)

@@ -14,7 +14,8 @@ import numpy as np
 
 from clothes import metrics
 from clothes.errors import PhotoError, PhotosError, RunError
-from clothes.inference.classifier import Classifier, Prediction, load
+from clothes.inference.classifier import Classifier, load
+from clothes.inference.confidence import Prediction
 from clothes.inference.run import Run, now
 from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER, Skipped, list_class_folders

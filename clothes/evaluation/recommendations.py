@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clothes.evaluation.learning_curve import Point
-from clothes.inference.classifier import percent
+from clothes.inference.confidence import percent
 from clothes.metrics import wilson_interval
 
 _DRAWS = 1000  # of the bootstrap

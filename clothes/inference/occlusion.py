@@ -43,13 +43,6 @@ class Explanation:
         scale = size / max(mixed.size)
         return mixed.resize([max(1, round(side * scale)) for side in mixed.size], Image.Resampling.BICUBIC)
 
-    def hottest(self, share: float) -> np.ndarray:
-        """Where the hottest `share` of the picture is: bool (H, W)."""
-        order = np.argsort(-self.heatmap, axis=None, kind="stable")
-        chosen = np.zeros(self.heatmap.size, dtype=bool)
-        chosen[order[: round(share * len(order))]] = True
-        return chosen.reshape(self.heatmap.shape)
-
 
 def covered(picture: np.ndarray, cover: np.ndarray) -> np.ndarray:
     """The picture with its mean colour wherever `cover`, (H, W) from 0 to 1, is 1."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from clothes.errors import MissingExtraError
-from clothes.inference.classifier import percent
+from clothes.inference.confidence import percent
 
 
 def fill(template: str, **values: Any) -> bytes:

@@ -14,7 +14,8 @@ from clothes.evaluation.evaluate import read_evaluation, read_predictions
 from clothes.evaluation.label_errors import find_suspects
 from clothes.evaluation.learning_curve import Point, quick_curve
 from clothes.evaluation.recommendations import Advice, advise
-from clothes.inference.classifier import Classifier, Prediction, load, percent
+from clothes.inference.classifier import Classifier, load
+from clothes.inference.confidence import Prediction, percent
 from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
 from clothes.photos.splits import PARTS

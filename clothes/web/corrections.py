@@ -18,7 +18,7 @@ from types import TracebackType
 from clothes.collection.photo_store import Store, examine
 from clothes.collection.provenance import Origin
 from clothes.errors import PhotoError, PhotosError
-from clothes.inference.classifier import Prediction
+from clothes.inference.confidence import Prediction
 from clothes.photos.folders import Skipped, class_name
 from clothes.photos.splits import CORRECTION
 from clothes.system.files import sweep, sync

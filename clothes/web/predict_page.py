@@ -27,7 +27,8 @@ import gradio as gr
 
 from clothes.config import SMALL_PHOTO
 from clothes.errors import ClothesError, PhotoError
-from clothes.inference.classifier import Classifier, Prediction, percent
+from clothes.inference.classifier import Classifier
+from clothes.inference.confidence import Prediction, percent
 from clothes.inference.occlusion import Explanation, to_jpeg
 from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER

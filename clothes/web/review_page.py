@@ -15,7 +15,7 @@ from clothes.web.server import KEEP_SECONDS, launch_settings, prepare, refuse_st
 import gradio as gr
 
 from clothes.errors import ClothesError, PhotoError
-from clothes.inference.classifier import percent
+from clothes.inference.confidence import percent
 from clothes.photos.decode import thumbnail
 from clothes.photos.folders import OTHER
 from clothes.web.corrections import Review, list_corrections, read_correction

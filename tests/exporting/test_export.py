@@ -22,7 +22,7 @@ from clothes.cli.bundles import ExportFormat
 from clothes.errors import BundleError, ConfigError, ExportError
 from clothes.exporting.export import FORMATS, LARGEST, PICTURES
 from clothes.inference.bundle import WEIGHTS, Bundle, pack_weights, read_bundle, write_bundle
-from clothes.inference.classifier import BOX, TOLERANCE
+from clothes.inference.classifier import BUNDLED, TOLERANCE
 from clothes.photos import decode
 from clothes.system.manifest import check_seal
 from tests.support.pictures import draw, make_photos
@@ -182,15 +182,15 @@ def without_weights(source: Path, to: Path) -> Bundle:
 @pytest.mark.parametrize("to", ["onnx", "saved-model", "keras"])
 def test_a_bundle_without_weights_says_what_is_needed(tmp_path: Path, to: str) -> None:
     with pytest.raises(BundleError, match=r"has no weights.npz, .*`clothes train` wrote has it; .* litert and space"):
-        clothes.export(BOX, to=to, out=tmp_path / "out")
+        clothes.export(BUNDLED, to=to, out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_one_in_the_box_goes_to_a_phone(tmp_path: Path) -> None:
-    result = clothes.export(BOX, to="litert", out=tmp_path / "new" / "phone")
+    result = clothes.export(BUNDLED, to="litert", out=tmp_path / "new" / "phone")
     assert [item.what for item in result.compared] == ["probes", f"{PICTURES} starter pictures"]
     assert result.compared[1] == type(result.compared[1])(f"{PICTURES} starter pictures", 100, 1.0, 0.0)
-    assert (result.path / "model.tflite").read_bytes() == (BOX / "model.tflite").read_bytes()
+    assert (result.path / "model.tflite").read_bytes() == (BUNDLED / "model.tflite").read_bytes()
 
 
 @pytest.mark.parametrize("by", [0.3, 3.0])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import clothes
-from clothes.inference.classifier import BOX, percent
+from clothes.inference.classifier import BUNDLED
+from clothes.inference.confidence import percent
 from tests.support.pictures import SHARED
 
 CLASSES = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "shorts", "skirt", "t-shirt")
@@ -21,14 +22,14 @@ def box() -> clothes.Classifier:
 
 
 def test_it_is_what_is_loaded_without_a_path(box: clothes.Classifier) -> None:
-    assert box.path == BOX
+    assert box.path == BUNDLED
     assert box.classes == CLASSES
 
 
 def test_it_is_small_and_has_no_weights() -> None:
-    assert sorted(path.name for path in BOX.iterdir()) == ["bundle.json", "model.tflite", "probes.npz"]
-    assert sum(path.stat().st_size for path in BOX.iterdir()) <= 6_000_000
-    assert "/" not in (BOX / "bundle.json").read_text()  # no path of the machine that made it
+    assert sorted(path.name for path in BUNDLED.iterdir()) == ["bundle.json", "model.tflite", "probes.npz"]
+    assert sum(path.stat().st_size for path in BUNDLED.iterdir()) <= 6_000_000
+    assert "/" not in (BUNDLED / "bundle.json").read_text()  # no path of the machine that made it
 
 
 def test_it_answers_its_probes_as_where_it_was_made(box: clothes.Classifier) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 import clothes
 from clothes.errors import BundleError, PhotoError
 from clothes.inference.bundle import MODEL, PROBES, make_probes, read_bundle
-from clothes.inference.classifier import percent
+from clothes.inference.confidence import percent
 from tests.support.pictures import draw
 
 
@@ -129,7 +129,7 @@ def use_other_model(copy: Path) -> None:
         (change_info(classes=["one"]), "at least two names"),
         (change_info(classes=["a", "a", "b"]), "stands there twice"),
         (change_info(classes=["a", "b"], sha256=None), "is not what it was made as"),
-        (lambda copy: read_bundle(copy).update(classes=["a", "b"]) and None, "does not answer as it did"),
+        (lambda copy: read_bundle(copy).update(classes=["a", "b"]) and None, "does not reproduce its recorded scores"),
         (change_info(image_size=-1), "is no size"),
         (lambda copy: read_bundle(copy).update(image_size=32) and None, "not of its image size"),
         (change_info(files={}), "is missing"),

@@ -36,7 +36,6 @@ def test_an_explanation_is_of_the_photo_as_it_is_seen(classifier: clothes.Classi
     found = classifier.explain(tmp_path / "bar.png")
     assert found.label == classifier.predict(tmp_path / "bar.png").label
     assert found.picture.shape == (14, 28, 3) and found.heatmap.shape == (14, 28)
-    assert found.hottest(0.2).sum() == round(0.2 * 14 * 28)
     assert found.overlay(200).size == (200, 100)
     other = next(name for name in classifier.classes if name != found.label)
     assert classifier.explain(tmp_path / "bar.png", label=other).label == other

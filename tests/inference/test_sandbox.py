@@ -216,7 +216,7 @@ HOLES: dict[str, tuple[Callable[[Path], None], str]] = {
         put(PROBES, npz(pictures=npy((1,), "'+__import__('os').system('touch it-ran')+'"))),
         "is damaged: probes.npz",
     ),
-    "NumPy: scores that are no numbers": (not_numbers, "does not answer as it did"),
+    "NumPy: scores that are no numbers": (not_numbers, "does not reproduce its recorded scores"),
     "link: the model is another file": (link(MODEL, "../../secret.txt"), "no file, or a link"),
     "link: bundle.json is another file": (link("bundle.json", "../../secret.txt"), "no file, or a link"),
     "link: without end": (link(PROBES, "/dev/zero"), "no file, or a link"),

@@ -13,12 +13,12 @@ import pytest
 import clothes
 from clothes.errors import BundleError
 from clothes.inference.bundle import MODEL, PROBES, pack_probes, read_bundle, write_bundle
-from clothes.inference.classifier import BOX, TOLERANCE
+from clothes.inference.classifier import BUNDLED, TOLERANCE
 from tests.inference.test_classifier import change_info, flip
 
 
 def test_what_was_made_here_holds(bundle: Path, run: clothes.Run) -> None:
-    for path in (bundle, run.path, BOX):
+    for path in (bundle, run.path, BUNDLED):
         result = clothes.verify(path)
         assert result.holds, result
         files = sorted(read_bundle(path).info["files"])

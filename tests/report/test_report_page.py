@@ -22,6 +22,7 @@ from clothes.evaluation import discriminant
 from clothes.evaluation.embeddings import Features, read_features
 from clothes.evaluation.evaluate import read_predictions
 from clothes.evaluation.label_errors import find_suspects
+from clothes.inference.confidence import percent
 from clothes.photos.splits import Row
 from clothes.report.survey import survey
 from tests.support.pictures import draw
@@ -54,7 +55,7 @@ def page(evaluated: clothes.Run) -> str:
 
 def test_it_says_what_evaluate_measured(evaluated: clothes.Run, page: str) -> None:
     result = clothes.evaluate(evaluated.path)
-    share = clothes.inference.classifier.percent(result.accuracy).replace(" ", "\u00a0")
+    share = percent(result.accuracy).replace(" ", "\u00a0")
     assert f'<p class="big">{share}</p>' in page
     assert all(f"{result.per_class[name]['recall']:.3f}" in page for name in result.classes)
     numbers = [int(n) for n in re.findall(r'title="[^"]*answered [^"]*">(\d+)</a>', page)]

@@ -14,7 +14,7 @@ import sys
 import threading
 from pathlib import Path
 
-from clothes.inference.classifier import Prediction
+from clothes.inference.confidence import Prediction
 from clothes.web.corrections import Inbox, Review, list_corrections, read_correction
 from tests.photos.test_decode import encode
 from tests.support.killed_collecting import kill_at_line, killed

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from clothes.inference.classifier import percent
+from clothes.inference.confidence import percent
 from tests.support.pictures import draw
 from tests.web.test_predict_page import server  # noqa: F401 - a fixture
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import clothes
-from clothes.inference.classifier import Prediction
+from clothes.inference.confidence import Prediction
 
 gr = pytest.importorskip("gradio", reason="the page needs the extra 'serve'")
 from gradio_client import Client, handle_file
