@@ -1,8 +1,16 @@
 // The script of the camera page: in camera.py are `element`, its HTML; `server`, what it calls; and `props.most`.
 const find = (selector) => element.querySelector(selector);
-const name = find(".name input"), classes = find(".classes"), view = find(".view"), video = find("video");
-const why = find(".why"), take = find(".take"), picker = find(".files"), files = find(".files input");
-const undo = find(".undo"), said = find(".said"), strip = find(".taken");
+const name = find(".name input");
+const classes = find(".classes");
+const view = find(".view");
+const video = find("video");
+const why = find(".why");
+const take = find(".take");
+const picker = find(".files");
+const files = find(".files input");
+const undo = find(".undo");
+const said = find(".said");
+const strip = find(".taken");
 const SHOWN = 12; // small pictures
 const touch = matchMedia("(pointer: coarse)").matches;
 const taken = []; // by this page, in order: the key that takes a photo back, and its small picture
@@ -19,11 +27,14 @@ const pick = () => {
   for (const chip of classes.children) chip.ariaPressed = chip.dataset.name.toLowerCase() === label;
 };
 
+const focusShutter = () => (take.hidden ? files : take).focus();
+
 const show = (answer, lost) => {
   undo.disabled = !taken.length;
   if (!answer) return say(lost, true);
   classes.replaceChildren(...Object.entries(answer.counts).map(([label, count]) => {
-    const chip = document.createElement("button"), number = document.createElement("b");
+    const chip = document.createElement("button");
+    const number = document.createElement("b");
     chip.type = "button";
     chip.dataset.name = label;
     number.textContent = count;
@@ -31,7 +42,7 @@ const show = (answer, lost) => {
     chip.onclick = () => {
       name.value = label;
       pick();
-      (take.hidden ? files : take).focus();
+      focusShutter();
     };
     return chip;
   }));
@@ -100,11 +111,18 @@ undo.onclick = () => {
 
 name.oninput = pick;
 name.onkeydown = (event) => {
-  if (event.key === "Enter") (take.hidden ? files : take).focus();
+  if (event.key === "Enter") focusShutter();
 };
 addEventListener("beforeunload", (event) => waiting && event.preventDefault());
 
 // A browser gives a live camera to https pages and to those of its own machine only.
+const NO_CAMERA = {
+  SecurityError: "A page over plain http from another machine gets no live camera; one over https does.",
+  NotAllowedError: "The browser keeps the camera from this page: allow it beside the page's address, and reload.",
+  NotFoundError: "No camera is connected. Connect one and reload the page.",
+  other: "The camera cannot be used; perhaps another program has it. Reload the page to try again.",
+};
+
 const start = async () => {
   const wanted = { facingMode: "environment", width: { ideal: 1920 }, height: { ideal: 1080 } };
   try {
@@ -113,11 +131,7 @@ const start = async () => {
     await video.play();
     view.hidden = take.hidden = false;
   } catch (error) {
-    why.textContent = touch && error.name === "SecurityError" ? "" : {
-      SecurityError: "A page over plain http from another machine gets no live camera; one over https does.",
-      NotAllowedError: "The browser keeps the camera from this page: allow it beside the page's address, and reload.",
-      NotFoundError: "No camera is connected. Connect one and reload the page.",
-    }[error.name] ?? "The camera cannot be used; perhaps another program has it. Reload the page to try again.";
+    why.textContent = touch && error.name === "SecurityError" ? "" : NO_CAMERA[error.name] ?? NO_CAMERA.other;
     why.hidden = !why.textContent;
   }
   (take.hidden ? picker : take).classList.add("main");

@@ -1,5 +1,6 @@
 // The script of the review page: in review.py are `element`, its HTML, and `server`, what it calls.
-const said = element.querySelector(".said"), waiting = element.querySelector(".waiting");
+const said = element.querySelector(".said");
+const waiting = element.querySelector(".waiting");
 const LOST = "The server does not answer. Is `clothes corrections review` still running?";
 
 const make = (tag, text, name = "") => {
@@ -20,7 +21,12 @@ const card = (item) => {
     made.append(make("p", `${item.name}: ${item.problem}`, "problem"));
   }
   const buttons = make("div", "", "buttons");
-  const choices = item.photo ? [["Yes", true, "yes"], ["No", false, "no"]] : [["Lay aside", false, "no"]];
+  const choices = item.photo ? [
+    ["Yes", true, "yes"],
+    ["No", false, "no"]
+  ] : [
+    ["Lay aside", false, "no"]
+  ];
   for (const [text, accepted, name] of choices) {
     const button = make("button", text, name);
     button.type = "button";
