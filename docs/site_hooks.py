@@ -1,21 +1,20 @@
-"""Adapts links for the documentation site: the repository keeps the results in benchmarks/, the site beside its pages."""
+"""Publishes benchmarks/results.md as a page of the documentation site, and adapts the links to it."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 
-def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """The page with links to benchmarks/results.md changed to the site's own page, and the results themselves filled in."""
-    up = "../" * page.file.src_uri.count("/")
-    markdown = re.sub(r"\]\((?:\.\./)+benchmarks/results\.md", f"]({up}results.md", markdown)
-    return markdown
-
-
 def on_files(files: Any, config: Any) -> Any:
-    """Adds benchmarks/results.md to the site as results.md."""
+    """All pages, with the results among them."""
     from mkdocs.structure.files import File
 
-    with open("benchmarks/results.md", encoding="utf-8") as results:
-        text = results.read().replace("](../docs/", "](")
-    files.append(File.generated(config, "results.md", content=text))
+    results = Path("benchmarks/results.md").read_text(encoding="utf-8").replace("](../docs/", "](")
+    files.append(File.generated(config, "results.md", content=results))
     return files
+
+
+def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
+    """A page whose links to the results lead to the site's own page."""
+    up = "../" * page.file.src_uri.count("/")
+    return re.sub(r"\]\((?:\.\./)+benchmarks/results\.md", f"]({up}results.md", markdown)

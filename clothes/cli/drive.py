@@ -20,7 +20,7 @@ FolderArgument = Annotated[
 ]
 Client = Annotated[
     Path | None,
-    typer.Option("--client", metavar="FILE.json", help="Your OAuth client, for the first sign-in (docs/guides/drive.md)."),
+    typer.Option("--client", metavar="FILE.json", help="Your OAuth client, for the first sign-in (docs/drive.md)."),
 ]
 ServiceAccount = Annotated[
     Path | None, typer.Option("--service-account", metavar="KEY.json", help="Sign in as a service account instead.")

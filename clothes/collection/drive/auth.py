@@ -21,7 +21,7 @@ from clothes.system.user_folders import config_folder
 # What clothes may reach, the smallest first: what it put into Drive itself, everything to read, everything.
 Access = Literal["drive.file", "drive.readonly", "drive"]
 SIGN_IN = (
-    "Sign in with --client client_secret.json or --service-account key.json; docs/guides/drive.md says how to get one of them."
+    "Sign in with --client client_secret.json or --service-account key.json; docs/drive.md says how to get one of them."
 )
 _PATIENCE = 300  # seconds for the browser
 
@@ -63,7 +63,7 @@ def service_credentials(access: Access, key: str | os.PathLike[str]) -> Credenti
     except (OSError, ValueError, KeyError, TypeError, GoogleAuthError) as error:
         raise DriveError(
             f"{key} is not the key of a service account: {getattr(error, 'strerror', None) or error}. "
-            "docs/guides/drive.md says how to get one."
+            "docs/drive.md says how to get one."
         ) from None
 
 
@@ -85,7 +85,7 @@ def _client(path: Path) -> dict[str, Any]:
         ) from None
     if not (isinstance(about, dict) and isinstance(about.get("installed"), dict)):
         raise DriveError(
-            f'{path} is not an OAuth client of the type "Desktop app". docs/guides/drive.md says how to get one; the key of a '
+            f'{path} is not an OAuth client of the type "Desktop app". docs/drive.md says how to get one; the key of a '
             "service account goes with --service-account."
         )
     return about
@@ -145,4 +145,4 @@ def _ask(about: dict[str, Any], access: Access, show: Callable[[str], object]) -
     except RequestException as error:
         raise DriveError(f"Google cannot be reached: {error}. Try again later.") from None
     except (ValueError, KeyError) as error:
-        raise DriveError(f"The OAuth client is not complete: {error}. docs/guides/drive.md says how to get one.") from None
+        raise DriveError(f"The OAuth client is not complete: {error}. docs/drive.md says how to get one.") from None
