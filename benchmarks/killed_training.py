@@ -54,15 +54,15 @@ def start(photos: Path, out: Path, config: Config, log: Path) -> int:
     status = 1
     try:
         import clothes
-        from clothes.training.pipeline import Watcher
+        from clothes.training.callbacks import TrainingCallback
 
-        class Telling(Watcher):
+        class Telling(TrainingCallback):
             def on_progress(self, stage: str, done: int, total: int) -> None:
                 if stage == "train":
                     SHOWN[:] = done.to_bytes(8, "little")
 
         begun = (out / "run.json").exists()
-        clothes.train(photos, out=out, config=None if begun else config, resume=begun, watcher=Telling())
+        clothes.train(photos, out=out, config=None if begun else config, resume=begun, callback=Telling())
         status = 0
     finally:
         if status:

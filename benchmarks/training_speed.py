@@ -40,7 +40,7 @@ def timed(items, **options):
 
 class Reached(Exception): pass
 
-class Watch(pipeline.Watcher):
+class Watch(TrainingCallback):
     seconds = 0.0
     def on_epoch(self, row):
         self.seconds += row["seconds"]
@@ -53,7 +53,7 @@ trainer.prefetch = timed
 watch = Watch()
 changes = {"train": {"epochs": int(epochs)}} if epochs != "default" else {}
 try:
-    pipeline.train(photos, out=out, changes=changes, watcher=watch)
+    pipeline.train(photos, out=out, changes=changes, callback=watch)
     print("missed", 0)
 except Reached:
     print("reached", waited / watch.seconds)

@@ -336,40 +336,6 @@ class Config:
         return cls.from_dict(data, where=str(path))
 
 
-@dataclass(frozen=True)
-class Times:
-    """From a `factor`-th of the config's value to `factor` times it, on a logarithmic scale."""
-
-    factor: float
-
-
-@dataclass(frozen=True)
-class Between:
-    """Any number from `low` to `high`."""
-
-    low: float
-    high: float
-
-
-# What `clothes tune` varies: a setting (and which of its three values), and what it may be. A setting whose value in
-# the config lies outside of it is left alone. "augmentation" is the strength of `Augmentation.times`.
-SEARCHED: Mapping[str, Times | Between | tuple[Any, ...]] = {
-    "train.learning_rate": Times(5),
-    "train.weight_decay": Times(10),
-    "train.batch_size": (16, 32, 64, 128),
-    "train.label_smoothing": Between(0, 0.2),
-    "train.augmentation": Between(0, 1.5),
-    "model.image_size": (64, 80, 96, 112, 128),
-    "model.normalization": ("batch", "none"),
-    **{f"model.filters.{i}": Times(2) for i in range(3)},
-    **{f"model.kernels.{i}": (3, 5, 7) for i in range(3)},
-    **{f"model.units.{i}": Times(2) for i in range(3)},
-    **{f"model.dropout.{i}": Between(0, 0.6) for i in range(3)},
-}
-# With few photos these decide (Brigato et al., 2021, arXiv 2108.13122), so they are looked at first and by themselves.
-MATTER_MOST = ("train.learning_rate", "train.weight_decay", "train.batch_size")
-
-
 def _refuse_unknown(kind: type[Any], data: dict[str, Any]) -> None:
     known = [item.name for item in dataclasses.fields(kind)]
     unknown = sorted(set(data) - set(known))

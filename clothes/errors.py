@@ -6,7 +6,9 @@
     ├── SplitError         a split is missing, damaged or does not fit its photos
     ├── ConfigError        a setting is out of range or unknown
     ├── RunError           a run folder is in the way, unfinished or not one
-    ├── TrainingError      a training cannot go on (NaN loss, no memory)
+    ├── TrainingError      a training cannot go on
+    │   ├── DivergenceError    its loss is NaN or has exploded
+    │   └── OutOfMemoryError   a batch does not fit into memory
     ├── TuningError        a search cannot go on, or is of something else
     ├── BundleError        a bundle is missing, damaged or from a newer version
     ├── ExportError        an export is in the way, or does not answer as its bundle
@@ -58,6 +60,14 @@ class RunError(ClothesError):
 
 class TrainingError(ClothesError):
     """A training cannot go on."""
+
+
+class DivergenceError(TrainingError):
+    """The loss or the weights of a training are NaN, or the loss has exploded."""
+
+
+class OutOfMemoryError(TrainingError):
+    """A batch does not fit into memory."""
 
 
 class TuningError(ClothesError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import clothes
 from clothes.collection.public_datasets import holds_starter, starter
 from clothes.config import Config
-from clothes.training.pipeline import Watcher
+from clothes.training.callbacks import TrainingCallback
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Demo:
     answers: tuple[tuple[str, clothes.Prediction], ...]
 
 
-def run_demo(out: Path, *, watcher: Watcher, on_check: Callable[[clothes.CheckReport], None]) -> Demo:
+def run_demo(out: Path, *, callback: TrainingCallback, on_check: Callable[[clothes.CheckReport], None]) -> Demo:
     """Starter pictures -> class folders -> check -> split -> train -> evaluate -> two predictions, below `out`.
 
     Goes on where an earlier one in `out` was interrupted.
@@ -30,10 +30,10 @@ def run_demo(out: Path, *, watcher: Watcher, on_check: Callable[[clothes.CheckRe
     split.write(photos / "split.csv")
 
     if (out / "run" / "run.json").exists():
-        run = clothes.train(photos, out=out / "run", resume=True, watcher=watcher)
+        run = clothes.train(photos, out=out / "run", resume=True, callback=callback)
     else:
         config = Config.for_photos(longer_side=28)
-        run = clothes.train(photos, out=out / "run", config=config, watcher=watcher)
+        run = clothes.train(photos, out=out / "run", config=config, callback=callback)
     evaluation = clothes.evaluate(run.path)
 
     classifier = clothes.load(run.path)

@@ -122,8 +122,8 @@ def demo(
     else:
         note(f"2,000 pictures of Fashion-MNIST go into {folder / 'photos'}; then check, split, train, evaluate.")
     try:
-        with watching() as watcher:
-            result = run_demo(folder, watcher=watcher, on_check=lambda report: note(f"{report}\n"))
+        with watching() as callback:
+            result = run_demo(folder, callback=callback, on_check=lambda report: note(f"{report}\n"))
     except (typer.Abort, OSError):
         note(f"Go on with:  clothes demo --out {quote(folder)}")
         raise
@@ -294,9 +294,9 @@ def train(
     with needs("Training"):
         from clothes.training.pipeline import train as train_run
 
-    watcher: Any = None
+    callback: Any = None
     try:
-        with watching() as watcher:
+        with watching() as callback:
             run = train_run(
                 photos,
                 out=out,
@@ -306,14 +306,14 @@ def train(
                 minutes=minutes,
                 resume=resume,
                 overwrite=overwrite,
-                watcher=watcher,
+                callback=callback,
             )
     except (typer.Abort, OSError):
-        place = watcher.run.path if watcher and watcher.run else out if resume else None
+        place = callback.run.path if callback and callback.run else out if resume else None
         if place is not None:
             note(f"Go on with:  clothes train {quote(photos)} --out {quote(place)} --resume")
         raise
-    if watcher.run is None:
+    if callback.run is None:
         note(f"{run.path} was finished already, on {run.info['finished']}. Nothing was trained.")
     pictures = draw_run(run.path, "png")
     validation = run.bundle.info["metrics"]["validation"]
@@ -374,9 +374,9 @@ def tune(
 
     with needs("Tuning"):
         from clothes.training import tuning
-    watcher: Any = None
+    callback: Any = None
     try:
-        with searching(minutes) as watcher:
+        with searching(minutes) as callback:
             result = tuning.tune(
                 photos,
                 out=out,
@@ -388,10 +388,10 @@ def tune(
                 epochs=epochs,
                 scale=1 if scale is None else scale,
                 storage=storage,
-                watcher=watcher,
+                callback=callback,
             )
     except typer.Abort:
-        if watcher and watcher.path:
+        if callback and callback.path:
             note("Every trial is kept; the same command goes on.")
         raise
     picture = draw_search(result)

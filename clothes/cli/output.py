@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clothes.evaluation.evaluate import Evaluation
     from clothes.photos.folders import Skipped
     from clothes.training import tuning
-    from clothes.training.pipeline import Watcher
+    from clothes.training.callbacks import SearchCallback, TrainingCallback
 
 T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -288,16 +288,16 @@ def stoppable() -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def watching() -> "Iterator[Watcher]":
+def watching() -> "Iterator[TrainingCallback]":
     """Shows a training: a bar for its photos and its steps, and a line for each epoch.
 
     Ctrl-C and SIGTERM end it between two steps.
     """
-    from clothes.training.pipeline import Watcher
+    from clothes.training.callbacks import TrainingCallback
 
     with progress_bars() as bars, stoppable() as stop_if_asked:
 
-        class Screen(Watcher):
+        class Screen(TrainingCallback):
             run: Any = None
             epochs = 0
             best = -1.0
@@ -344,7 +344,7 @@ def watching() -> "Iterator[Watcher]":
 
 
 @contextmanager
-def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
+def searching(minutes: float | None) -> "Iterator[SearchCallback]":
     """Shows a search: the last trials, the best so far, and the time left. Ctrl-C and SIGTERM end it."""
     import time
 
@@ -352,13 +352,13 @@ def searching(minutes: float | None) -> "Iterator[tuning.Watcher]":
     from rich.live import Live
     from rich.table import Table
 
-    from clothes.training import tuning
+    from clothes.training.callbacks import SearchCallback
 
     console = Console(stderr=True, highlight=False)
     live = Live(console=console, auto_refresh=False, transient=True)
     began, shown = time.monotonic(), set[int]()
 
-    class Screen(tuning.Watcher):
+    class Screen(SearchCallback):
         path: Path | None = None
         trials: tuple[Any, ...] = ()
         epochs = 0

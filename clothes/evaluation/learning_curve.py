@@ -19,7 +19,7 @@ from clothes.photos.folders import OTHER
 from clothes.photos.splits import Row
 
 if TYPE_CHECKING:
-    from clothes.training.pipeline import Watcher
+    from clothes.training.callbacks import TrainingCallback
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 _REPEATS = 5  # other photos each time
@@ -54,7 +54,7 @@ def quick_curve(features: Features, classes: int) -> tuple[Point, ...]:
     return tuple(points)
 
 
-def true_curve(run: Run, *, watching: "Callable[[], AbstractContextManager[Watcher]]") -> tuple[Point, ...]:
+def true_curve(run: Run, *, watching: "Callable[[], AbstractContextManager[TrainingCallback]]") -> tuple[Point, ...]:
     """The curve of the run's own network: trained anew on each share, with as many steps as the run had.
 
     The trainings lie in the run's folder learning-curve; those that are there already are used, or gone on with.
@@ -69,14 +69,14 @@ def true_curve(run: Run, *, watching: "Callable[[], AbstractContextManager[Watch
     for share in SHARES[:-1]:
         rows = tuple(learnt[i] for i in choose(learnt, share, seed=0))
         folder = run.path / "learning-curve" / f"{share:.0%}".removesuffix("%")
-        with watching() as watcher:
+        with watching() as callback:
             if (folder / "run.json").exists():
-                made = train(run.photos, out=folder, resume=True, watcher=watcher)
+                made = train(run.photos, out=folder, resume=True, callback=callback)
             else:
                 longer = {name: math.ceil(getattr(config.train, name) / share) for name in ("epochs", "patience")}
                 part = replace(split, rows=(*rows, *split.part("validation")), notes=(), skipped=())
                 settings = config.changed({"train": longer})
-                made = train(run.photos, out=folder, config=settings, split=part, watcher=watcher)
+                made = train(run.photos, out=folder, config=settings, split=part, callback=callback)
         points.append(Point(sum(row.label != OTHER for row in rows), hits_of(load(made.path), run, validation)))
     whole = Point(sum(row.label != OTHER for row in learnt), hits_of(load(run.path), run, validation))
     return (*points, whole)

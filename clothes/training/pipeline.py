@@ -29,6 +29,7 @@ from clothes.photos.splits import Split
 from clothes.photos.splits import split as make_split
 from clothes.system.files import megabytes
 from clothes.system.version import __version__
+from clothes.training.callbacks import TrainingCallback
 from clothes.training.checkpoints import KEPT as KEPT_CHECKPOINTS
 from clothes.training.datasets import Pictures, decode
 from clothes.training.time_budget import fit_to_time
@@ -37,22 +38,6 @@ from clothes.training.trainer import Trainer, predict
 KEPT = 0.95  # of the validation photos are answered without "not sure"
 _SMALL_FILES = 2_000_000  # bytes: history, probes, pictures
 _EXAMPLES = 200  # train photos that the ranges of an 8-bit network are taken from
-
-
-class Watcher:
-    """Sees a training as it happens. Override what you want to see."""
-
-    def on_progress(self, stage: str, done: int, total: int) -> None:
-        """Photos looked at ("look"), decoded ("decode") or fitted to ("fit"), or steps of the training ("train")."""
-
-    def on_start(self, run: Run, config: Config, split: Split) -> None:
-        """The photos are split and decoded, and the run folder is made. `split.notes` say what was noticed."""
-
-    def on_estimate(self, seconds: float) -> None:
-        """The epochs to come take about this long on this machine, if none of them ends the training early."""
-
-    def on_epoch(self, row: dict[str, float]) -> None:
-        """An epoch is over: its row of history.csv."""
 
 
 def train(
@@ -65,7 +50,7 @@ def train(
     minutes: float | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    watcher: Watcher | None = None,
+    callback: TrainingCallback | None = None,
 ) -> Run:
     """A run folder with the trained bundle, made from a folder of class folders.
 
@@ -76,7 +61,7 @@ def train(
     bit as if it had not been interrupted; a finished one is returned as it is.
     """
     began = time.perf_counter()
-    watcher = watcher or Watcher()
+    callback = callback or TrainingCallback()
     photos = Path(photos)
     if resume:
         given = {"config": config, "split": split, "minutes": minutes, "overwrite": overwrite or None}
@@ -87,7 +72,7 @@ def train(
             return run
     else:
         folder = Run.free_folder(out, overwrite=overwrite)
-        parts_of = find_split(photos, split, progress=lambda *at: watcher.on_progress("look", *at))
+        parts_of = find_split(photos, split, progress=lambda *at: callback.on_progress("look", *at))
         check_parts(parts_of)
         config = configured(config, changes or {}, parts_of)
         if minutes is not None:
@@ -96,25 +81,27 @@ def train(
         parts_of,
         config.model.image_size,
         ("train", "validation"),
-        progress=lambda *at: watcher.on_progress("decode", *at),
+        progress=lambda *at: callback.on_progress("decode", *at),
     )
     with alone(run.path if resume else folder):
         if not resume:  # only now, so that photos which cannot be used leave no folder in the way
             run = Run.new(folder, config, parts_of, overwrite=overwrite)
-        watcher.on_start(run, config, parts_of)
+        callback.on_start(run, config, parts_of)
         trainer = Trainer(config, parts_of.classes, parts["train"], parts["validation"])
         with _said(run, trainer):
-            _train(run, trainer, config, parts_of, watcher, resume=resume)
+            _train(run, trainer, config, parts_of, callback, resume=resume)
     return run
 
 
-def _train(run: Run, trainer: Trainer, config: Config, split: Split, watcher: Watcher, *, resume: bool) -> None:
+def _train(
+    run: Run, trainer: Trainer, config: Config, split: Split, callback: TrainingCallback, *, resume: bool
+) -> None:
     """Trains and finishes a run, from where its checkpoints stand."""
     folder, photos = run.path / "checkpoints", split.fingerprint
 
     def on_step(done: int, total: int) -> None:
         try:
-            watcher.on_progress("train", done, total)
+            callback.on_progress("train", done, total)
         except BaseException:  # between two steps: whoever stops it here loses none
             trainer.save(folder, photos=photos)
             raise
@@ -122,14 +109,14 @@ def _train(run: Run, trainer: Trainer, config: Config, split: Split, watcher: Wa
     if resume and trainer.restore(folder, photos=photos):
         run.write_history(trainer.state.history)  # a kill may have come between the two
     else:
-        trainer.begin(progress=lambda *at: watcher.on_progress("fit", *at))
+        trainer.begin(progress=lambda *at: callback.on_progress("fit", *at))
     _check_room(run, trainer)
-    watcher.on_estimate(trainer.seconds_left())
+    callback.on_estimate(trainer.seconds_left())
     started = time.perf_counter()
     for row in trainer.epochs(on_step=on_step):
         trainer.save(folder, photos=photos)
         run.write_history(trainer.state.history)
-        watcher.on_epoch(row)
+        callback.on_epoch(row)
     finish(run, trainer, config, split, seconds=time.perf_counter() - started)
 
 
@@ -162,7 +149,7 @@ def _said(run: Run, trainer: Trainer) -> Iterator[None]:
         ) from None
     except TrainingError as error:
         kept = f" The checkpoint of epoch {trainer.state.epoch} is kept in {run.path}." if trainer.state.epoch else ""
-        raise TrainingError(f"{error}{kept}") from None
+        raise type(error)(f"{error}{kept}") from None
 
 
 def configured(config: Config | None, changes: Mapping[str, Mapping[str, Any]], split: Split) -> Config:

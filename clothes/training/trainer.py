@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from clothes.config import Config, ModelConfig, TrainConfig
-from clothes.errors import TrainingError
+from clothes.errors import DivergenceError, OutOfMemoryError
 from clothes.metrics import log_loss
 from clothes.models.architectures import build_model
 from clothes.models.backend import keras
@@ -184,7 +184,7 @@ class Trainer:
             yield row
 
     def _learn(self, pictures: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-        """Loss and accuracy of a batch, which the network learns from. Raises TrainingError when it is too large."""
+        """Loss and accuracy of a batch, which the network learns from. Raises OutOfMemoryError when it is too large."""
         try:
             loss, accuracy = self.model.train_on_batch(pictures, targets)
         except Exception as error:
@@ -193,7 +193,7 @@ class Trainer:
             raise self._too_large(pictures, targets) from error
         return float(loss), float(accuracy)
 
-    def _too_large(self, pictures: np.ndarray, targets: np.ndarray) -> TrainingError:
+    def _too_large(self, pictures: np.ndarray, targets: np.ndarray) -> OutOfMemoryError:
         """Says what does not fit into memory, and what does: half of it is tried, and half of that."""
         size, side = len(pictures), pictures.shape[1]
         problem = f"Out of memory: a batch of {size} photos of {side} x {side} pixels does not fit"
@@ -205,16 +205,16 @@ class Trainer:
                 if is_out_of_memory(error):
                     continue
                 raise
-            return TrainingError(
+            return OutOfMemoryError(
                 f'{problem}; one of {size} does. Train with --config FILE that says "batch_size": {size} in "train", '
                 "or with a smaller --image-size."
             )
-        return TrainingError(f"{problem}, and not even one of 1 does. Train with a smaller --image-size or network.")
+        return OutOfMemoryError(f"{problem}, and not even one of 1 does. Train with a smaller --image-size or network.")
 
-    def _diverged(self, what: str) -> TrainingError:
+    def _diverged(self, what: str) -> DivergenceError:
         state = self.state
         before = f"; after epoch {state.epoch} it was {state.history[-1]['loss']:.3g}" if state.history else ""
-        return TrainingError(
+        return DivergenceError(
             f"The loss {what} in epoch {state.epoch + 1}{before}. Train again with a smaller learning_rate than "
             f"{self.config.learning_rate:g} (in a --config file)."
         )
@@ -249,7 +249,7 @@ class Trainer:
     def save(self, folder: Path, *, photos: str) -> None:
         """Writes a checkpoint of everything the training goes on from; `photos` is their fingerprint.
 
-        Raises TrainingError when the weights are no numbers: the last checkpoint is better.
+        Raises DivergenceError when the weights are no numbers: the last checkpoint is better.
         """
         arrays = self.arrays()
         if not all(np.isfinite(value).all() for value in arrays["variables"]):

@@ -1,6 +1,6 @@
 """`tune`: photos -> a config that does better on validation photos. Sees the train and validation parts only.
 
-The search space is `config.SEARCHED`, around the config that the search begins with.
+The search space is `search_space.SEARCHED`, around the config that the search begins with.
 """
 
 import csv
@@ -19,14 +19,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from clothes.config import MATTER_MOST, SEARCHED, Between, Config
-from clothes.errors import ConfigError, TrainingError, TuningError
+from clothes.config import Config
+from clothes.errors import ConfigError, DivergenceError, OutOfMemoryError, TuningError
 from clothes.models.backend import keras
 from clothes.photos.splits import Split
 from clothes.system.files import write_text
+from clothes.training.callbacks import SearchCallback
 from clothes.training.datasets import decode
 from clothes.training.optuna_study import OneTry, Space, Span, Study, Trial, TrialError
 from clothes.training.pipeline import check_parts, configured, find_split
+from clothes.training.search_space import MATTER_MOST, SEARCHED, Between
 from clothes.training.trainer import Trainer, is_out_of_memory
 
 TRIALS = 40
@@ -93,19 +95,6 @@ class Tuning:
         }
 
 
-class Watcher:
-    """Sees a search as it happens. Override what you want to see."""
-
-    def on_progress(self, stage: str, done: int, total: int) -> None:
-        """Photos looked at ("look") or decoded ("decode"), or steps of a trial ("train")."""
-
-    def on_start(self, path: Path, config: Config, split: Split, *, most: int | None) -> None:
-        """The study is open: `most` trials of trainings like this one, or as many as fit into the time."""
-
-    def on_trials(self, trials: tuple[Trial, ...]) -> None:
-        """A trial began, had an epoch, or ended: all trials of the study, those of other processes too."""
-
-
 def tune(
     photos: str | os.PathLike[str],
     *,
@@ -121,7 +110,7 @@ def tune(
     sampler: Literal["tpe", "random"] = "tpe",
     prune: bool = True,
     beat: int = 15,
-    watcher: Watcher | None = None,
+    callback: SearchCallback | None = None,
 ) -> Tuning:
     """A config that does better on the validation photos than the one it begins with.
 
@@ -137,7 +126,7 @@ def tune(
     for a study of other photos, another split or another search space.
     """
     began = time.perf_counter()
-    watcher = watcher or Watcher()
+    callback = callback or SearchCallback()
     if trials is not None and trials < 1:
         raise TuningError(f"--trials must be 1 or more; got {trials}.")
     if minutes is not None and not minutes > 0:
@@ -145,12 +134,12 @@ def tune(
     if not 0 < scale <= 1:
         raise TuningError(f"--scale must be above 0 and at most 1; got {scale:g}.")
     photos = Path(photos)
-    whole = find_split(photos, split, progress=lambda *at: watcher.on_progress("look", *at))
+    whole = find_split(photos, split, progress=lambda *at: callback.on_progress("look", *at))
     visible = replace(whole, rows=tuple(row for row in whole.rows if row.part != "test"))
     check_parts(visible)
     config = configured(config, changes or {}, visible)
     most = trials or (TRIALS if minutes is None else None)
-    search = _Search(visible, config, watcher, epochs=epochs, scale=scale, most=most, began=began, minutes=minutes)
+    search = _Search(visible, config, callback, epochs=epochs, scale=scale, most=most, began=began, minutes=minutes)
     folder = Path(out) if out is not None else Path("tunings") / f"{photos.resolve().name}-{_hash(search.marks)[:8]}"
     try:
         if storage is None:
@@ -171,7 +160,7 @@ def tune(
             seed=None if storage else config.train.seed + len(study.trials()),
             shortest=shortest(search.epochs) if prune else None,
         )
-        watcher.on_start(folder, search.reduced(config), visible, most=most)
+        callback.on_start(folder, search.reduced(config), visible, most=most)
         search.run(study, repeat=sampler == "tpe")
         return _result(folder, config, study, search)
     except OSError as error:
@@ -189,7 +178,7 @@ class _Search:
         self,
         split: Split,
         config: Config,
-        watcher: Watcher,
+        callback: SearchCallback,
         *,
         epochs: int | None,
         scale: float,
@@ -197,7 +186,7 @@ class _Search:
         began: float,
         minutes: float | None,
     ) -> None:
-        self.split, self.config, self.watcher = split, config, watcher
+        self.split, self.config, self.callback = split, config, callback
         self.epochs, self.scale, self.most = epochs or config.train.epochs, scale, most
         seconds = math.inf if minutes is None else minutes * 60
         self.deadline = began + seconds
@@ -231,7 +220,7 @@ class _Search:
         """Trials until the study has enough, or the time is up."""
         while time.perf_counter() < self.deadline:
             trials = study.trials()
-            self.watcher.on_trials(trials)
+            self.callback.on_trials(trials)
             counted = [trial for trial in trials if trial.state != "lost"]
             ended = [trial for trial in counted if trial.state != "running"]
             _stop_if_hopeless(ended)
@@ -276,28 +265,28 @@ class _Search:
     def _train(self, study: Study, trial: OneTry) -> float:
         config = self.reduced(changed(self.config, trial.settings(self.space)))
         config = config.changed({"train": {"seed": config.train.seed + trial.again}})
-        self.watcher.on_trials(study.trials())
+        self.callback.on_trials(study.trials())
         parts = decode(
             self.split,
             config.model.image_size,
             ("train", "validation"),
-            progress=lambda *at: self.watcher.on_progress("decode", *at),
+            progress=lambda *at: self.callback.on_progress("decode", *at),
         )
         trainer = Trainer(config, self.split.classes, parts["train"], parts["validation"])
         trainer.begin()
         for row in trainer.epochs(on_step=self._on_step):
             trial.report(int(row["epoch"]), row["val_accuracy"], last=row["epoch"] == self.epochs)
-            self.watcher.on_trials(study.trials())
+            self.callback.on_trials(study.trials())
         return trainer.state.best[0]
 
     def _on_step(self, done: int, total: int) -> None:
-        self.watcher.on_progress("train", done, total)
+        self.callback.on_progress("train", done, total)
         if time.perf_counter() > self.deadline:
             raise _TimeUpError
 
 
 def space(config: Config) -> Space:
-    """What `config.SEARCHED` comes to around a config."""
+    """What `search_space.SEARCHED` comes to around a config."""
     found: dict[str, Span | tuple[Any, ...]] = {}
     described = config.to_dict()
     for name, options in SEARCHED.items():
@@ -318,7 +307,7 @@ def space(config: Config) -> Space:
 
 
 def changed(config: Config, settings: Mapping[str, Any]) -> Config:
-    """The config with these settings, named as in `config.SEARCHED`."""
+    """The config with these settings, named as in `search_space.SEARCHED`."""
     changes: dict[str, dict[str, Any]] = {"model": {}, "train": {}}
     for name, value in settings.items():
         part, setting, *place = name.split(".")
@@ -356,9 +345,9 @@ def _spread(options: Span | tuple[Any, ...], count: int, rng: np.random.Generato
 
 def _kind(error: Exception) -> str | None:
     """What a trial failed of; None where its settings are not to blame, and the search has to end."""
-    if is_out_of_memory(error):
+    if isinstance(error, OutOfMemoryError) or is_out_of_memory(error):
         return "no memory"
-    if isinstance(error, TrainingError) and str(error).startswith("The loss "):
+    if isinstance(error, DivergenceError):
         return "no number"
     if isinstance(error, ConfigError | ValueError) or "invalidargument" in type(error).__name__.lower():
         return "impossible"

@@ -86,20 +86,20 @@ def test_the_quick_curve_rises() -> None:
 def test_the_true_curve_trains_anew_and_goes_on(
     run: clothes.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from clothes.training.pipeline import Watcher
+    from clothes.training.callbacks import TrainingCallback
 
     monkeypatch.setattr(learning_curve, "SHARES", (0.5, 1.0))
     shutil.copytree(run.path.parent, tmp_path / "copy")
     copy = clothes.Run.open(tmp_path / "copy" / "run")
     for row in copy.split.part("test"):
         (copy.photos / row.photo).unlink()  # they are not needed
-    points = true_curve(copy, watching=lambda: nullcontext(Watcher()))
+    points = true_curve(copy, watching=lambda: nullcontext(TrainingCallback()))
     assert [point.photos for point in points] == [42, 84]
     trained = clothes.Run.open(copy.path / "learning-curve" / "50")
     assert trained.config.train.epochs == 2 * copy.config.train.epochs
     assert {row.part for row in trained.split.rows} == {"train", "validation"}
     finished = trained.info["finished"]
-    again = true_curve(copy, watching=lambda: nullcontext(Watcher()))
+    again = true_curve(copy, watching=lambda: nullcontext(TrainingCallback()))
     assert trained.info["finished"] == finished
     assert all((a.hits == b.hits).all() for a, b in zip(points, again, strict=True))
     validation = copy.bundle.info["metrics"]["validation"]

@@ -25,9 +25,10 @@ from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, write_bundle
 from clothes.inference.run import Run
 from clothes.photos.split_copies import copy_parts
 from clothes.report import plots
+from clothes.training.callbacks import TrainingCallback
 from clothes.training.checkpoints import read_checkpoints, write_checkpoint
 from clothes.training.datasets import decode
-from clothes.training.pipeline import Watcher, train
+from clothes.training.pipeline import train
 from tests.support.pictures import SMALL, draw
 
 PAGE = 4096
@@ -197,7 +198,7 @@ def test_a_read_only_disk_at_every_write(case: Case, disk: Path) -> None:
 
 
 def test_a_disk_that_fills_up_while_it_trains(run: clothes.Run, disk: Path) -> None:
-    class Filling(Watcher):
+    class Filling(TrainingCallback):
         def on_epoch(self, row: dict[str, float]) -> None:
             leave(disk, 3 * PAGE)
 
@@ -207,13 +208,13 @@ def test_a_disk_that_fills_up_while_it_trains(run: clothes.Run, disk: Path) -> N
         train(run.photos, out=out, config=SMALL)
     (disk / "filler").unlink()
     with pytest.raises(RunError, match=r"device, 0\.\d MB needed.*last checkpoint is kept.*go on with.*--resume"):
-        train(run.photos, out=out, resume=True, watcher=Filling())
+        train(run.photos, out=out, resume=True, callback=Filling())
     (disk / "filler").unlink()
     assert len(train(run.photos, out=out, resume=True).history) == 4
 
 
 def test_a_run_that_is_replaced_stays_until_the_new_one_is_finished(run: clothes.Run, tmp_path: Path) -> None:
-    class Stopping(Watcher):
+    class Stopping(TrainingCallback):
         def on_epoch(self, row: dict[str, float]) -> None:
             raise KeyboardInterrupt
 
@@ -223,7 +224,7 @@ def test_a_run_that_is_replaced_stays_until_the_new_one_is_finished(run: clothes
     Run(out).note(photos=os.path.relpath(run.photos, out))
     for _ in range(2):  # the second replaces an unfinished one
         with pytest.raises(KeyboardInterrupt):
-            train(run.photos, out=out, config=SMALL, overwrite=True, watcher=Stopping())
+            train(run.photos, out=out, config=SMALL, overwrite=True, callback=Stopping())
         replaced = Run(out).replaced
         assert replaced is not None
         assert clothes.load(replaced.path).info["created"] == before

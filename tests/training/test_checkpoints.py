@@ -19,9 +19,10 @@ import clothes
 from clothes.cli import main
 from clothes.errors import RunError, TrainingError
 from clothes.inference.run import alone
+from clothes.training.callbacks import TrainingCallback
 from clothes.training.checkpoints import Arrays, read_checkpoints, write_checkpoint
 from clothes.training.datasets import decode
-from clothes.training.pipeline import Watcher, train
+from clothes.training.pipeline import train
 from clothes.training.trainer import Trainer
 from tests.support.pictures import SMALL, make_photos
 
@@ -85,7 +86,7 @@ def test_a_run_whose_settings_were_changed_does_not_go_on(photos: Path, tmp_path
         train(photos, out=run.path, resume=True)
 
 
-class Stopping(Watcher):
+class Stopping(TrainingCallback):
     """Stops after so many steps."""
 
     def __init__(self, after: int) -> None:
@@ -98,7 +99,7 @@ class Stopping(Watcher):
 
 def stopped(photos: Path, out: Path, *, after: int) -> clothes.Run:
     with pytest.raises(KeyboardInterrupt):
-        train(photos, out=out, config=SMALL, watcher=Stopping(after))
+        train(photos, out=out, config=SMALL, callback=Stopping(after))
     return clothes.Run.open(out)
 
 
@@ -111,7 +112,7 @@ def test_stops_between_steps_lose_none_and_change_nothing(photos: Path, tmp_path
         state, _ = newest(run)
         assert (state["epoch"], state["step"]) != (0, 0)
         with pytest.raises(KeyboardInterrupt):
-            train(photos, out=run.path, resume=True, watcher=Stopping(after))
+            train(photos, out=run.path, resume=True, callback=Stopping(after))
         state, _ = newest(run)
         assert state["epoch"] * steps + state["step"] == after  # type: ignore[operator]
     train(photos, out=run.path, resume=True)
@@ -198,7 +199,7 @@ def test_sixty_damaged_bundles_and_checkpoints(
 def test_a_second_training_into_one_folder_is_refused(photos: Path, tmp_path: Path) -> None:
     run = stopped(photos, tmp_path / "run", after=1)
 
-    class Second(Watcher):
+    class Second(TrainingCallback):
         said: str = ""
 
         def on_start(self, *_: object) -> None:
@@ -209,7 +210,7 @@ def test_a_second_training_into_one_folder_is_refused(photos: Path, tmp_path: Pa
 
     before = newest(run)[0]
     with pytest.raises(KeyboardInterrupt):
-        train(photos, out=run.path, resume=True, watcher=Second())
+        train(photos, out=run.path, resume=True, callback=Second())
     assert newest(run)[0] == before
 
 
@@ -235,7 +236,7 @@ def trainer_of(run: clothes.Run, **settings: object) -> Trainer:
 
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(photos: Path, tmp_path: Path) -> None:
-    class Poisoning(Watcher):
+    class Poisoning(TrainingCallback):
         """Makes the weights no numbers, as a too large step does."""
 
         def on_epoch(self, row: dict[str, float]) -> None:
@@ -251,7 +252,7 @@ def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(photos: Path, 
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(TrainingError) as stopped:
         patch.setattr(Trainer, "__init__", noting)
-        train(photos, out=tmp_path / "run", config=SMALL, watcher=Poisoning())
+        train(photos, out=tmp_path / "run", config=SMALL, callback=Poisoning())
     said = str(stopped.value)
     assert said.startswith("The loss is no number any more in epoch 3; after epoch 2 it was ")
     assert "Train again with a smaller learning_rate than" in said

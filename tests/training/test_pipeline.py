@@ -24,8 +24,9 @@ from clothes.config import Config
 from clothes.errors import BundleError, ClothesError, ConfigError, MissingExtraError, PhotosError, RunError, SplitError
 from clothes.photos.splits import Split
 from clothes.training import pipeline, time_budget
+from clothes.training.callbacks import TrainingCallback
 from clothes.training.datasets import decode
-from clothes.training.pipeline import Watcher, train
+from clothes.training.pipeline import train
 from clothes.training.trainer import Trainer, learning_rate
 from tests.support.pictures import SMALL, draw, make_photos
 
@@ -53,7 +54,7 @@ def nobody() -> Iterator[None]:
     os.setresuid(0, 0, 0)
 
 
-class Noting(Watcher):
+class Noting(TrainingCallback):
     """Keeps what a training notes, and stops it where it would begin."""
 
     notes: tuple[str, ...] = ()
@@ -64,10 +65,10 @@ class Noting(Watcher):
 
 
 def notes_of(photos: Path, out: Path, **options: object) -> tuple[str, ...]:
-    watcher = Noting()
+    callback = Noting()
     with pytest.raises(KeyboardInterrupt):
-        train(photos, out=out, watcher=watcher, **options)  # type: ignore[arg-type]
-    return watcher.notes
+        train(photos, out=out, callback=callback, **options)  # type: ignore[arg-type]
+    return callback.notes
 
 
 def weights(run: clothes.Run) -> list[np.ndarray]:
@@ -107,21 +108,21 @@ def test_the_same_seed_gives_the_same_bits_and_an_interrupted_run_too(photos: Pa
     config = SMALL.changed({"train": {"epochs": 4, "seed": 7}})
     whole = train(photos, out=tmp_path / "whole", config=config)
 
-    class Interrupted(Watcher):
+    class Interrupted(TrainingCallback):
         def on_epoch(self, row: dict[str, float]) -> None:
             if row["epoch"] == 2:
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train(photos, out=tmp_path / "torn", config=config, watcher=Interrupted())
+        train(photos, out=tmp_path / "torn", config=config, callback=Interrupted())
 
-    class Counting(Watcher):
+    class Counting(TrainingCallback):
         epochs: list[float] = []  # noqa: RUF012
 
         def on_epoch(self, row: dict[str, float]) -> None:
             self.epochs.append(row["epoch"])
 
-    resumed = train(photos, out=tmp_path / "torn", resume=True, watcher=Counting())
+    resumed = train(photos, out=tmp_path / "torn", resume=True, callback=Counting())
     assert Counting.epochs[0] in (2, 3)
     assert Counting.epochs[-1] == 4
     again = train(photos, out=tmp_path / "again", config=config)
@@ -306,10 +307,10 @@ def test_a_run_folder_behind_a_link_finds_its_photos(begun: clothes.Run, tmp_pat
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_is_raised_where_nothing_is_torn_by_it(number: signal.Signals) -> None:
     before = signal.getsignal(number)
-    with pytest.raises(output.Stopped) as stopped, main.watching() as watcher:
+    with pytest.raises(output.Stopped) as stopped, main.watching() as callback:
         signal.raise_signal(number)
         survived = True
-        watcher.on_progress("train", 1, 2)
+        callback.on_progress("train", 1, 2)
         survived = False
     assert survived
     assert stopped.value.status == 128 + number
@@ -439,7 +440,7 @@ def test_others_alone_do_not_make_a_validation_part(tmp_path: Path) -> None:
         pipeline.check_parts(dataclasses.replace(split, rows=rows))
 
 
-class Estimates(Watcher):
+class Estimates(TrainingCallback):
     def __init__(self) -> None:
         self.seconds: list[float] = []
         self.fitted = 0
@@ -454,7 +455,7 @@ class Estimates(Watcher):
 def test_the_time_is_told_before_the_training_and_leaves_no_trace(photos: Path, tmp_path: Path) -> None:
     told = Estimates()
     config = SMALL.changed({"train": {"epochs": 3, "seed": 7}})
-    run = train(photos, out=tmp_path / "run", config=config, watcher=told)
+    run = train(photos, out=tmp_path / "run", config=config, callback=told)
     took = sum(row["seconds"] for row in run.history)
     assert len(told.seconds) == 1
     assert 0 < told.seconds[0] < 10 * took
@@ -502,7 +503,7 @@ def test_fine_tuning_begins_with_imagenet_and_a_fitted_head(photos: Path, tmp_pa
     except MissingExtraError:
         pytest.skip("the extra 'weights' is not installed")
     told = Estimates()
-    run = train(photos, out=tmp_path / "run", changes={**LITE, "train": {"epochs": 2}}, watcher=told)
+    run = train(photos, out=tmp_path / "run", changes={**LITE, "train": {"epochs": 2}}, callback=told)
     assert told.fitted
     assert run.config.model.weights == "imagenet"
     classifier = clothes.load(run.path)

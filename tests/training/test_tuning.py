@@ -22,11 +22,13 @@ pytest.importorskip("optuna", reason="tuning needs the extra 'tune'")
 from optuna.trial import TrialState
 
 import clothes
-from clothes.config import SEARCHED, Config
-from clothes.errors import TrainingError, TuningError
+from clothes.config import Config
+from clothes.errors import DivergenceError, TuningError
 from clothes.report import plots
 from clothes.training import tuning
+from clothes.training.callbacks import SearchCallback
 from clothes.training.optuna_study import OneTry, Span, Study, Trial, TrialError
+from clothes.training.search_space import SEARCHED
 from clothes.training.trainer import Trainer
 from clothes.training.tuning import Tuning, tune
 from tests.support.pictures import SMALL, make_photos
@@ -146,11 +148,11 @@ def test_trials_of_smaller_pictures_leave_the_size_of_the_config(photos: Path, t
     larger = TINY.changed({"model": {"image_size": 32}})
     seen: list[int] = []
 
-    class Sizes(tuning.Watcher):
+    class Sizes(SearchCallback):
         def on_start(self, path: Path, config: Config, split: clothes.Split, *, most: int | None) -> None:
             seen.append(config.model.image_size)
 
-    result = tune(photos, out=tmp_path / "search", trials=1, epochs=1, config=larger, scale=0.5, watcher=Sizes())
+    result = tune(photos, out=tmp_path / "search", trials=1, epochs=1, config=larger, scale=0.5, callback=Sizes())
     assert seen == [16] and result.config.model.image_size == 32
     with pytest.raises(TuningError, match="another search space"):
         tune(photos, out=tmp_path / "search", trials=2, epochs=1, config=larger)
@@ -228,7 +230,7 @@ def test_a_failing_trial_is_recorded_and_the_search_goes_on(
 
 def test_three_failures_alike_end_it_with_advice(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tuning, "Trainer", Unruly)
-    nan = TrainingError("The loss is no number any more after epoch 1.")
+    nan = DivergenceError("The loss is no number any more after epoch 1.")
     Unruly.errors = [MemoryError(), nan, nan, nan, None]
     with pytest.raises(TuningError, match=r"last 3 trials failed alike.*no number.*smaller learning_rate"):
         tune(photos, out=tmp_path / "search", trials=9, epochs=1, config=TINY)

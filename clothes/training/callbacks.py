@@ -1,0 +1,40 @@
+"""Callbacks of a training and of a search: override the methods you need."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from clothes.config import Config
+from clothes.photos.splits import Split
+
+if TYPE_CHECKING:
+    from clothes.inference.run import Run
+    from clothes.training.optuna_study import Trial
+
+
+class TrainingCallback:
+    """Follows a training. An exception raised in a method stops the training; its checkpoint is kept."""
+
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        """Counts photos listed ("look"), decoded ("decode") or fitted to ("fit"), or training steps ("train")."""
+
+    def on_start(self, run: "Run", config: Config, split: Split) -> None:
+        """Called when the photos are decoded and the run folder exists. `split.notes` holds warnings."""
+
+    def on_estimate(self, seconds: float) -> None:
+        """Gives the estimated duration of the remaining epochs, without early stopping."""
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        """Called after each epoch with its row of history.csv."""
+
+
+class SearchCallback:
+    """Follows a search. An exception raised in a method stops the search; its finished trials are kept."""
+
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        """Counts photos listed ("look") or decoded ("decode"), or training steps of the current trial ("train")."""
+
+    def on_start(self, path: Path, config: Config, split: Split, *, most: int | None) -> None:
+        """Called when the study is open. `config` is that of one trial; `most` is None if time alone is the limit."""
+
+    def on_trials(self, trials: tuple["Trial", ...]) -> None:
+        """Called with all trials of the study when a trial has begun, finished an epoch, or ended."""
