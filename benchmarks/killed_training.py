@@ -27,7 +27,7 @@ import keras  # noqa: F401 - so that each process, forked from this one, need no
 
 from clothes.config import Config
 from clothes.inference.run import Run
-from clothes.system.files import MAKING
+from clothes.system.files import TEMP_PREFIX
 from clothes.training.checkpoints import Arrays, read_checkpoints
 
 PHOTOS, BATCH = 60, 10
@@ -86,7 +86,7 @@ def newest(run: Run) -> tuple[dict[str, object], Arrays]:
 
 
 def half_done(out: Path) -> list[Path]:
-    return [*out.glob(f"{MAKING}*"), *(out / "checkpoints").glob(f"{MAKING}*")]
+    return [*out.glob(f"{TEMP_PREFIX}*"), *(out / "checkpoints").glob(f"{TEMP_PREFIX}*")]
 
 
 def kill(child: int, how: str, out: Path, chance: random.Random, startup: float, epoch: float) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from clothes.errors import DownloadError
-from clothes.system.files import put
+from clothes.system.files import publish
 
 TRIES = 5  # in a row that bring nothing
 WAIT = 0.5  # seconds before the second try, doubled each time
@@ -53,7 +53,7 @@ def download(
         except (OSError, http.client.HTTPException) as error:  # urllib's own errors are OSErrors
             complete, problem = False, str(getattr(error, "reason", "") or error) or type(error).__name__
         if complete and (md5 is None or file_md5(part) == md5):
-            put(part, to)
+            publish(part, to)
             return
         if complete:
             problem = f"what came has another MD5 than the published {md5}"

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from clothes.errors import PhotosError
-from clothes.system.files import MAKING, append, put, sync
+from clothes.system.files import TEMP_PREFIX, append_synced, publish, sync
 from clothes.system.locks import try_lock
 from clothes.system.text import plain
 
@@ -71,13 +71,13 @@ class Sources(AbstractContextManager["Sources"]):
         file = path.relative_to(self.root).as_posix()
         origin_cell, *rest = map(_safe, astuple(origin))
         line = _line((file, sha256, origin_cell, when, *rest))
-        append(self._journal, line)
+        append_synced(self._journal, line)
         if not path.parent.exists():
             path.parent.mkdir()
             self._made.add(path.parent)
         self._folders.add(path.parent)
         with _beside(path).open("xb") as photo:
-            append(photo, data)
+            append_synced(photo, data)
         _beside(path).rename(path)
         if file not in self._known:  # else it was collected before, removed, and is back
             self._file.write(line)
@@ -91,7 +91,7 @@ class Sources(AbstractContextManager["Sources"]):
         table = _parsed(self._path, self._path.read_bytes())
         for cells in table:
             if cells[0] == file:
-                append(self._journal, _line(cells))
+                append_synced(self._journal, _line(cells))
         path.unlink(missing_ok=True)
         self._file.close()  # Windows replaces no open file
         try:
@@ -195,13 +195,13 @@ def _safe(text: str) -> str:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f"{MAKING}{path.name}")
+    return path.with_name(f"{TEMP_PREFIX}{path.name}")
 
 
 def _replace(path: Path, data: bytes) -> None:
     """`files.write_bytes` with a name that is found after a kill."""
     _beside(path).write_bytes(data)
-    put(_beside(path), path)
+    publish(_beside(path), path)
 
 
 def _sha256(path: Path) -> str:

@@ -25,7 +25,7 @@ from clothes.collection.download import download
 from clothes.errors import ClothesError, DownloadError
 from clothes.photos.decode import SUFFIXES
 from clothes.photos.folders import PART_FOLDERS, list_class_folders
-from clothes.system.files import put, sync, sync_all, write_bytes
+from clothes.system.files import publish, sync, sync_all, write_bytes
 
 FASHION_MNIST_CLASSES = (
     "t-shirt",
@@ -299,7 +299,7 @@ def _put(to: Path, contents: Sequence[tuple[str, Reader]], progress: Progress | 
                 (making / path).write_bytes(content())
             sync_all()
             if not to.exists():
-                put(making, to)
+                publish(making, to)
                 return
             for child in sorted(making.iterdir(), key=lambda child: child.name == "SOURCE.txt"):  # the mark comes last
                 child.replace(to / child.name)

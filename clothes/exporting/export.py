@@ -19,8 +19,8 @@ from clothes.inference.litert import LiteModel
 from clothes.inference.run import Run
 from clothes.photos import decode
 from clothes.photos.folders import OTHER, list_photos
-from clothes.system.files import MAKING, open_to, put, sync_all
-from clothes.system.manifest import seal, to_json
+from clothes.system.checksums import add_checksum, json_text
+from clothes.system.files import TEMP_PREFIX, publish, set_mode, sync_all
 from clothes.system.version import __version__
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def export(
     what, pictures = _pictures(bundle, Path(photos) if photos is not None else None)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(prefix=MAKING, dir=out.parent))
+        making = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=out.parent))
     except OSError as error:
         raise ExportError(f"Nothing can be written to {out}: {error.strerror}. Name another folder: --out.") from None
     try:
@@ -116,10 +116,10 @@ def export(
         result = Export(out, to, tuple(compared), conversion, files)
         told = describe(bundle) | {"format": to, "int8": int8} | asdict(result)
         del told["path"]
-        (making / "export.json").write_text(to_json(seal(told)), encoding="utf-8")
-        open_to(making, 0o755)
+        (making / "export.json").write_text(json_text(add_checksum(told)), encoding="utf-8")
+        set_mode(making, 0o755)
         sync_all()
-        put(making, out)
+        publish(making, out)
     except OSError as error:
         raise ExportError(f"The export cannot be written to {out}: {error.strerror}. Name another --out.") from None
     finally:

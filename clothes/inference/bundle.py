@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import BundleError
-from clothes.system.files import read_regular, write_text
-from clothes.system.manifest import check_seal, read_sealed, seal, to_json, write_sealed
+from clothes.system.checksums import add_checksum, json_text, read_verified, verify_checksum, write_verified_folder
+from clothes.system.files import read_regular_file, write_text
 
 FORMAT = 1
 MODEL, PROBES, WEIGHTS = "model.tflite", "probes.npz", "weights.npz"
@@ -57,7 +57,7 @@ class Bundle:
         if wanted is None:
             raise BundleError(f"The bundle {self.path} has no {name}.")
         try:
-            return read_sealed(self.path / name, wanted)
+            return read_verified(self.path / name, wanted)
         except OSError as error:
             raise BundleError(f"The bundle {self.path} is incomplete: {name}: {error.strerror}.") from None
         except ValueError as error:
@@ -100,15 +100,15 @@ class Bundle:
 
     def update(self, **changes: Any) -> "Bundle":
         """The same bundle with changed entries of bundle.json, written in one step."""
-        info = seal(self.info | changes)
-        write_text(self.path / "bundle.json", to_json(info))
+        info = add_checksum(self.info | changes)
+        write_text(self.path / "bundle.json", json_text(info))
         return Bundle(self.path, info)
 
 
 def write_bundle(path: Path, info: dict[str, Any], files: dict[str, bytes]) -> Bundle:
     """Writes a bundle: whole or not at all, in the place of the one that was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Bundle(path, write_sealed(path, "bundle.json", {"format": FORMAT, **info}, files))
+    return Bundle(path, write_verified_folder(path, "bundle.json", {"format": FORMAT, **info}, files))
 
 
 def read_bundle(path: str | os.PathLike[str]) -> Bundle:
@@ -126,7 +126,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
                     f"The training in {folder} was not finished, so it has no bundle yet. "
                     f"Go on with: clothes train PHOTOS --out {folder} --resume"
                 )
-        text = read_regular(folder / "bundle.json", _LARGEST_INFO)
+        text = read_regular_file(folder / "bundle.json", _LARGEST_INFO)
     except FileNotFoundError:
         what = "there is no such folder" if not folder.exists() else "it holds no bundle.json"
         raise BundleError(
@@ -146,7 +146,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
                 f"{FORMAT}. Update clothes to use it."
             )
         _check_info(info)
-        check_seal(info)
+        verify_checksum(info)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"The bundle {folder} is damaged: bundle.json: {_say(error)}.") from None
     return Bundle(folder, info)

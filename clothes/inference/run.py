@@ -21,7 +21,7 @@ from clothes.config import Config
 from clothes.errors import RunError
 from clothes.inference.bundle import Bundle, read_bundle
 from clothes.photos.splits import Split
-from clothes.system.files import sweep, write_text
+from clothes.system.files import remove_unfinished, write_text
 from clothes.system.locks import LOCK_FILE, folder_lock
 
 _BEGUN, _REPLACED = ".begun", ".replaced"
@@ -199,8 +199,8 @@ def alone(folder: Path) -> Iterator[None]:
             raise RunError(
                 f"Another training goes on in {folder} now. Wait until it has ended, or train into another --out."
             )
-        sweep(folder)
-        sweep(folder / "checkpoints")
+        remove_unfinished(folder)
+        remove_unfinished(folder / "checkpoints")
         yield
 
 

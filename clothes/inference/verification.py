@@ -10,7 +10,7 @@ import numpy as np
 from clothes.errors import BundleError
 from clothes.inference.bundle import Bundle, read_bundle
 from clothes.inference.classifier import TOLERANCE, open_model
-from clothes.system.manifest import SEAL
+from clothes.system.checksums import CHECKSUM
 from clothes.system.version import __version__
 
 
@@ -56,7 +56,7 @@ def verify(path: str | os.PathLike[str]) -> Verification:
 
 
 def _seal(bundle: Bundle) -> Finding:
-    has = SEAL in bundle.info
+    has = CHECKSUM in bundle.info
     return Finding("bundle.json", has, "is as it was made" if has else "has no hash of its own, so it may be changed")
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos import decode
 from clothes.photos.folders import Listing
-from clothes.system.files import reserve
+from clothes.system.files import preallocate
 
 THUMB = 64  # pixels: side of the picture on which look-alikes are confirmed
 # The distances below (see `_distance`) were chosen by looking at all pairs of clothing-dataset-small, whatever their
@@ -72,7 +72,7 @@ class Survey(AbstractContextManager["Survey"]):
         count = len(listing.photos)
         self._file = tempfile.TemporaryFile(prefix="clothes-")  # noqa: SIM115 - lives as long as the survey
         try:
-            reserve(self._file.fileno(), (count + 1) * THUMB * THUMB * 3)  # one more, for `like`
+            preallocate(self._file.fileno(), (count + 1) * THUMB * THUMB * 3)  # one more, for `like`
         except OSError as error:
             self._file.close()
             raise PhotosError(

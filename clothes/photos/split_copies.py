@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from clothes.errors import SplitError
 from clothes.photos.folders import PART_FOLDERS, list_photos, without_part
 from clothes.photos.splits import Row, Split
-from clothes.system.files import MAKING, sync_all, telling_room
+from clothes.system.files import TEMP_PREFIX, explain_full_disk, sync_all
 
 
 def copy_parts(result: Split, to: str | os.PathLike[str]) -> None:
@@ -57,10 +57,10 @@ def _copy(pairs: Sequence[tuple[Path, Path]], size: int) -> None:
     """Copies files beside their places, then, when all of them are on the disk, puts them there."""
     made: list[Path] = []
     try:
-        with telling_room(size):
+        with explain_full_disk(size):
             for source, target in pairs:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                made.append(target.with_name(f"{MAKING}{target.name}"))
+                made.append(target.with_name(f"{TEMP_PREFIX}{target.name}"))
                 shutil.copyfile(source, made[-1])
             sync_all()
             for making, (_, target) in zip(made, pairs, strict=True):

@@ -1,6 +1,6 @@
-"""Durable writing: a reader sees the old file or the new one, never half of one. Every file that is kept comes by here.
+"""Atomic, durable writing: a reader sees the old file or the new one, and a finished write survives a power cut.
 
-What is half done is called .making-*. A process that holds the folder's lock sweeps up what a killed one left of it.
+Unfinished files are called `.making-*`. A killed process leaves them behind; `remove_unfinished` removes them.
 """
 
 import errno
@@ -14,97 +14,99 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-MAKING = ".making-"
+TEMP_PREFIX = ".making-"
 
 
-def read_regular(path: Path, most: int) -> bytes:
-    """The bytes of a file. Raises OSError, or ValueError when it is a link or no file, or has more than `most` bytes.
+def read_regular_file(path: Path, max_bytes: int) -> bytes:
+    """Returns the bytes of a file. Raises OSError, or ValueError for a link, a special file or too many bytes.
 
-    A link could lead to a file of somebody else's, or to what has no end.
+    A link could lead to a private file, and a device or pipe has no end.
     """
     status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{path.name} is no file, or a link to one")
-    if status.st_size > most:
-        raise ValueError(f"{path.name} has {status.st_size:,} bytes, more than the {most:,} allowed")
+        raise ValueError(f"{path.name} is a link or not a regular file")
+    if status.st_size > max_bytes:
+        raise ValueError(f"{path.name} has {status.st_size:,} bytes, more than the {max_bytes:,} allowed")
     return path.read_bytes()
 
 
 def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Puts UTF-8 text in place in one step."""
+    """Writes a file of UTF-8 text atomically."""
     write_bytes(path, text.encode(), mode=mode)
 
 
 def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Puts bytes in place in one step, on disk before it returns; only their owner reads them until then."""
-    with replacing(path, size=len(data), mode=mode) as making:
-        making.write_bytes(data)
+    """Writes a file atomically. Only its owner can read it until it is complete."""
+    with replacing(path, size=len(data), mode=mode) as temporary:
+        temporary.write_bytes(data)
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Puts bytes in place in one step, on disk before it returns. Raises FileExistsError where the name is taken."""
-    with telling_room(len(data)):
-        handle, name = tempfile.mkstemp(prefix=MAKING, dir=path.parent)
-        making = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                append(file, data)
-            open_to(making, 0o644)
-            put_new(making, path)
-        finally:
-            making.unlink(missing_ok=True)
+    """Writes a new file atomically. Raises FileExistsError if the name is taken."""
+    with explain_full_disk(len(data)), _temporary_file(path.parent) as temporary:
+        with temporary.open("wb") as file:
+            append_synced(file, data)
+        set_mode(temporary, 0o644)
+        publish_new(temporary, path)
 
 
 @contextmanager
 def replacing(path: Path, *, size: int = 0, mode: int = 0o644) -> Iterator[Path]:
-    """A file to write to, which takes its place, on disk, when the block ends well. An OSError tells the size."""
-    with telling_room(size):
-        handle, name = tempfile.mkstemp(prefix=MAKING, dir=path.parent)
-        os.close(handle)
-        making = Path(name)
-        try:
-            yield making
-            open_to(making, mode)
-            put(making, path)
-        finally:
-            making.unlink(missing_ok=True)
+    """Yields a temporary file that replaces `path` at the end of the block, unless the block raises.
+
+    `size` is the number of bytes that the error for a full disk names.
+    """
+    with explain_full_disk(size), _temporary_file(path.parent) as temporary:
+        yield temporary
+        set_mode(temporary, mode)
+        publish(temporary, path)
+
+
+@contextmanager
+def _temporary_file(folder: Path) -> Iterator[Path]:
+    handle, name = tempfile.mkstemp(prefix=TEMP_PREFIX, dir=folder)
+    os.close(handle)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
-    """Puts a folder of these files in place: whole, on disk before it returns, and instead of one that was there."""
-    with telling_room(sum(map(len, files.values()))):
-        making = Path(tempfile.mkdtemp(prefix=MAKING, dir=path.parent))
-        old = making.with_name(f"{making.name}-old")
+    """Writes a folder of these files atomically, and replaces a folder of that name."""
+    with explain_full_disk(sum(map(len, files.values()))):
+        temporary = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=path.parent))
+        old = temporary.with_name(f"{temporary.name}-old")
         try:
-            open_to(making, 0o755)
+            set_mode(temporary, 0o755)
             for name, data in files.items():
-                with (making / name).open("xb") as file:
-                    append(file, data)
-            sync(making)
+                with (temporary / name).open("xb") as file:
+                    append_synced(file, data)
+            sync(temporary)
             if path.exists():
                 path.rename(old)
-            making.rename(path)
+            temporary.rename(path)
             sync(path.parent)
         except BaseException:
             if old.exists() and not path.exists():
                 old.rename(path)
             raise
         finally:
-            shutil.rmtree(making, ignore_errors=True)
+            shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
 
 
-def put(finished: Path, path: Path) -> None:
-    """Gives a finished file or folder, on the same disk, its name, on disk; in place of a file that was there."""
+def publish(finished: Path, path: Path) -> None:
+    """Renames a finished file or folder on the same disk to `path`, durably. Replaces a file of that name."""
     sync(finished)
     finished.replace(path)
     sync(path.parent)
 
 
-def put_new(finished: Path, path: Path) -> None:
-    """Gives a finished file, on the same disk, its name. Raises FileExistsError where that is taken."""
+def publish_new(finished: Path, path: Path) -> None:
+    """Renames a finished file on the same disk to `path`, durably. Raises FileExistsError if the name is taken."""
     try:
-        os.link(finished, path)  # never onto another file, as a rename is
+        os.link(finished, path)  # unlike a rename, a link never replaces a file
     except FileExistsError:
         raise
     except OSError:  # no hard links, as on a mounted Drive
@@ -116,51 +118,51 @@ def put_new(finished: Path, path: Path) -> None:
     sync(path.parent)
 
 
-def append(file: BinaryIO, data: bytes) -> None:
-    """Adds to an open file, on disk before it returns."""
+def append_synced(file: BinaryIO, data: bytes) -> None:
+    """Appends bytes to an open file and writes them to the disk."""
     file.write(data)
     file.flush()
     os.fsync(file.fileno())
 
 
 def sync(path: Path) -> None:
-    """Brings a file, or the names in a folder, to the disk."""
-    folder = path.is_dir()
-    if folder and sys.platform == "win32":
+    """Writes a file's content, or the entries of a folder, to the disk."""
+    is_folder = path.is_dir()
+    if is_folder and sys.platform == "win32":
         return
     handle = os.open(path, os.O_RDONLY if sys.platform != "win32" else os.O_RDWR)
     try:
         os.fsync(handle)
     except OSError as error:
-        if not folder or error.errno == errno.EIO:  # some mounted drives cannot do it to folders
+        if not is_folder or error.errno == errno.EIO:  # some mounted drives cannot sync folders
             raise
     finally:
         os.close(handle)
 
 
 def sync_all() -> None:
-    """Brings all that was written to the disk: for thousands of files quicker than one by one."""
+    """Writes everything to the disk. Faster than `sync` for thousands of files."""
     if hasattr(os, "sync"):
         os.sync()
 
 
-def sweep(folder: Path) -> None:
-    """Removes what a killed process left half done in a folder. For one that is alone there."""
-    for left in folder.glob(f"{MAKING}*"):
-        if left.is_dir() and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
+def remove_unfinished(folder: Path) -> None:
+    """Removes unfinished files of killed processes. The caller must hold the folder's lock."""
+    for path in folder.glob(f"{TEMP_PREFIX}*"):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
         else:
-            left.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
 
 
-def open_to(path: Path, mode: int) -> None:
-    """Sets who may read, where the disk knows such a thing: a mounted Drive or a memory card may not."""
+def set_mode(path: Path, mode: int) -> None:
+    """Sets a file's permissions. Does nothing on disks without permissions, such as a mounted Drive."""
     with suppress(OSError):
         path.chmod(mode)
 
 
-def reserve(file: int, size: int) -> None:
-    """Room on the disk, now: writing to a mapped file on a full disk would end the process with a signal."""
+def preallocate(file: int, size: int) -> None:
+    """Reserves disk space for an open file. Writing to a mapped file on a full disk would raise SIGBUS."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file, 0, size)
     else:
@@ -168,8 +170,8 @@ def reserve(file: int, size: int) -> None:
 
 
 @contextmanager
-def telling_room(size: int) -> Iterator[None]:
-    """Adds to the message of a full disk how much room is needed."""
+def explain_full_disk(size: int) -> Iterator[None]:
+    """Adds the needed bytes to the error message of a full disk."""
     try:
         yield
     except OSError as error:

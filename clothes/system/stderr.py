@@ -1,7 +1,7 @@
-"""Keeps the chatter of C++ libraries off stderr.
+"""Silences C++ libraries.
 
-TensorFlow and LiteRT write start-up lines there that know no log level. So file descriptor 2 points to nothing for the
-moments in which such a library starts or converts; Python's own errors are raised, not written, and get through.
+TensorFlow and LiteRT print lines to stderr when they start and convert, whatever the log level. Python's own errors
+are raised, not printed, and are not affected.
 """
 
 import os
@@ -14,13 +14,13 @@ _LOCK = threading.RLock()
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Nothing that this process writes to file descriptor 2 meanwhile is seen."""
+    """Silences stderr at the level of the file descriptor."""
     with _LOCK:
-        nothing, stderr = os.open(os.devnull, os.O_WRONLY), os.dup(2)
-        os.dup2(nothing, 2)
+        null, stderr = os.open(os.devnull, os.O_WRONLY), os.dup(2)
+        os.dup2(null, 2)
         try:
             yield
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-            os.close(nothing)
+            os.close(null)

@@ -1,20 +1,16 @@
-"""Text for a terminal: names of files may hold anything, in any script."""
+"""Text for a terminal. File names can hold any characters."""
 
 import unicodedata
 
+from rich.cells import cell_len
+
 
 def plain(text: str) -> str:
-    """One line without what would move a terminal's cursor or colour it."""
+    """Replaces control characters and line breaks by question marks, so that a name cannot control the terminal."""
     return "".join(c if unicodedata.category(c) not in ("Cc", "Zl", "Zp") else "?" for c in text)
 
 
-def columns(text: str) -> int:
-    """Columns that a text takes: two for most of Chinese, Japanese and Korean, none for accents."""
-    wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
-    return len(text) + wide - sum(unicodedata.category(c) in ("Mn", "Me", "Cf") for c in text)
-
-
 def padded(text: str, width: int) -> str:
-    """The text made plain, with spaces after it up to so many columns."""
+    """Returns the plain text with spaces up to this number of terminal columns."""
     text = plain(text)
-    return text + " " * (width - columns(text))
+    return text + " " * (width - cell_len(text))

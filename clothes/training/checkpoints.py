@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import RunError
+from clothes.system.checksums import read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import sync
-from clothes.system.manifest import check_seal, read_sealed, write_sealed
 
 KEPT = 3
 _FORMAT = 1
@@ -38,7 +38,7 @@ def write_checkpoint(
     described = {part: [(value.dtype.str, value.shape) for value in values] for part, values in arrays.items()}
     data = b"".join(np.ascontiguousarray(value).data for values in arrays.values() for value in values)
     info = {"format": _FORMAT, "of": of, "state": state, "arrays": described}
-    write_sealed(folder / name, _MANIFEST, info, {_ARRAYS: data})
+    write_verified_folder(folder / name, _MANIFEST, info, {_ARRAYS: data})
     for old in _found(folder)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
 
@@ -70,13 +70,13 @@ def _found(folder: Path) -> list[Path]:
 
 def _read(path: Path, of: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
     info = json.loads(path.joinpath(_MANIFEST).read_bytes())
-    check_seal(info)
+    verify_checksum(info)
     if info["format"] != _FORMAT:
         raise ValueError(f"it has format {info['format']!r}; this clothes reads {_FORMAT}")
     different = [what for what in of if json.dumps(info["of"][what]) != json.dumps(of[what])]
     if different:
         raise ValueError(f"it is of another {' and another '.join(different)}")
-    data, start = read_sealed(path / _ARRAYS, info["files"][_ARRAYS]), 0
+    data, start = read_verified(path / _ARRAYS, info["files"][_ARRAYS]), 0
     arrays: Arrays = {}
     for part, described in info["arrays"].items():
         arrays[part] = []

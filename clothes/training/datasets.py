@@ -20,7 +20,7 @@ from clothes.errors import PhotoError, SplitError, TrainingError
 from clothes.photos import decode as images
 from clothes.photos.folders import OTHER
 from clothes.photos.splits import Row, Split
-from clothes.system.files import MAKING, replacing, reserve
+from clothes.system.files import TEMP_PREFIX, preallocate, replacing
 from clothes.system.user_folders import cache_folder
 from clothes.training.augmentation import augment
 
@@ -143,7 +143,7 @@ def _decode_into(
 ) -> None:
     pixels = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     with path.open("r+b") as file:
-        reserve(file.fileno(), path.stat().st_size)
+        preallocate(file.fileno(), path.stat().st_size)
 
     def decode_one(i: int) -> None:
         data = _read(root, rows[i])
@@ -164,7 +164,7 @@ def _decode_into(
 
 def _forget_unused(folder: Path) -> None:
     """Removes cache files of ours that no run has used for a month."""
-    for path in [*folder.glob("*.npy"), *folder.glob(f"{MAKING}*")]:
+    for path in [*folder.glob("*.npy"), *folder.glob(f"{TEMP_PREFIX}*")]:
         try:
             if time.time() - path.stat().st_atime > _KEEP_DAYS * 86400:
                 path.unlink()

@@ -21,9 +21,9 @@ from clothes.errors import PhotoError, PhotosError
 from clothes.inference.confidence import Prediction
 from clothes.photos.folders import Skipped, class_name
 from clothes.photos.splits import CORRECTION
-from clothes.system.files import sweep, sync
+from clothes.system.checksums import read_verified, verify_checksum, write_verified_folder
+from clothes.system.files import remove_unfinished, sync
 from clothes.system.locks import folder_lock
-from clothes.system.manifest import check_seal, read_sealed, write_sealed
 
 ACCEPTED, REFUSED = "accepted", "refused"
 _INFO = "correction.json"
@@ -54,7 +54,7 @@ class Inbox(AbstractContextManager["Inbox"]):
             with ExitStack() as stack:
                 if not stack.enter_context(folder_lock(self.root)):
                     raise PhotosError(f"Another page collects corrections into {self.root} now. Name another folder.")
-                sweep(self.root)  # of writers that were killed
+                remove_unfinished(self.root)  # of writers that were killed
                 self._stack = stack.pop_all()
         except OSError as error:
             raise PhotosError(
@@ -81,7 +81,7 @@ class Inbox(AbstractContextManager["Inbox"]):
             "answer": {"label": answer.label, "confidence": answer.confidence, "known": answer.known},
         }
         try:
-            write_sealed(self.root / name, _INFO, info, {f"photo{seen.seen.ending}": photo})
+            write_verified_folder(self.root / name, _INFO, info, {f"photo{seen.seen.ending}": photo})
         except OSError as error:
             raise PhotosError(f"The correction cannot be kept: {error.strerror}. Please try again later.") from None
         return name
@@ -148,13 +148,13 @@ def read_correction(path: Path) -> Correction:
     """The correction in a folder, whole. Raises PhotoError when it is gone or damaged."""
     try:
         info = json.loads((path / _INFO).read_text(encoding="utf-8"))
-        check_seal(info)
+        verify_checksum(info)
         ((photo, sha256),) = info["files"].items()
         answer = info["answer"]
         return Correction(
             path.name,
             info["when"],
-            read_sealed(path / Path(photo).name, sha256),
+            read_verified(path / Path(photo).name, sha256),
             info["label"],
             answer["label"],
             float(answer["confidence"]),

@@ -731,8 +731,8 @@ def test_a_finished_file_never_replaces_another(tmp_path: Path, request: pytest.
         request.getfixturevalue("mounted")
     put(tmp_path, {"part": b"new", "taken": b"old"})
     with pytest.raises(FileExistsError):
-        files.put_new(tmp_path / "part", tmp_path / "taken")
-    files.put_new(tmp_path / "part", tmp_path / "free")
+        files.publish_new(tmp_path / "part", tmp_path / "taken")
+    files.publish_new(tmp_path / "part", tmp_path / "free")
     assert found(tmp_path) == {"taken": b"old", "free": b"new"}
 
 

@@ -24,7 +24,7 @@ from clothes.exporting.export import FORMATS, LARGEST, PICTURES
 from clothes.inference.bundle import WEIGHTS, Bundle, pack_weights, read_bundle, write_bundle
 from clothes.inference.classifier import BUNDLED, TOLERANCE
 from clothes.photos import decode
-from clothes.system.manifest import check_seal
+from clothes.system.checksums import verify_checksum
 from tests.support.pictures import draw, make_photos
 
 OF_THE_RUN = "96 photos of the run, 4 starter pictures"  # 84 to train and 12 to validate
@@ -89,7 +89,7 @@ def test_an_export_answers_as_its_bundle_where_clothes_is_not(
     scores = np.asarray(READERS[to](tmp_path / "out", pictures))
     assert [classifier.classes[i] for i in scores.argmax(axis=1)] == [answer.label for answer in expected]
     told = json.loads((tmp_path / "out" / "export.json").read_text())
-    check_seal(told)
+    verify_checksum(told)
     assert told["classes"] == list(classifier.classes)
     assert "longer side has 28 pixels" in told["preprocessing"] and "127,127,127" in told["preprocessing"]
     assert told["input"]["shape"] == ["N", 28, 28, 3]

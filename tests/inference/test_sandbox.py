@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, Bundle
-from clothes.system.manifest import seal, to_json
+from clothes.system.checksums import add_checksum, json_text
 
 SECRET = "the secret of another file"
 
@@ -51,7 +51,7 @@ def say(**changes: Any) -> Callable[[Path], None]:
     def change(bundle: Path) -> None:
         info = json.loads((bundle / "bundle.json").read_text())
         files = info["files"] | changes.get("files", {})
-        (bundle / "bundle.json").write_text(to_json(seal(info | changes | {"files": files})))
+        (bundle / "bundle.json").write_text(json_text(add_checksum(info | changes | {"files": files})))
 
     return change
 
@@ -217,10 +217,10 @@ HOLES: dict[str, tuple[Callable[[Path], None], str]] = {
         "is damaged: probes.npz",
     ),
     "NumPy: scores that are no numbers": (not_numbers, "does not reproduce its recorded scores"),
-    "link: the model is another file": (link(MODEL, "../../secret.txt"), "no file, or a link"),
-    "link: bundle.json is another file": (link("bundle.json", "../../secret.txt"), "no file, or a link"),
-    "link: without end": (link(PROBES, "/dev/zero"), "no file, or a link"),
-    "pipe: nobody writes": (pipe(PROBES), "no file, or a link"),
+    "link: the model is another file": (link(MODEL, "../../secret.txt"), "a link or not a regular file"),
+    "link: bundle.json is another file": (link("bundle.json", "../../secret.txt"), "a link or not a regular file"),
+    "link: without end": (link(PROBES, "/dev/zero"), "a link or not a regular file"),
+    "pipe: nobody writes": (pipe(PROBES), "a link or not a regular file"),
     "path: out of the bundle": (say(files={"../../secret.txt": "0"}), "no file of a bundle"),
     "path: of the whole disk": (say(files={"/etc/passwd": "0"}), "no file of a bundle"),
     "JSON: a hundred thousand deep": (lambda b: (b / "bundle.json").write_text("[" * 100_000) and None, "is damaged"),

@@ -16,11 +16,11 @@ from types import FrameType
 import numpy as np
 
 from clothes.inference.run import alone
-from clothes.system import files, manifest
+from clothes.system import checksums, files
 from clothes.training import checkpoints
 
 OF = {"config": {}, "photos": ""}
-LINES = {module.__file__ for module in (checkpoints, files, manifest)}
+LINES = {module.__file__ for module in (checkpoints, checksums, files)}
 
 
 def save(folder: Path, epoch: int) -> None:

@@ -1,12 +1,11 @@
-"""What a terminal is shown stands in columns and moves no cursor."""
+"""Terminal text stands in columns and never moves the cursor."""
 
-from clothes.system.text import columns, padded, plain
+from clothes.system.text import padded, plain
 
 
-def test_nothing_moves_the_cursor() -> None:
+def test_control_characters_become_question_marks() -> None:
     assert plain("a\x1b[2J\rb\nc\u2028d") == "a?[2J?b?c?d"
 
 
-def test_columns_of_any_script() -> None:
-    assert [columns(text) for text in ("shirt", "裙子", "e\u0301", "ｱ")] == [5, 4, 1, 1]
-    assert padded("裙子", 6) == "裙子  "
+def test_padding_counts_the_columns_of_any_script() -> None:
+    assert [len(padded(text, 6)) - len(text) for text in ("shirt", "裙子", "e\u0301", "ｱ", "a\nb")] == [1, 2, 5, 5, 3]

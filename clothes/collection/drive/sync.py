@@ -33,7 +33,7 @@ from clothes.collection.drive.errors import UNSEEN, RefusedError
 from clothes.collection.drive.filenames import unfit_folder
 from clothes.errors import DriveError, PhotosError
 from clothes.photos.folders import RECORDS, Skipped, list_class_folders
-from clothes.system.files import put_new
+from clothes.system.files import publish_new
 
 AT_ONCE = 4  # files on their way
 _PARTS = ".drive-parts"  # in the folder that is pulled into: what has not come whole yet
@@ -156,7 +156,7 @@ def pull(
         part = parts / hashlib.sha256(f"{source.origin.id} {source.md5}".encode()).hexdigest()[:32]
         drive.fetch(source.origin, part, advance=advance)
         folders[source.folder].mkdir(parents=True, exist_ok=True)
-        put_new(part, folders[source.folder] / name)
+        publish_new(part, folders[source.folder] / name)
 
     moved, failed = _each(drive, todo, fetch, progress)
     with suppress(OSError):
