@@ -25,7 +25,7 @@ HEAVY = {
     "jinja2": {"report.rendering"},
     "ai_edge_litert": {"inference.litert", "inference.sandbox"},
     "typer": {"cli.bundles", "cli.collect", "cli.corrections", "cli.drive", "cli.main", "cli.output", "cli.report"},
-    "rich": {"cli.output"},
+    "rich": {"cli.output", "system.text"},
     "onnx": {"exporting.formats"},
     "onnxruntime": {"exporting.formats"},
     "optuna": {"training.optuna_study"},

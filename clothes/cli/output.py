@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.cells import cell_len
 
 from clothes.errors import EXTRAS, ClothesError, MissingExtraError
-from clothes.system.text import padded, plain
+from clothes.system.text import columns, padded, plain
 
 if TYPE_CHECKING:
     from clothes.evaluation.evaluate import Evaluation
@@ -74,7 +73,7 @@ def print_files(files: dict[str, Path]) -> None:
 
 def print_table(head: list[str], rows: list[list[Any]]) -> None:
     cells = [head, *([str(cell) for cell in row] for row in rows)]
-    widths = [max(cell_len(plain(row[i])) for row in cells) for i in range(len(head))]
+    widths = [max(columns(row[i]) for row in cells) for i in range(len(head))]
     for first, *others in cells:
         print("  ".join([padded(first, widths[0]), *map(str.rjust, others, widths[1:])]))
 

@@ -7,11 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.cells import cell_len
-
 from clothes.photos.duplicates import Record, Survey
 from clothes.photos.folders import OTHER, Skipped, list_class_folders
-from clothes.system.text import padded, plain
+from clothes.system.text import columns, padded, plain
 
 TINY = 32  # pixels: shorter sides than this hold too little to see
 LONG = 4.0  # times as long as wide
@@ -71,7 +69,7 @@ class CheckReport:
     def _table(self) -> list[str]:
         parts = list(self.counts)
         names = sorted({*self.classes, *(name for found in self.counts.values() for name in found)})
-        width = max(cell_len(plain(name)) for name in (*names, "class"))
+        width = max(map(columns, (*names, "class")))
         head = f"{'class':{width}}" + "".join(f"{part if part != 'all' else 'photos':>12}" for part in parts)
         rows = [padded(name, width) + "".join(f"{self.counts[p].get(name, 0):>12,}" for p in parts) for name in names]
         total = f"{'':{width}}" + "".join(f"{sum(self.counts[p].values()):>12,}" for p in parts)

@@ -10,7 +10,11 @@ def plain(text: str) -> str:
     return "".join(c if unicodedata.category(c) not in ("Cc", "Zl", "Zp") else "?" for c in text)
 
 
+def columns(text: str) -> int:
+    """Returns the number of terminal columns of the plain text."""
+    return cell_len(plain(text))
+
+
 def padded(text: str, width: int) -> str:
     """Returns the plain text with spaces up to this number of terminal columns."""
-    text = plain(text)
-    return text + " " * (width - cell_len(text))
+    return plain(text) + " " * (width - columns(text))
