@@ -22,6 +22,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 import pytest
 
 import clothes
+from tests.support.browser import browser  # noqa: F401 - a fixture for all tests
 from tests.support.pictures import SMALL, make_photos
 
 

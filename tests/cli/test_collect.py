@@ -13,9 +13,8 @@ import pytest
 from clothes.cli.main import main
 from tests.cli.test_main import clothes_command
 from tests.collection.test_openverse import Openverse
-from tests.collection.test_photo_store import rows
-from tests.photos.test_decode import encode
-from tests.support.pictures import draw, make_photos
+from tests.support.photo_folders import rows
+from tests.support.pictures import draw, encode, make_photos
 from tests.support.web_server import OUTSIDE, Server, drip, reply, running
 
 

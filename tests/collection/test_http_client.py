@@ -21,10 +21,9 @@ from clothes.collection.collect import collect_urls
 from clothes.collection.http_client import Fetcher, Manners
 from clothes.collection.ip_filter import anywhere, resolve, why_inside
 from clothes.errors import DownloadError
-from tests.collection.test_photo_store import below, reasons, rows
 from tests.collection.test_zip_archive import png_bomb
-from tests.photos.test_decode import encode
-from tests.support.pictures import draw
+from tests.support.photo_folders import below, reasons, rows
+from tests.support.pictures import draw, encode
 from tests.support.web_server import OUTSIDE, Canary, Server, drip, reply, running
 
 PHOTO = encode(draw("bar", 0, size=(220, 240)), "PNG")

@@ -13,9 +13,8 @@ from clothes.collection.collect import Collected, collect_web
 from clothes.collection.http_client import Fetcher, Manners
 from clothes.errors import DownloadError, PhotosError
 from tests.collection.test_http_client import Names, inside
-from tests.collection.test_photo_store import below, reasons, rows
-from tests.photos.test_decode import encode
-from tests.support.pictures import draw
+from tests.support.photo_folders import below, reasons, rows
+from tests.support.pictures import draw, encode
 from tests.support.web_server import Canary, Server, reply, running
 
 MANNERS = Manners(pause=0, patience=2)

@@ -1,6 +1,5 @@
 """Collecting folders: whole photos, each once, nothing overwritten, nothing like a test photo; and any kill."""
 
-import csv
 import hashlib
 import json
 import os
@@ -14,29 +13,15 @@ import pytest
 from PIL import Image
 
 import clothes
-from clothes.collection.collect import Collected, collect_folder
+from clothes.collection.collect import collect_folder
 from clothes.collection.photo_store import Store, examine
 from clothes.collection.provenance import COLUMNS, Origin
 from clothes.errors import PhotoError, PhotosError, SplitError
 from clothes.photos.folders import OTHER, class_name
-from tests.photos.test_decode import encode
-from tests.photos.test_duplicates import jpeg, smooth
-from tests.support.pictures import draw, make_photos
+from tests.support.photo_folders import below, reasons, rows
+from tests.support.pictures import draw, encode, jpeg, make_photos, smooth
 
 KILLS = os.environ.get("CLOTHES_KILLS", "20")
-
-
-def rows(photos: Path) -> list[dict[str, str]]:
-    with (photos / "sources.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def below(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def reasons(result: Collected) -> dict[str, str]:
-    return {item.path: item.reason for item in result.refused}
 
 
 # --- folders ---

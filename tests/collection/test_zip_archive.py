@@ -16,9 +16,8 @@ from clothes.collection import zip_archive
 from clothes.collection.collect import collect_folder
 from clothes.collection.zip_archive import Archive, Limits
 from clothes.errors import PhotosError
-from tests.collection.test_photo_store import below, reasons, rows
-from tests.photos.test_decode import encode
-from tests.support.pictures import draw
+from tests.support.photo_folders import below, reasons, rows
+from tests.support.pictures import draw, encode
 
 GOOD = encode(draw("bar", 0), "PNG")
 OTHER = encode(draw("frame", 1), "PNG")

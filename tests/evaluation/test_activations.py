@@ -16,7 +16,6 @@ from clothes.models.architectures import build_model
 from clothes.photos import decode
 from clothes.report.activations_page import sheet, write_look
 from tests.support.pictures import draw
-from tests.web.test_predict_browser import browser  # noqa: F401 - a fixture
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ def test_maps_of_one_value_can_be_drawn() -> None:
 
 
 @pytest.mark.browser
-def test_it_fits_a_phone(browser: Any, run: clothes.Run, photo: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_it_fits_a_phone(browser: Any, run: clothes.Run, photo: Path, tmp_path: Path) -> None:
     write_look(photo, model=run.path, out=tmp_path / "layers.html")
     opened = browser.new_page(viewport={"width": 390, "height": 844})
     opened.goto((tmp_path / "layers.html").as_uri())

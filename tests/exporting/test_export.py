@@ -295,7 +295,7 @@ class Quiet(SimpleHTTPRequestHandler):
 def test_onnx_gives_the_same_labels_in_chromium(
     onnx_export: Path, onnxruntime_web: Path, classifier: clothes.Classifier, pictures: np.ndarray, tmp_path: Path
 ) -> None:
-    from tests.web.test_predict_browser import CHROMIUM, FLAGS
+    from tests.support.browser import CHROMIUM, FLAGS
 
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if CHROMIUM is None:

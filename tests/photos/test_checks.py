@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 import clothes
-from tests.photos.test_duplicates import jpeg, smooth
-from tests.support.pictures import make_photos
+from tests.support.pictures import jpeg, make_photos, smooth
 
 
 @pytest.fixture

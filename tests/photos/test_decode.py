@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import warnings
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,16 +16,11 @@ from PIL import Image
 
 from clothes.errors import PhotoError
 from clothes.photos import decode as images
+from tests.support.pictures import encode, png_header
 
 RED_LEFT = np.zeros((6, 10, 3), dtype=np.uint8)
 RED_LEFT[:, :5, 0] = 255
 RED_LEFT[0, 0] = (0, 255, 0)  # the upper left corner, to tell mirrored from turned
-
-
-def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
@@ -123,17 +117,6 @@ def test_a_wrong_ending_does_not_matter_when_the_content_is_a_picture(tmp_path: 
     path = tmp_path / "really-a-png.jpg"
     Image.new("RGB", (5, 5), "blue").save(path, "PNG")
     assert tuple(images.read(path)[0, 0]) == (0, 0, 255)
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that says it is this large and holds nearly nothing."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IDAT", zlib.compress(bytes(1000)))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")
 
 
 GOOD_JPEG = encode(Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)), "JPEG")

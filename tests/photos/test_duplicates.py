@@ -1,7 +1,6 @@
 """Look-alikes: copies are found, other garments of the same kind are not."""
 
 import gzip
-import io
 import shutil
 import subprocess
 import sys
@@ -15,27 +14,9 @@ from PIL import Image, ImageEnhance
 from clothes.photos.decode import inspect
 from clothes.photos.duplicates import THUMB, Pair, Survey, group
 from clothes.photos.folders import list_class_folders
-from tests.support.pictures import SHARED, make_photos
+from tests.support.pictures import SHARED, jpeg, make_photos, smooth
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
-
-
-def smooth(seed: int, size: tuple[int, int] = (300, 400)) -> Image.Image:
-    """A picture with structure at every scale, as a photo has."""
-    rng = np.random.default_rng(seed)
-    layers = [
-        np.asarray(
-            Image.fromarray(rng.integers(0, 256, (n, n, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
-        )
-        for n in (3, 7, 20)
-    ]
-    return Image.fromarray((np.mean(layers, axis=0)).astype(np.uint8))
-
-
-def jpeg(image: Image.Image, quality: int) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality)
-    return file.getvalue()
 
 
 def test_copies_are_found_and_others_are_not(tmp_path: Path) -> None:

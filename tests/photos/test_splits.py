@@ -12,8 +12,7 @@ from clothes.config import SplitConfig
 from clothes.errors import PhotosError, SplitError
 from clothes.photos.split_copies import copy_parts
 from clothes.photos.splits import PARTS, Split
-from tests.photos.test_duplicates import jpeg, smooth
-from tests.support.pictures import SHARED, make_photos
+from tests.support.pictures import SHARED, jpeg, make_photos, smooth
 
 
 @pytest.fixture(scope="module")

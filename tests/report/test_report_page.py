@@ -26,7 +26,6 @@ from clothes.inference.confidence import percent
 from clothes.photos.splits import Row
 from clothes.report.survey import survey
 from tests.support.pictures import draw
-from tests.web.test_predict_browser import browser  # noqa: F401 - a fixture
 
 pytest.importorskip("jinja2", reason="the report needs the extra 'train'")
 
@@ -134,7 +133,7 @@ def test_a_run_without_its_photos_or_its_evaluation(run: clothes.Run, evaluated:
 
 
 @pytest.mark.browser
-def test_it_is_shown_and_its_matrix_opens_photos(browser: Any, evaluated: clothes.Run, page: str) -> None:  # noqa: F811
+def test_it_is_shown_and_its_matrix_opens_photos(browser: Any, evaluated: clothes.Run, page: str) -> None:
     requests = []
     for width in (1100, 390):
         opened = browser.new_page(viewport={"width": width, "height": 844})

@@ -16,9 +16,8 @@ from pathlib import Path
 
 from clothes.inference.confidence import Prediction
 from clothes.web.corrections import Inbox, Review, list_corrections, read_correction
-from tests.photos.test_decode import encode
 from tests.support.killed_collecting import kill_at_line, killed
-from tests.support.pictures import draw
+from tests.support.pictures import draw, encode
 
 WRITERS = 50
 ANSWER = Prediction("hat", 0.7, {"hat": 0.7, "bar": 0.3}, known=True)

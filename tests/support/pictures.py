@@ -1,6 +1,9 @@
 """Pictures drawn for the tests, a small configuration to train on them, and where the shared photos lie."""
 
+import io
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -48,3 +51,38 @@ def make_photos(
         for i in range(each):
             draw(shape, seed + i).save(root / shape / f"{i:03}.png")
     return root
+
+
+def encode(image: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def jpeg(image: Image.Image, quality: int) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def smooth(seed: int, size: tuple[int, int] = (300, 400)) -> Image.Image:
+    """A picture with structure at every scale, as a photo has."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        np.asarray(
+            Image.fromarray(rng.integers(0, 256, (n, n, 3), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        )
+        for n in (3, 7, 20)
+    ]
+    return Image.fromarray((np.mean(layers, axis=0)).astype(np.uint8))
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that says it is this large and holds nearly nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IDAT", zlib.compress(bytes(1000)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + body + chunk(b"IEND", b"")

@@ -17,10 +17,8 @@ import pytest
 
 import clothes
 from clothes.collection.photo_store import Store
-from tests.collection.test_photo_store import below, rows
-from tests.photos.test_decode import encode
-from tests.photos.test_duplicates import jpeg, smooth
-from tests.support.pictures import draw, make_photos
+from tests.support.photo_folders import below, rows
+from tests.support.pictures import draw, encode, jpeg, make_photos, smooth
 
 gr = pytest.importorskip("gradio", reason="the page needs the extra 'serve'")
 import httpx

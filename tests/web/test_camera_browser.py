@@ -7,12 +7,11 @@ import pytest
 
 from tests.support.pictures import draw
 from tests.web.test_camera import agree, photo, served
-from tests.web.test_predict_browser import browser  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.browser
 
 
-def opened(browser: Any, url: str, **more: Any) -> Any:  # noqa: F811
+def opened(browser: Any, url: str, **more: Any) -> Any:
     page = browser.new_context(permissions=["camera"], **more).new_page()
     page.set_default_timeout(30_000)
     page.goto(url)
@@ -30,7 +29,7 @@ def counts(page: Any, wanted: dict[str, int]) -> None:
     )
 
 
-def test_a_person_takes_three_photos_and_undoes_one(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+def test_a_person_takes_three_photos_and_undoes_one(browser: Any, tmp_path: Path) -> None:
     (tmp_path / "hat").mkdir()
     draw("bar", 1).save(tmp_path / "hat" / "mine.png")
     with served(tmp_path) as url:
@@ -74,7 +73,7 @@ def agree_but_mine(root: Path) -> dict[str, str]:
         mine.write_bytes(data)
 
 
-def test_a_burst_keeps_each_photo(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+def test_a_burst_keeps_each_photo(browser: Any, tmp_path: Path) -> None:
     with served(tmp_path) as url:
         page = opened(browser, url)
         page.get_by_label("Class", exact=True).fill("jacket")
@@ -91,7 +90,7 @@ def test_a_burst_keeps_each_photo(browser: Any, tmp_path: Path) -> None:  # noqa
     assert len(agree(tmp_path)) == 10
 
 
-def test_a_phone_over_plain_http_takes_photos_with_its_own_camera(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+def test_a_phone_over_plain_http_takes_photos_with_its_own_camera(browser: Any, tmp_path: Path) -> None:
     with served(tmp_path) as url:
         phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
         page = opened(browser, url.replace("127.0.0.1", "192.0.2.7"), **phone)
@@ -113,7 +112,7 @@ def test_a_phone_over_plain_http_takes_photos_with_its_own_camera(browser: Any, 
     assert len(agree(tmp_path)) == 2
 
 
-def test_two_browsers_undo_their_own(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+def test_two_browsers_undo_their_own(browser: Any, tmp_path: Path) -> None:
     with served(tmp_path) as url:
         pages = [opened(browser, url) for _ in range(2)]
         for number, page in enumerate(pages, 1):

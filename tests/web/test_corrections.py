@@ -19,10 +19,9 @@ from clothes.errors import PhotoError, PhotosError
 from clothes.photos.folders import OTHER
 from clothes.photos.splits import PARTS, Split
 from clothes.web.corrections import Inbox, Review, list_corrections, read_correction
-from tests.collection.test_photo_store import below, rows
-from tests.photos.test_duplicates import jpeg, smooth
 from tests.support.killed_corrections import ANSWER, WRITERS, photo
-from tests.support.pictures import make_photos
+from tests.support.photo_folders import below, rows
+from tests.support.pictures import jpeg, make_photos, smooth
 
 ROOT = Path(__file__).parents[2]
 STEP = os.environ.get("CLOTHES_KILL_STEP", "5")  # 1: a kill at every line

@@ -7,11 +7,10 @@ import pytest
 
 import clothes
 from clothes.web.corrections import Inbox, Review, list_corrections, read_correction
-from tests.collection.test_photo_store import below, rows
 from tests.support.killed_corrections import ANSWER, photo
+from tests.support.photo_folders import below, rows
 from tests.support.pictures import draw
 from tests.web.test_corrections import inbox, served  # noqa: F401 - a fixture among them
-from tests.web.test_predict_browser import browser  # noqa: F401 - a fixture
 
 app = pytest.importorskip("clothes.web.predict_page", reason="the pages need the extra 'serve'")
 review = pytest.importorskip("clothes.web.review_page", reason="the pages need the extra 'serve'")
@@ -19,7 +18,7 @@ review = pytest.importorskip("clothes.web.review_page", reason="the pages need t
 pytestmark = pytest.mark.browser
 
 
-def opened(browser: Any, url: str) -> Any:  # noqa: F811
+def opened(browser: Any, url: str) -> Any:
     page = browser.new_context(viewport={"width": 1000, "height": 900}).new_page()
     page.set_default_timeout(30_000)
     page.goto(url)
@@ -27,7 +26,7 @@ def opened(browser: Any, url: str) -> Any:  # noqa: F811
 
 
 def test_a_person_says_what_it_is(
-    browser: Any,  # noqa: F811
+    browser: Any,
     inbox: Inbox,  # noqa: F811
     classifier: clothes.Classifier,
     tmp_path: Path,

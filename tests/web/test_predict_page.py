@@ -17,8 +17,7 @@ from gradio_client.exceptions import AppError
 
 from clothes.web import predict_page
 from clothes.web import server as pages
-from tests.photos.test_decode import encode
-from tests.support.pictures import draw
+from tests.support.pictures import draw, encode
 
 
 @pytest.fixture(scope="module")

@@ -271,7 +271,7 @@ def ranges(site: Site) -> None:
 
 
 def bombs(site: Site) -> None:
-    from tests.photos.test_decode import png_header
+    from tests.support.pictures import png_header
 
     for data in (png_header(60_000, 60_000), png_header(9_000, 9_000), b"PK\x03\x04" + bytes(500)):
         kind, answer = site.me.call(site.me.upload(data))
@@ -324,7 +324,7 @@ def passwords_in_bulk(site: Site) -> None:
 
 
 def _photo() -> bytes:
-    from tests.photos.test_decode import encode
+    from tests.support.pictures import encode
 
     return encode(draw("bar", 930), "PNG")
 

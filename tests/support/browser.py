@@ -1,0 +1,38 @@
+"""The fixture `browser`: a headless Chromium with a camera that it draws."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+    "--host-resolver-rules=MAP 192.0.2.7 127.0.0.1",  # as another machine's page: no live camera over plain http
+]
+
+
+@pytest.fixture(scope="module")  # while it is open, this thread can run no other event loop
+def browser() -> Iterator[Any]:
+    """A headless Chromium. Skips the test without one, unless CLOTHES_REQUIRE_BROWSER is 1."""
+    if os.environ.get("CLOTHES_REQUIRE_BROWSER") != "1":
+        pytest.importorskip("playwright", reason="Playwright is not installed")
+        if CHROMIUM is None:
+            pytest.skip("no Chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    assert CHROMIUM, "CLOTHES_REQUIRE_BROWSER is set, and there is no Chromium"
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
