@@ -23,7 +23,7 @@ HEAVY = {
     "gradio": {"web.camera_page", "web.predict_page", "web.review_page", "web.security", "web.server"},
     "matplotlib": {"report.plots"},
     "jinja2": {"report.rendering"},
-    "ai_edge_litert": {"inference.litert", "inference.sandbox"},
+    "ai_edge_litert": {"inference.litert", "inference.litert_verifier"},
     "typer": {"cli.bundles", "cli.collect", "cli.corrections", "cli.drive", "cli.main", "cli.output", "cli.report"},
     "rich": {"cli.output", "system.text"},
     "onnx": {"exporting.formats"},
