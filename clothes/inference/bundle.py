@@ -1,12 +1,11 @@
 """The bundle: one folder that predicts the same everywhere.
 
-    bundle.json      what it is: format, classes in order, image size, config, metrics, versions; SHA-256 of each file
+    bundle.json      format, classes in order, image size, config, metrics, versions; SHA-256 of each file
     model.tflite     LiteRT: uint8 pictures (N, size, size, 3) in; `scores` and `features` out
-    probes.npz       generated pictures and the scores expected for them
-    weights.npz      the Keras weights in order, for training on and exporting (optional)
+    probes.npz       golden samples: generated pictures and the scores recorded for them
+    weights.npz      Keras weights in order, for resuming and exporting (optional)
 
-Data, never code: nothing in a bundle is unpickled or imported, no link is followed, and an array that is larger than a
-bundle needs is not unpacked.
+A bundle is data, never code: nothing is unpickled or imported, links are refused, and arrays have a maximum size.
 """
 
 import io
@@ -24,11 +23,11 @@ from clothes.system.checksums import add_checksum, json_text, read_verified, ver
 from clothes.system.files import read_regular_file, write_text
 
 FORMAT = 1
-MODEL, PROBES, WEIGHTS = "model.tflite", "probes.npz", "weights.npz"
-_NEEDED = (MODEL, PROBES)
-_LARGEST_INFO = 16_000_000  # bytes
-_MOST_PROBES = 64
-_LARGEST_WEIGHTS = 4_000_000_000  # bytes
+INFO, MODEL, PROBES, WEIGHTS = "bundle.json", "model.tflite", "probes.npz", "weights.npz"
+_REQUIRED = (MODEL, PROBES)
+_MOST_INFO_BYTES = 16_000_000
+_MOST_WEIGHT_BYTES = 4_000_000_000
+_PROBES, _MOST_PROBES = 8, 64  # written, read
 
 
 @dataclass(frozen=True)
@@ -48,151 +47,167 @@ class Bundle:
 
     @property
     def threshold(self) -> float:
-        """The confidence below which the answer is "not sure"."""
+        """The lowest confidence of an accepted prediction; below it the answer is "not sure"."""
         return float(self.info.get("threshold", 0.0))
 
     def file(self, name: str) -> bytes:
-        """The bytes of one of its files, whose hash is checked. Raises BundleError."""
-        wanted = self.info["files"].get(name)
-        if wanted is None:
+        """Reads one of its files and verifies its checksum. Raises BundleError."""
+        checksum = self.info["files"].get(name)
+        if checksum is None:
             raise BundleError(f"The bundle {self.path} has no {name}.")
         try:
-            return read_verified(self.path / name, wanted)
+            return read_verified(self.path / name, checksum)
         except OSError as error:
             raise BundleError(f"The bundle {self.path} is incomplete: {name}: {error.strerror}.") from None
         except ValueError as error:
-            raise BundleError(f"The bundle {self.path} is damaged: {error}.") from None
+            raise _damaged(self.path, error) from None
 
     def probes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Pictures uint8 (N, size, size, 3) and the scores float32 (N, classes) recorded for them."""
-        arrays = self._arrays(PROBES, _MOST_PROBES * (3 * self.image_size**2 + 8 * len(self.classes)) + 10_000)
+        """Reads the golden samples: pictures uint8 (N, size, size, 3) and recorded scores float32 (N, classes)."""
+        size = self.image_size
+        arrays = self._arrays(PROBES, most=_MOST_PROBES * (3 * size**2 + 8 * len(self.classes)) + 10_000)
         try:
             pictures, scores = arrays["pictures"], arrays["scores"]
         except KeyError as error:
-            raise BundleError(f"The bundle {self.path} is damaged: {PROBES} has no {error}.") from None
-        count, size = len(scores), self.image_size
+            raise _damaged(self.path, f"{PROBES} has no {error}") from None
+        count = len(scores)
         if count == 0 or pictures.shape != (count, size, size, 3) or pictures.dtype != np.uint8:
-            raise BundleError(f"The bundle {self.path} is damaged: its probes are not of its image size.")
+            raise _damaged(self.path, f"the golden samples in {PROBES} do not have its image size, {size} pixels")
         if scores.ndim != 2 or scores.dtype != np.float32:
-            raise BundleError(f"The bundle {self.path} is damaged: its probes have no scores.")
+            raise _damaged(self.path, f"the golden samples in {PROBES} have no scores")
         return pictures, scores
 
     def weights(self) -> list[np.ndarray]:
-        """The Keras weights in the order of `model.get_weights()`."""
-        arrays = self._arrays(WEIGHTS, _LARGEST_WEIGHTS)
+        """Reads the Keras weights, in the order of `model.get_weights()`. Raises BundleError if it has none."""
+        arrays = self._arrays(WEIGHTS, most=_MOST_WEIGHT_BYTES)
         try:
             return [arrays[f"arr_{i}"] for i in range(len(arrays))]
         except KeyError as error:
-            raise BundleError(f"The bundle {self.path} is damaged: {WEIGHTS} has no {error}.") from None
+            raise _damaged(self.path, f"{WEIGHTS} has no {error}") from None
 
-    def _arrays(self, name: str, most: int) -> dict[str, np.ndarray]:
-        """The arrays of a file that unpacks to `most` bytes at most."""
+    def update(self, **changes: Any) -> "Bundle":
+        """Changes entries of bundle.json atomically. Returns the changed bundle."""
+        info = add_checksum(self.info | changes)
+        write_text(self.path / INFO, json_text(info))
+        return Bundle(self.path, info)
+
+    def _arrays(self, name: str, *, most: int) -> dict[str, np.ndarray]:
+        """Reads the arrays of a .npz file that unpacks to at most `most` bytes."""
         data = self.file(name)
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:
                 size = sum(entry.file_size for entry in archive.infolist())
             if size > most:
-                raise ValueError(f"it unpacks to {size:,} bytes, more than the {most:,} it needs")
+                raise ValueError(f"it unpacks to {size:,} bytes, more than the {most:,} allowed")
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 return {key: arrays[key] for key in arrays.files}
-        except (MemoryError, Exception) as error:  # the readers of a hostile file raise what they like
-            raise BundleError(f"The bundle {self.path} is damaged: {name}: {_say(error)}.") from None
-
-    def update(self, **changes: Any) -> "Bundle":
-        """The same bundle with changed entries of bundle.json, written in one step."""
-        info = add_checksum(self.info | changes)
-        write_text(self.path / "bundle.json", json_text(info))
-        return Bundle(self.path, info)
-
-
-def write_bundle(path: Path, info: dict[str, Any], files: dict[str, bytes]) -> Bundle:
-    """Writes a bundle: whole or not at all, in the place of the one that was there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return Bundle(path, write_verified_folder(path, "bundle.json", {"format": FORMAT, **info}, files))
+        except Exception as error:  # a hostile file can make the readers raise any exception
+            raise _damaged(self.path, f"{name}: {_reason(error)}") from None
 
 
 def read_bundle(path: str | os.PathLike[str]) -> Bundle:
-    """The bundle in this folder (or in the run folder above it), its bundle.json checked.
+    """Returns the bundle in this folder, or of this run folder. Verifies only bundle.json.
 
-    Raises BundleError when it is missing, damaged or from a newer version of clothes.
+    Raises BundleError if it is missing, damaged or from a newer version of clothes.
     """
     folder = Path(path)
     try:
-        if not (folder / "bundle.json").exists():
-            if (folder / "bundle" / "bundle.json").exists():
-                folder = folder / "bundle"
-            elif (folder / "run.json").exists():
-                raise BundleError(
-                    f"The training in {folder} was not finished, so it has no bundle yet. "
-                    f"Go on with: clothes train PHOTOS --out {folder} --resume"
-                )
-        text = read_regular_file(folder / "bundle.json", _LARGEST_INFO)
+        folder = _find_bundle(folder)
+        text = read_regular_file(folder / INFO, _MOST_INFO_BYTES)
     except FileNotFoundError:
-        what = "there is no such folder" if not folder.exists() else "it holds no bundle.json"
+        reason = f"it has no {INFO}" if folder.exists() else "there is no such folder"
         raise BundleError(
-            f"{folder} is not a bundle: {what}. `clothes train` writes one into runs/NAME/bundle."
+            f"{folder} is not a bundle: {reason}. `clothes train` writes bundles into runs/NAME/bundle."
         ) from None
     except OSError as error:
         raise BundleError(f"The bundle {folder} cannot be read: {error.strerror}.") from None
     except ValueError as error:
-        raise BundleError(f"The bundle {folder} is damaged: {error}.") from None
+        raise _damaged(folder, error) from None
+    return Bundle(folder, _parse_info(folder, text))
+
+
+def _find_bundle(folder: Path) -> Path:
+    if (folder / INFO).exists():
+        return folder
+    if (folder / "bundle" / INFO).exists():
+        return folder / "bundle"
+    if (folder / "run.json").exists():
+        raise BundleError(
+            f"The training in {folder} was not finished, so it has no bundle yet. Go on with: "
+            f"clothes train PHOTOS --out {folder} --resume"
+        )
+    return folder
+
+
+def _parse_info(folder: Path, text: bytes) -> dict[str, Any]:
     try:
-        info = json.loads(text)
-        if type(info["format"]) is not int or info["format"] < 1:
-            raise ValueError(f"format {info['format']!r} is no number of one")
-        if info["format"] > FORMAT:
+        info: dict[str, Any] = json.loads(text)
+        version = info["format"]
+        if type(version) is not int or version < 1:
+            raise ValueError(f"format must be a positive integer, not {version!r}")
+        if version > FORMAT:
             raise BundleError(
-                f"The bundle {folder} has format {info['format']}, made by a newer clothes; this one reads up to "
-                f"{FORMAT}. Update clothes to use it."
+                f"The bundle {folder} has format {version}, made by a newer version of clothes. This version reads "
+                f"formats up to {FORMAT}. Update clothes to use it."
             )
         _check_info(info)
         verify_checksum(info)
+        return info
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BundleError(f"The bundle {folder} is damaged: bundle.json: {_say(error)}.") from None
-    return Bundle(folder, info)
+        raise _damaged(folder, f"{INFO}: {_reason(error)}") from None
 
 
 def _check_info(info: dict[str, Any]) -> None:
-    classes, size = info["classes"], info["image_size"]
+    """Raises ValueError, KeyError or TypeError if an entry of bundle.json is missing or has a wrong type."""
+    classes, size, threshold = info["classes"], info["image_size"], info.get("threshold", 0.0)
     if not (isinstance(classes, list) and len(classes) >= 2 and all(isinstance(name, str) for name in classes)):
         raise ValueError("classes must be a list of at least two names")
     if len(set(classes)) != len(classes):
-        raise ValueError("a class stands there twice")
+        raise ValueError("classes must not repeat a name")
     if not (isinstance(size, int) and 1 <= size <= 4096):
-        raise ValueError(f"image_size {size!r} is no size")
-    threshold = info.get("threshold", 0.0)
+        raise ValueError(f"image_size must be from 1 to 4096, not {size!r}")
     if not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
-        raise ValueError(f"threshold {threshold!r} is no probability")
-    for part in ("files", "metrics", "photos", "epochs", "versions", "config"):
-        if not isinstance(info.get(part, {}), dict):
-            raise ValueError(f"{part} must be an object")
-    for part in ("name", "created", "fingerprint"):
-        if not isinstance(info.get(part, ""), str):
-            raise ValueError(f"{part} must be a text")
+        raise ValueError(f"threshold must be from 0 to 1, not {threshold!r}")
+    for key in ("files", "metrics", "photos", "epochs", "versions", "config"):
+        if not isinstance(info.get(key, {}), dict):
+            raise ValueError(f"{key} must be an object")
+    for key in ("name", "created", "fingerprint"):
+        if not isinstance(info.get(key, ""), str):
+            raise ValueError(f"{key} must be text")
     for part, result in info.get("metrics", {}).items():
         low, high = result["interval"]
         if not all(isinstance(number, int | float) for number in (result["accuracy"], result["photos"], low, high)):
             raise ValueError(f"metrics: {part} must hold numbers")
-    for name, value in info["files"].items():
-        if name not in (MODEL, PROBES, WEIGHTS) or not isinstance(value, str):
-            raise ValueError(f"files: {name!r} is no file of a bundle with a hash")
-    missing = [name for name in _NEEDED if name not in info["files"]]
-    if missing:
-        raise ValueError(f"files: {missing[0]} is missing")
+    for name, checksum in info["files"].items():
+        if name not in (MODEL, PROBES, WEIGHTS) or not isinstance(checksum, str):
+            raise ValueError(f"files: {name!r} is not a file of a bundle with a checksum")
+    for name in _REQUIRED:
+        if name not in info["files"]:
+            raise ValueError(f"files: {name} is missing")
 
 
-def _say(error: Exception) -> str:
+def _damaged(folder: Path, reason: object) -> BundleError:
+    return BundleError(f"The bundle {folder} is damaged: {reason}. Copy it again from its source.")
+
+
+def _reason(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
 
 
-def make_probes(size: int, count: int = 8) -> np.ndarray:
-    """Generated pictures uint8 (count, size, size, 3): smooth colour patterns, none of them anybody's photo."""
+def write_bundle(path: Path, info: dict[str, Any], files: dict[str, bytes]) -> Bundle:
+    """Writes a bundle atomically. Replaces a bundle at the same path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Bundle(path, write_verified_folder(path, INFO, {"format": FORMAT, **info}, files))
+
+
+def make_probes(size: int) -> np.ndarray:
+    """Generates pictures for golden samples, uint8 (8, size, size, 3): colour waves, so nobody's photos."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[0:size, 0:size] / size
-    waves = rng.uniform(-3, 3, (count, 4, 3, 2)) * 2 * np.pi
-    phases = rng.uniform(0, 2 * np.pi, (count, 4, 3))
+    waves = rng.uniform(-3, 3, (_PROBES, 4, 3, 2)) * 2 * np.pi
+    phases = rng.uniform(0, 2 * np.pi, (_PROBES, 4, 3))
     angle = waves[..., 0, None, None] * x + waves[..., 1, None, None] * y + phases[..., None, None]
-    pattern = np.sin(angle).mean(axis=1)  # (count, 3, size, size)
+    pattern = np.sin(angle).mean(axis=1)  # (8, 3, size, size)
     return np.round((pattern.transpose(0, 2, 3, 1) * 0.8 + 0.5).clip(0, 1) * 255).astype(np.uint8)
 
 

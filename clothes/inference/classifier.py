@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 def open_model(bundle: Bundle) -> LiteModel:
-    """The model of a bundle. Any but the bundled one is checked in a sandbox first. Raises BundleError."""
+    """Loads the model of a bundle, after a run in the sandbox unless it is the bundled one. Raises BundleError."""
     data = bundle.file(MODEL)
     if bundle.path != BUNDLED:
         try:
@@ -66,7 +66,7 @@ class Classifier:
         return self._bundle.threshold
 
     def predict(self, photo: decode.Photo) -> Prediction:
-        """The prediction for a path, bytes, a PIL image or an array. Raises PhotoError."""
+        """Predicts one photo: a path, bytes, a PIL image or an array uint8 (H, W, 3). Raises PhotoError."""
         name = os.fspath(photo) if isinstance(photo, str | os.PathLike) else None
         scores, _ = self._run(photo)
         return Prediction.from_scores(scores, self.classes, threshold=self.threshold, photo=name)
@@ -83,7 +83,7 @@ class Classifier:
         return _map_photos(lambda photo: self._run(photo)[1], photos)
 
     def explain(self, photo: decode.Photo, *, label: str | None = None) -> Explanation:
-        """The heatmap of a photo: which parts speak for a class, by default the predicted one. Raises PhotoError.
+        """Computes the heatmap of a photo for a class, by default the predicted one. Raises PhotoError.
 
         Predicts 80 versions of the photo, on all cores.
         """
@@ -104,7 +104,7 @@ class Classifier:
         return Explanation(label, square[place], find_heatmap(square[place], score))
 
     def _run(self, photo: decode.Photo) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and features of one photo."""
+        """Returns scores and features of one photo."""
         return self._model.run(decode.read_square(photo, self.image_size))
 
     def _check_first_probe(self) -> None:
@@ -148,7 +148,7 @@ def _map_photos(function: Callable[[decode.Photo], T], photos: Iterable[decode.P
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Classifier:
-    """The classifier of a bundle or run folder; without a path the bundled model's.
+    """Loads the classifier of a bundle or run folder; without a path, of the bundled model.
 
     The bundled model knows ten classes of clothes; docs/model-card.md gives its accuracy.
     """

@@ -30,7 +30,7 @@ class Prediction:
     def from_scores(
         cls, scores: np.ndarray, classes: Sequence[str], *, threshold: float, photo: str | None = None
     ) -> Self:
-        """The prediction for scores float32 (classes,); accepted if the highest one reaches the threshold."""
+        """Returns the prediction for scores float32 (classes,); accepted if the highest reaches the threshold."""
         order = np.argsort(-scores, kind="stable")
         ranked = {classes[i]: float(scores[i]) for i in order}
         confidence = float(scores[order[0]])

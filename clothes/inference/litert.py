@@ -1,4 +1,4 @@
-"""LiteRT: a model's bytes -> scores and features. The only file that knows which runtime predicts."""
+"""LiteRT: the bytes of a model -> scores and features. The only module that knows which runtime predicts."""
 
 import contextlib
 import threading
@@ -10,31 +10,34 @@ from clothes.system.stderr import quiet
 
 
 class LiteModel:
-    """A LiteRT model with uint8 pictures in and `scores` and `features` out. Safe to use from several threads."""
+    """A LiteRT model: uint8 pictures in, `scores` and `features` out. Thread-safe."""
 
-    _greeted = False
+    _start_up_lines_written = False
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._local = threading.local()
 
     def run(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scores float32 (classes,) and features float32 (units,) of one uint8 (size, size, 3) picture.
+        """Returns scores float32 (classes,) and features float32 (units,) of one picture uint8 (size, size, 3).
 
-        Raises ValueError, RuntimeError or KeyError when the bytes are no such model.
+        Raises ValueError, RuntimeError or KeyError if the bytes are not such a model.
         """
         result = self._runner()(pictures=picture[None])
         return result["scores"][0], result["features"][0]
 
     def _runner(self) -> Any:
-        # An interpreter cannot be shared by threads. One core each: the same answer to the bit on any number of cores.
+        """Returns the runner of this thread: threads cannot share an interpreter.
+
+        Each uses one core, so that the scores are equal to the bit on any number of cores.
+        """
         if not hasattr(self._local, "runner"):
             from ai_edge_litert.interpreter import Interpreter
 
-            # LiteRT greets once a process. Later interpreters are made while others print, and must not hush them.
-            with contextlib.nullcontext() if LiteModel._greeted else quiet():
+            # LiteRT writes start-up lines once per process. Silencing stderr later would hide output of other threads.
+            with contextlib.nullcontext() if LiteModel._start_up_lines_written else quiet():
                 self._local.interpreter = Interpreter(model_content=self._data, num_threads=1)
                 self._local.interpreter.allocate_tensors()
                 self._local.runner = self._local.interpreter.get_signature_runner()
-            LiteModel._greeted = True
+            LiteModel._start_up_lines_written = True
         return self._local.runner

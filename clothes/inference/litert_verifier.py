@@ -21,12 +21,53 @@ MOST_BYTES = 2_000_000_000  # of one tensor
 _MOST_PARTS = 100_000  # tensors, operators, operator codes
 _MOST_DIMENSIONS = 8
 _OPERATORS = frozenset(
-    """
-    ABS ADD AVERAGE_POOL_2D CAST CONCATENATION CONV_2D DEPTHWISE_CONV_2D DEQUANTIZE DIV ELU EXP FULLY_CONNECTED GELU
-    HARD_SWISH LEAKY_RELU LOG LOGISTIC MAX_POOL_2D MAXIMUM MEAN MINIMUM MUL NEG PACK PAD PADV2 POW PRELU QUANTIZE RELU
-    RELU6 RESHAPE RESIZE_BILINEAR RSQRT SHAPE SOFTMAX SQRT SQUARE SQUARED_DIFFERENCE SQUEEZE STRIDED_SLICE SUB SUM TANH
-    TRANSPOSE
-    """.split()
+    [
+        "ABS",
+        "ADD",
+        "AVERAGE_POOL_2D",
+        "CAST",
+        "CONCATENATION",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "DEQUANTIZE",
+        "DIV",
+        "ELU",
+        "EXP",
+        "FULLY_CONNECTED",
+        "GELU",
+        "HARD_SWISH",
+        "LEAKY_RELU",
+        "LOG",
+        "LOGISTIC",
+        "MAX_POOL_2D",
+        "MAXIMUM",
+        "MEAN",
+        "MINIMUM",
+        "MUL",
+        "NEG",
+        "PACK",
+        "PAD",
+        "PADV2",
+        "POW",
+        "PRELU",
+        "QUANTIZE",
+        "RELU",
+        "RELU6",
+        "RESHAPE",
+        "RESIZE_BILINEAR",
+        "RSQRT",
+        "SHAPE",
+        "SOFTMAX",
+        "SQRT",
+        "SQUARE",
+        "SQUARED_DIFFERENCE",
+        "SQUEEZE",
+        "STRIDED_SLICE",
+        "SUB",
+        "SUM",
+        "TANH",
+        "TRANSPOSE",
+    ]
 )
 # Operators whose inputs after the first one are axes, paddings, sizes or permutations.
 _SHAPED_BY_INPUTS = {"MEAN", "PAD", "PADV2", "RESHAPE", "RESIZE_BILINEAR", "STRIDED_SLICE", "SUM", "TRANSPOSE"}
@@ -65,7 +106,9 @@ class _Verifier:
     def verify(self) -> None:
         self.verify_container()
         graph = self.model.Subgraphs(0)
-        codes = [self.verified_code(code) for code in _items(self.model.OperatorCodes, self.model.OperatorCodesLength())]
+        codes = [
+            self.verified_code(code) for code in _items(self.model.OperatorCodes, self.model.OperatorCodesLength())
+        ]
         self.verify_tensors(graph)
         self.take_inputs(graph)
         for operator in _items(graph.Operators, graph.OperatorsLength()):
@@ -79,7 +122,7 @@ class _Verifier:
             raise ValueError("it refers to other files")
 
     def verified_code(self, code: Any) -> str:
-        """The name of an operator code, which must be in the list."""
+        """Returns the name of an operator code, which must be in the list."""
         name = self.operator_names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
         if name not in _OPERATORS or code.CustomCode():
             raise ValueError(f"its operator {code.CustomCode() or name} is not allowed")
@@ -95,7 +138,7 @@ class _Verifier:
                 self.constants.add(index)
 
     def tensor_bytes(self, tensor: Any) -> int:
-        """Bytes of a tensor by its type and shape, both of which must be allowed."""
+        """Returns the bytes of a tensor by its type and shape, which must be allowed."""
         kind = self.type_names.get(tensor.Type(), "unknown")
         shape = _shape(tensor)
         if kind not in _BYTES or tensor.IsVariable() or tensor.Sparsity() or tensor.ExternalBuffer():
@@ -116,7 +159,7 @@ class _Verifier:
             raise ValueError("a tensor does not have one zero point per scale")
 
     def buffer_bytes(self, tensor: Any, size: int) -> int:
-        """Bytes of a tensor's constant values: all of them, or 0 if it is computed."""
+        """Returns the bytes of a tensor's constant values: all of them, or 0 if it is computed."""
         buffer = self.model.Buffers(_checked(tensor.Buffer(), self.model.BuffersLength()))
         if buffer.Size() or buffer.Offset():
             raise ValueError("the values of a tensor lie outside the model")
@@ -132,7 +175,7 @@ class _Verifier:
         self.from_photo |= inputs
 
     def verify_data_flow(self, name: str, operator: Any) -> None:
-        """Checks what an operator reads and writes, and adds its output."""
+        """Checks the tensors that an operator reads and writes, and adds its output."""
         indices = [operator.Inputs(i) for i in range(operator.InputsLength())]
         reads = [self.tensor(index) for at, index in enumerate(indices) if index != _NO_INPUT or at < 2]
         writes = {self.tensor(operator.Outputs(i)) for i in range(operator.OutputsLength())}
@@ -159,7 +202,7 @@ class _Verifier:
 
 
 def _items(get: Callable[[int], Any], count: int) -> list[Any]:
-    """All elements of a FlatBuffers vector. A damaged one may claim billions."""
+    """Returns all elements of a FlatBuffers vector. A damaged file may claim billions."""
     if count > _MOST_PARTS:
         raise ValueError(f"it has a list of {count} parts")
     return [get(index) for index in range(count)]

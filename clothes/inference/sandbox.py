@@ -38,7 +38,7 @@ def try_model(data: bytes, size: int) -> None:
 
 
 def _marker(data: bytes) -> Path | None:
-    """The file that exists if this model passed with this LiteRT; None without a cache."""
+    """Returns the file that exists if this model passed with this LiteRT; None without a cache."""
     try:
         return cache_folder() / "models" / f"{hashlib.sha256(data).hexdigest()}-{version('ai-edge-litert')}"
     except ClothesError:

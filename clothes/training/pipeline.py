@@ -18,7 +18,7 @@ from clothes.config import Config
 from clothes.errors import BundleError, ConfigError, PhotoError, PhotosError, RunError, SplitError, TrainingError
 from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, make_probes, pack_probes, pack_weights, write_bundle
 from clothes.inference.litert import LiteModel
-from clothes.inference.run import Run, alone, now
+from clothes.inference.run import Run, now, run_lock
 from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept, wilson_interval
 from clothes.models.architectures import build_model
 from clothes.models.backend import keras
@@ -83,7 +83,7 @@ def train(
         ("train", "validation"),
         progress=lambda *at: callback.on_progress("decode", *at),
     )
-    with alone(run.path if resume else folder):
+    with run_lock(run.path if resume else folder):
         if not resume:  # only now, so that photos which cannot be used leave no folder in the way
             run = Run.new(folder, config, parts_of, overwrite=overwrite)
         callback.on_start(run, config, parts_of)

@@ -1,4 +1,4 @@
-"""The recogniser in the box: there without asking, small, complete, and what its card says."""
+"""The bundled model: small, complete, loaded without a path, and as its model card says."""
 
 import json
 import subprocess
@@ -9,21 +9,23 @@ import numpy as np
 import pytest
 
 import clothes
+from clothes.inference.bundle import read_bundle
 from clothes.inference.classifier import BUNDLED
 from clothes.inference.confidence import percent
-from tests.support.pictures import SHARED
+from clothes.inference.litert import LiteModel
+from tests.support.pictures import ROOT, SHARED
 
 CLASSES = ("dress", "hat", "longsleeve", "outwear", "pants", "shirt", "shoes", "shorts", "skirt", "t-shirt")
 
 
 @pytest.fixture(scope="module")
-def box() -> clothes.Classifier:
+def bundled() -> clothes.Classifier:
     return clothes.load()
 
 
-def test_it_is_what_is_loaded_without_a_path(box: clothes.Classifier) -> None:
-    assert box.path == BUNDLED
-    assert box.classes == CLASSES
+def test_it_is_loaded_without_a_path(bundled: clothes.Classifier) -> None:
+    assert bundled.path == BUNDLED
+    assert bundled.classes == CLASSES
 
 
 def test_it_is_small_and_has_no_weights() -> None:
@@ -32,11 +34,12 @@ def test_it_is_small_and_has_no_weights() -> None:
     assert "/" not in (BUNDLED / "bundle.json").read_text()  # no path of the machine that made it
 
 
-def test_it_answers_its_probes_as_where_it_was_made(box: clothes.Classifier) -> None:
-    pictures, expected = box._bundle.probes()
-    for picture, scores in zip(pictures, expected, strict=True):
-        answer, features = box._model.run(picture)
-        assert answer == pytest.approx(scores, abs=1e-3)
+def test_its_golden_samples_have_their_recorded_scores() -> None:
+    bundle = read_bundle(BUNDLED)
+    model = LiteModel(bundle.file("model.tflite"))
+    for picture, expected in zip(*bundle.probes(), strict=True):
+        scores, features = model.run(picture)
+        assert scores == pytest.approx(expected, abs=1e-3)
         assert features.shape == (1280,)
 
 
@@ -58,22 +61,22 @@ def test_predict_needs_no_model_no_network_and_no_tensorflow(tmp_path: Path) -> 
     assert heavy == "[]"
 
 
-def test_real_photos(box: clothes.Classifier) -> None:
-    """Photos of its own training, so a check that it works here, and no measurement."""
+def test_real_photos_are_recognised_and_other_things_rejected(bundled: clothes.Classifier) -> None:
+    """Most were train photos of this model: shows that it works here, and measures nothing."""
     if not SHARED.exists():
         pytest.skip("the shared photos are not here")
     shoes = sorted((SHARED / "street-crops" / "shoes").glob("*.jpg"))[:20]
-    assert sum(answer.label == "shoes" for answer in box.predict_many(shoes)) >= 18
+    assert sum(answer.label == "shoes" for answer in bundled.predict_many(shoes)) >= 18
     things = sorted((SHARED / "not-clothes").glob("*.jpg"))[:60]
-    assert sum(not answer.known for answer in box.predict_many(things)) >= 50
+    assert sum(not answer.known for answer in bundled.predict_many(things)) >= 50
 
 
-def test_the_card_says_what_the_bundle_says(box: clothes.Classifier) -> None:
-    card = Path(__file__).parents[2] / "docs" / "model-card.md"
+def test_model_card_has_the_figures_of_the_bundle(bundled: clothes.Classifier) -> None:
+    card = ROOT / "docs" / "model-card.md"
     if not card.exists():
         pytest.skip("not in a checkout")
     text = card.read_text(encoding="utf-8")
-    test = box.info["metrics"]["test"]
+    test = bundled.info["metrics"]["test"]
     assert percent(test["accuracy"]) in text
-    assert f"{box.threshold:.3f}" in text
+    assert f"{bundled.threshold:.3f}" in text
     assert f"{test['ece']:.3f}" in text

@@ -185,11 +185,11 @@ def not_numbers(bundle: Path) -> None:
 
 HOLES: dict[str, tuple[Callable[[Path], None], str]] = {
     "Keras: a Lambda layer": (put(MODEL, keras_lambda()), "it is not a LiteRT model"),
-    "Keras: a model beside the model": (put("model.keras", keras_lambda()), "no file of a bundle"),
+    "Keras: a model beside the model": (put("model.keras", keras_lambda()), "not a file of a bundle"),
     "Keras: pickle in HDF5": (put(MODEL, b"\x89HDF\r\n\x1a\n" + pickle.dumps(Runs())), "it is not a LiteRT model"),
-    "TensorFlow: a SavedModel": (put("saved_model.pb", b"\x08\x01"), "no file of a bundle"),
+    "TensorFlow: a SavedModel": (put("saved_model.pb", b"\x08\x01"), "not a file of a bundle"),
     "ONNX: data in another file": (put(MODEL, onnx_outside()), "it is not a LiteRT model"),
-    "ONNX: a library of operators": (put("operators.so", b"\x7fELF"), "no file of a bundle"),
+    "ONNX: a library of operators": (put("operators.so", b"\x7fELF"), "not a file of a bundle"),
     "LiteRT: an operator of its own": (use_operator(32, "TouchFile"), "operator b'TouchFile' is not allowed"),
     "LiteRT: a TensorFlow operator": (use_operator(32, "FlexReadFile"), "operator b'FlexReadFile' is not allowed"),
     "LiteRT: another graph, again and again": (use_operator(119), "operator WHILE is not allowed"),
@@ -221,8 +221,8 @@ HOLES: dict[str, tuple[Callable[[Path], None], str]] = {
     "link: bundle.json is another file": (link("bundle.json", "../../secret.txt"), "a link or not a regular file"),
     "link: without end": (link(PROBES, "/dev/zero"), "a link or not a regular file"),
     "pipe: nobody writes": (pipe(PROBES), "a link or not a regular file"),
-    "path: out of the bundle": (say(files={"../../secret.txt": "0"}), "no file of a bundle"),
-    "path: of the whole disk": (say(files={"/etc/passwd": "0"}), "no file of a bundle"),
+    "path: out of the bundle": (say(files={"../../secret.txt": "0"}), "not a file of a bundle"),
+    "path: of the whole disk": (say(files={"/etc/passwd": "0"}), "not a file of a bundle"),
     "JSON: a hundred thousand deep": (lambda b: (b / "bundle.json").write_text("[" * 100_000) and None, "is damaged"),
     "JSON: 100 GB": (sparse_info, "more than the 16,000,000 allowed"),
 }

@@ -15,7 +15,7 @@ from types import FrameType
 
 import numpy as np
 
-from clothes.inference.run import alone
+from clothes.inference.run import run_lock
 from clothes.system import checksums, files
 from clothes.training import checkpoints
 
@@ -57,7 +57,7 @@ def main(folder: Path) -> None:
         save(folder, before)
     while killed(folder, epoch, kills + 1):
         kills += 1
-        with alone(folder):
+        with run_lock(folder):
             state, arrays = next(checkpoints.read_checkpoints(folder / "checkpoints", of=OF))
         newest = state["epoch"]
         assert newest in (epoch - 1, epoch), f"line {kills}: epoch {newest} is the newest"

@@ -18,7 +18,7 @@ pytest.importorskip("keras", reason="training needs the extra 'train'")
 import clothes
 from clothes.cli import main
 from clothes.errors import RunError, TrainingError
-from clothes.inference.run import alone
+from clothes.inference.run import run_lock
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.checkpoints import Arrays, read_checkpoints, write_checkpoint
 from clothes.training.datasets import decode
@@ -217,16 +217,16 @@ def test_a_second_training_into_one_folder_is_refused(photos: Path, tmp_path: Pa
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no such lock")
 def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
     code = (
-        "import sys, time, pathlib; from clothes.inference.run import alone\n"
-        "with alone(pathlib.Path(sys.argv[1])): print(1, flush=True); time.sleep(600)"
+        "import sys, time, pathlib; from clothes.inference.run import run_lock\n"
+        "with run_lock(pathlib.Path(sys.argv[1])): print(1, flush=True); time.sleep(600)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
         assert process.stdout and process.stdout.read(1)
-        with pytest.raises(RunError, match="Another training"), alone(tmp_path):
+        with pytest.raises(RunError, match="Another training"), run_lock(tmp_path):
             pass
         process.kill()
     (tmp_path / ".making-half").write_bytes(b"half")
-    with alone(tmp_path):
+    with run_lock(tmp_path):
         assert not list(tmp_path.iterdir())
 
 
