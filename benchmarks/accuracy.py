@@ -7,7 +7,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from clothes.evaluation.evaluate import read_evaluation
+from clothes.evaluation.results import read_evaluation
 from clothes.inference.run import Run
 
 

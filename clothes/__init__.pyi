@@ -24,8 +24,8 @@ from .evaluation.activations import Look as Look
 from .evaluation.activations import look as look
 from .evaluation.compare import Comparison as Comparison
 from .evaluation.compare import compare as compare
-from .evaluation.evaluate import Evaluation as Evaluation
 from .evaluation.evaluate import evaluate as evaluate
+from .evaluation.results import Evaluation as Evaluation
 from .exporting.export import Export as Export
 from .exporting.export import export as export
 from .inference.classifier import Classifier as Classifier

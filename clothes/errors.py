@@ -97,6 +97,7 @@ EXTRAS = {
     "cv2": "train",
     "matplotlib": "train",
     "jinja2": "train",
+    "sklearn": "train",
     "optuna": "tune",
     "sqlalchemy": "tune",
     "gradio": "serve",

@@ -89,5 +89,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
     `only_first` and `only_second` count the photos on which just one of two was right.
     """
     total = only_first + only_second
-    tail = sum(math.comb(total, k) for k in range(min(only_first, only_second) + 1))
+    tail = term = 1  # of the binomial coefficients
+    for k in range(min(only_first, only_second)):
+        term = term * (total - k) // (k + 1)
+        tail += term
     return min(1.0, 2 * tail / 2**total)

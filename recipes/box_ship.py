@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from clothes.cli.output import to_json
-from clothes.evaluation.evaluate import read_evaluation
+from clothes.evaluation.results import read_evaluation
 from clothes.inference.bundle import WEIGHTS, write_bundle
 from clothes.inference.classifier import BUNDLED
 from clothes.inference.confidence import percent

@@ -15,7 +15,7 @@ from clothes.errors import EXTRAS, ClothesError, MissingExtraError
 from clothes.system.text import columns, padded, plain
 
 if TYPE_CHECKING:
-    from clothes.evaluation.evaluate import Evaluation
+    from clothes.evaluation.results import Evaluation
     from clothes.photos.folders import Skipped
     from clothes.training import tuning
     from clothes.training.callbacks import SearchCallback, TrainingCallback
@@ -162,15 +162,15 @@ def draw_search(result: "tuning.Tuning") -> Path:
     """Writes the picture of a search."""
     from clothes.report import plots
 
-    kinds = {"done": "done", "pruned": "ended early"}
-    scores = [(t.number, t.score, "again" if t.again else kinds[t.state]) for t in result.trials if t.state in kinds]
+    kinds = {"done": "completed", "pruned": "pruned"}
+    scores = [(t.number, t.score, "repeated" if t.again else kinds[t.state]) for t in result.trials if t.state in kinds]
     drawn = plots.search(scores, result.importance, default=result.default.score if result.default else None)
     return plots.save(drawn, result.path / "search.png")
 
 
 def draw_confusion(folder: Path, ending: str) -> Path:
     """Writes the picture of the evaluation in a folder."""
-    from clothes.evaluation.evaluate import read_evaluation
+    from clothes.evaluation.results import read_evaluation
     from clothes.inference.confidence import percent
     from clothes.report import plots
 

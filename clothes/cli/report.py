@@ -22,15 +22,15 @@ def report(
 
     Example: clothes report runs/shirts
     """
-    from clothes.evaluation.evaluate import read_evaluation
+    from clothes.evaluation.results import read_evaluation
     from clothes.inference.run import Run
 
     opened = Run.open(run)
     read_evaluation(opened.path)  # before a long training
     with needs("The report"):
-        from clothes.evaluation.learning_curve import true_curve
+        from clothes.evaluation.learning_curve import retrained_curve
         from clothes.report.report_page import write_report
-    curve = true_curve(opened, watching=watching) if retrain else None
+    curve = retrained_curve(opened, watching=watching) if retrain else None
     with progress_bars() as bars:
         written = write_report(opened, curve=curve, progress=bars.show)
     if as_json:

@@ -1,44 +1,45 @@
-"""`look`: what each convolution and pooling stage of a network makes of one photo, from edges to parts. Needs Keras."""
+"""`look`: the feature maps of each convolution and pooling stage for one photo. Needs Keras."""
 
 import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from clothes.config import Config
 from clothes.errors import BundleError
 from clothes.inference.bundle import WEIGHTS, read_bundle
-from clothes.models.architectures import build_model
-from clothes.models.backend import keras
 from clothes.photos import decode
 
-_MOST_STAGES = 10  # of a network with more, the last layer of each size is shown
+if TYPE_CHECKING:
+    from clothes.models.backend import keras
+
+_MAX_STAGES = 10  # deeper networks show the last layer of each size only
 _EDGES = (
-    "{count} filters look for light against dark, edges and colours: each map is bright where its pattern is found. "
-    "Nobody drew the filters; training did, and each of the {width} x {height} values stands for a place in the photo."
+    "The {count} filters of this layer detect contrast, edges and colours; a map is bright where its pattern occurs. "
+    "The filters were learnt in training, and each of the {width} x {height} values belongs to one place in the photo."
 )
 _TEXTURES = (
-    "These filters look at the maps before, not at the photo, so they find patterns of patterns: corners, stripes, "
-    "folds, the texture of cloth. A value sees further now, and what is the same everywhere begins to stay dark."
+    "These filters read the maps before instead of the photo, so they detect patterns of patterns: corners, stripes, "
+    "folds, the texture of cloth. Each value covers a larger area of the photo now, and uniform areas become dark."
 )
 _PARTS = (
-    "Out of those come parts: here a map may be bright at a collar, a sleeve, a sole, and dark elsewhere. "
-    "Few of its {count} maps have a name that people would give; together they tell the classes apart."
+    "These filters combine patterns into parts: one map may be bright at a collar, another at a sleeve or a sole. "
+    "Few of the {count} maps have a meaning that people could name; together they separate the classes."
 )
 _POOLING = (
-    "Of each few neighbouring values only the highest stays, so {width} x {height} are left and what comes next sees "
-    "more of the photo at once. That a pattern is there matters, not exactly where: a shifted photo gives nearly the "
-    "same maps."
+    "Pooling keeps the highest of a few neighbouring values, so {width} x {height} remain and the next layer covers a "
+    "larger area of the photo. The exact place of a pattern matters less: a shifted photo gives nearly the same maps."
 )
 _AVERAGE = (
-    "Each map is averaged into one number: whether its pattern is there, and no longer where. "
-    "The last layer weighs these {count} numbers for each class, and softmax makes probabilities of them."
+    "Each map is averaged to one number: how strongly its pattern occurs, wherever that is. "
+    "The last layer weights these {count} numbers for each class, and softmax turns the sums into probabilities."
 )
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of a network: its liveliest maps first, float32 (count, H, W); `text` explains it in two sentences."""
+    """A stage of a network: its feature maps float32 (count, H, W), by descending variance, and an explanation."""
 
     name: str
     maps: np.ndarray
@@ -47,30 +48,33 @@ class Stage:
 
 @dataclass(frozen=True)
 class Look:
-    """A photo as the network sees it, uint8 (size, size, 3), and what its stages make of it."""
+    """The network's input, uint8 (size, size, 3), and the feature maps of its stages."""
 
     picture: np.ndarray
     stages: tuple[Stage, ...]
 
 
 def look(photo: decode.Photo, *, model: str | os.PathLike[str]) -> Look:
-    """What the stages of a bundle's (or run's) network make of a photo.
+    """The feature maps of a photo in the network of a bundle or run.
 
-    Raises PhotoError, or BundleError when the bundle has no weights.
+    Raises PhotoError, or BundleError if the bundle has no weights.
     """
     bundle = read_bundle(model)
     if WEIGHTS not in bundle.info["files"]:
         raise BundleError(
-            f"What layers see needs the network's weights, and the bundle {bundle.info.get('name', bundle.path.name)} "
-            "has none: it only predicts. One that you train has them: clothes train PHOTOS, then --model runs/NAME."
+            f"Feature maps need the network's weights, and the bundle {bundle.info.get('name', bundle.path.name)} has "
+            "none. A bundle that you train has them: clothes train PHOTOS, then --model runs/NAME."
         )
     picture = decode.read_square(photo, bundle.image_size)
+    from clothes.models.architectures import build_model  # after the checks: TensorFlow takes seconds
+    from clothes.models.backend import keras
+
     network = build_model(Config.from_dict(bundle.info["config"]).model, len(bundle.classes))
     network.set_weights(bundle.weights())
-    layers = _stages(network)
+    layers = _visible_layers(network)
     outputs = keras.Model(network.inputs, [layer.output for layer in layers]).predict_on_batch(picture[None])
-    maps = [_liveliest(np.asarray(output, dtype=np.float32)[0]) for output in outputs]
-    depths = np.cumsum([not _pools(layer) for layer in layers])
+    maps = [_to_maps(np.asarray(output, dtype=np.float32)[0]) for output in outputs]
+    depths = np.cumsum([not _is_pooling(layer) for layer in layers])
     stages = [
         Stage(layer.name, found, _explain(layer, found, depth, depths[-1]))
         for layer, found, depth in zip(layers, maps, depths, strict=True)
@@ -78,21 +82,26 @@ def look(photo: decode.Photo, *, model: str | os.PathLike[str]) -> Look:
     return Look(picture, tuple(stages))
 
 
-def _stages(network: keras.Model) -> list[keras.Layer]:
+def _visible_layers(network: "keras.Model") -> "list[keras.Layer]":
+    """The convolution and pooling layers, or the last layer of each size, and the last global average."""
     spatial = [layer for layer in network.layers if len(layer.output.shape) == 4 and layer.output.shape[-1] > 3]
-    seeing = [layer for layer in spatial if _pools(layer) or "Conv" in type(layer).__name__]
-    if len(seeing) > _MOST_STAGES:
-        seeing = list({layer.output.shape[1:3]: layer for layer in spatial}.values())
-    averages = [layer for layer in network.layers if isinstance(layer, keras.layers.GlobalAveragePooling2D)]
-    return [*seeing, *averages[-1:]]
+    shown = [layer for layer in spatial if _is_pooling(layer) or "Conv" in type(layer).__name__]
+    if len(shown) > _MAX_STAGES:
+        shown = list({layer.output.shape[1:3]: layer for layer in spatial}.values())
+    averages = [layer for layer in network.layers if _is_average(layer)]
+    return [*shown, *averages[-1:]]
 
 
-def _pools(layer: keras.Layer) -> bool:
+def _is_average(layer: "keras.Layer") -> bool:
+    return type(layer).__name__ == "GlobalAveragePooling2D"
+
+
+def _is_pooling(layer: "keras.Layer") -> bool:
     return "Pooling" in type(layer).__name__
 
 
-def _liveliest(output: np.ndarray) -> np.ndarray:
-    """The maps (count, H, W) of an output (H, W, count), those that vary most first; numbers (count,) as one map."""
+def _to_maps(output: np.ndarray) -> np.ndarray:
+    """The maps (count, H, W) of an output (H, W, count), by descending variance; an output (count,) as one map."""
     if output.ndim == 1:
         width = int(np.ceil(np.sqrt(len(output))))
         return np.pad(output, (0, -len(output) % width)).reshape(1, -1, width)
@@ -100,10 +109,10 @@ def _liveliest(output: np.ndarray) -> np.ndarray:
     return output[..., order].transpose(2, 0, 1)
 
 
-def _explain(layer: keras.Layer, maps: np.ndarray, depth: int, deepest: int) -> str:
-    if isinstance(layer, keras.layers.GlobalAveragePooling2D):
+def _explain(layer: "keras.Layer", maps: np.ndarray, depth: int, deepest: int) -> str:
+    if _is_average(layer):
         text = _AVERAGE
-    elif _pools(layer):
+    elif _is_pooling(layer):
         text = _POOLING
     else:
         text = _EDGES if depth == 1 else _PARTS if depth == deepest else _TEXTURES

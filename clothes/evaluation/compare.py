@@ -1,4 +1,4 @@
-"""`compare`: two recognisers on the same test photos, from what `evaluate` wrote of each."""
+"""`compare`: two models on the same test photos, from the predictions.csv of each."""
 
 import os
 from dataclasses import asdict, dataclass
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from clothes.errors import RunError
-from clothes.evaluation.evaluate import read_predictions
+from clothes.evaluation.results import read_predictions
 from clothes.metrics import mcnemar, wilson_interval
 from clothes.photos.folders import OTHER
 from clothes.photos.splits import Split
@@ -14,7 +14,7 @@ from clothes.photos.splits import Split
 
 @dataclass(frozen=True)
 class Difference:
-    """A photo to which two recognisers give different answers."""
+    """A photo for which two models predict different classes."""
 
     photo: str
     truth: str
@@ -24,10 +24,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two recognisers, the first and the second, on the photos that both were tested on.
+    """Two models on the photos that both were tested on.
 
-    `only_first` and `only_second` count the photos on which just one is right; `p` is McNemar's exact test of these
-    two, two-sided. `left_out` counts the photos that only one of them was tested on.
+    `only_first` and `only_second` count the photos that only one model classifies correctly. `p` is the two-sided
+    p-value of McNemar's exact test. `left_out` counts the photos that only one model was tested on.
     """
 
     photos: int
@@ -38,7 +38,7 @@ class Comparison:
     only_second: int
     both_wrong: int
     p: float
-    differences: tuple[Difference, ...]  # by photo
+    differences: tuple[Difference, ...]  # sorted by photo
     left_out: int
 
     def to_dict(self) -> dict[str, Any]:
@@ -46,52 +46,49 @@ class Comparison:
 
 
 def compare(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Comparison:
-    """Which of two runs is better, on the test photos of both, by the predictions.csv of each.
+    """The comparison of two runs on the test photos of both.
 
     Takes folders that `evaluate` wrote into: runs, or evaluations on the same photos. Photos that show none of the
-    classes do not count. Raises RunError when one was not evaluated yet, or they have no test photo in common.
+    classes do not count. Raises RunError if a folder has not been evaluated or the two have no test photo in common.
     """
-    answers = _answers(Path(first)), _answers(Path(second))
-    common = sorted(key for key in answers[0].keys() & answers[1].keys() if answers[0][key].is_like(answers[1][key]))
+    a, b = _read_answers(Path(first)), _read_answers(Path(second))
+    common = sorted(key for key in a.keys() & b.keys() if a[key].may_be_same_photo(b[key]))
     if not common:
         raise RunError(
-            f"{first} and {second} were tested on different photos ({len(answers[0])} and {len(answers[1])}, none in "
-            "common). Train both with the same --split, or evaluate both on one folder: --photos DIR --out DIR."
+            f"{first} and {second} were tested on different photos ({len(a)} and {len(b)}, none in common). Train both "
+            "with the same --split, or evaluate both on one folder: --photos DIR --out DIR."
         )
-    pairs = [(truth, *(found[photo, truth].label for found in answers)) for photo, truth in common]
-    rights = [(a == truth, b == truth) for truth, a, b in pairs]
-    right = [sum(right[i] for right in rights) for i in (0, 1)]
-    only_first, only_second = rights.count((True, False)), rights.count((False, True))
+    right = [(a[key].label == key[1], b[key].label == key[1]) for key in common]
+    total, right_first, right_second = len(common), sum(r for r, _ in right), sum(r for _, r in right)
+    only_first, only_second = right.count((True, False)), right.count((False, True))
     return Comparison(
-        photos=len(common),
-        accuracy=(right[0] / len(common), right[1] / len(common)),
-        interval=(wilson_interval(right[0], len(common)), wilson_interval(right[1], len(common))),
-        both_right=rights.count((True, True)),
+        photos=total,
+        accuracy=(right_first / total, right_second / total),
+        interval=(wilson_interval(right_first, total), wilson_interval(right_second, total)),
+        both_right=right.count((True, True)),
         only_first=only_first,
         only_second=only_second,
-        both_wrong=rights.count((False, False)),
+        both_wrong=right.count((False, False)),
         p=mcnemar(only_first, only_second),
         differences=tuple(
-            Difference(photo, *labels)
-            for (photo, _), labels in zip(common, pairs, strict=True)
-            if labels[1] != labels[2]
+            Difference(*key, a[key].label, b[key].label) for key in common if a[key].label != b[key].label
         ),
-        left_out=len((answers[0].keys() | answers[1].keys()) - set(common)),
+        left_out=len((a.keys() | b.keys()) - set(common)),
     )
 
 
 @dataclass(frozen=True)
 class _Answer:
     label: str
-    sha256: str  # of the photo, where a split tells
+    sha256: str  # of the photo; empty if unknown
 
-    def is_like(self, other: "_Answer") -> bool:
-        """Whether the two photos of one name are not known to be different ones."""
+    def may_be_same_photo(self, other: "_Answer") -> bool:
+        """False if the two photos of one name have different content."""
         return self.sha256 == other.sha256 or not (self.sha256 and other.sha256)
 
 
-def _answers(folder: Path) -> dict[tuple[str, str], _Answer]:
-    """(photo, truth) -> answer, for what predictions.csv holds."""
+def _read_answers(folder: Path) -> dict[tuple[str, str], _Answer]:
+    """(photo, true class) -> answer, from predictions.csv and, if there, split.csv."""
     split = Split.read(folder / "split.csv", folder).rows if (folder / "split.csv").exists() else ()
     hashes = {row.photo: row.sha256 for row in split}
     return {

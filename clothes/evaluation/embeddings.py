@@ -1,8 +1,8 @@
-"""What a run's network makes of its train and validation photos: looked at once, kept in the run as features.npz."""
+"""Embeddings of a run's train and validation photos, computed once and kept in the run as features.npz."""
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,82 +13,92 @@ from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
 from clothes.photos.splits import Row
 from clothes.system.files import write_bytes
+from clothes.system.progress import Progress
 
 _FILE = "features.npz"
+_COMPONENTS = 128
 
 
 @dataclass(frozen=True)
-class Features:
-    """Features float32 (N, units) of the `rows` of a split, and their `labels`: places among the classes, int (N,)."""
+class Embeddings:
+    """Embeddings float32 (N, units) of the photos in `rows`; `labels` and `answers` are class indices, int (N,)."""
 
     rows: tuple[Row, ...]
     values: np.ndarray
     labels: np.ndarray
+    answers: np.ndarray  # the class that the network predicts
 
-    def part(self, name: str) -> np.ndarray:
-        """Which of them are of a part: bool (N,)."""
+    def is_part(self, name: str) -> np.ndarray:
+        """A mask of the photos in a part of the split: bool (N,)."""
         return np.array([row.part == name for row in self.rows], dtype=bool)
 
-    def compressed(self, units: int = 128) -> "Features":
-        """The same in fewer numbers: their principal components, with which a classifier is fitted in a moment."""
-        if self.values.shape[1] <= units:
+    def reduced(self) -> "Embeddings":
+        """The same photos with 128 principal components at most, on which a linear probe is fitted in a second."""
+        if self.values.shape[1] <= _COMPONENTS:
             return self
         centred = self.values - self.values.mean(axis=0)
-        _, axes = np.linalg.eigh(centred.T @ centred)  # the largest come last
-        return replace(self, values=centred @ axes[:, -units:])
+        _, axes = np.linalg.eigh(centred.T @ centred)  # in ascending order
+        return replace(self, values=centred @ axes[:, -_COMPONENTS:])
 
     def nearest(self, values: np.ndarray, count: int) -> np.ndarray:
-        """The train photos most like each of these features (M, units), by cosine: positions int (M, count)."""
-        train = np.flatnonzero(self.part("train"))
-        alike = _unit(values) @ _unit(self.values[train]).T
-        return train[np.argsort(-alike, axis=1, kind="stable")[:, :count]]
+        """The positions int (M, count) of the train photos nearest to embeddings (M, units), by cosine similarity."""
+        train = np.flatnonzero(self.is_part("train"))
+        similarity = _normalize(values) @ _normalize(self.values[train]).T
+        return train[np.argsort(-similarity, axis=1, kind="stable")[:, :count]]
 
 
-def read_features(run: Run, classifier: Classifier, *, progress: Callable[[int, int], None] | None = None) -> Features:
-    """The features of a run's train and validation photos of its classes; those that cannot be read are left out.
+def read_embeddings(run: Run, classifier: Classifier, *, progress: Progress | None = None) -> Embeddings:
+    """The embeddings of a run's train and validation photos that can be read and show one of its classes.
 
-    Raises RunError when none can be read.
+    Raises RunError if no photo can be read.
     """
     rows = [row for row in run.split.rows if row.part != "test" and row.label != OTHER]
     key = hashlib.sha256(f"{classifier.info['files']} {[(row.photo, row.sha256) for row in rows]}".encode()).hexdigest()
-    found = _read(run, key)
-    if found is None:
-        found = _look(run, classifier, rows, progress)
-        kept = io.BytesIO()
-        np.savez_compressed(kept, key=np.array(key), there=found[0], values=found[1])
-        write_bytes(run.path / _FILE, kept.getvalue())
-    there, values = found
-    if not len(there):
+    arrays = _load(run, key)
+    if arrays is None:
+        arrays = _compute(run, classifier, rows, progress)
+        if len(arrays["there"]) == len(rows):  # photos that are missing may come back
+            _save(run, key, arrays)
+    if not len(arrays["there"]):
         raise RunError(
             f"None of the {len(rows)} train and validation photos of {run.path} can be read below {run.photos}. Put "
             "them back there."
         )
+    found = tuple(rows[i] for i in arrays["there"])
     index = {name: i for i, name in enumerate(classifier.classes)}
-    chosen = tuple(rows[i] for i in there)
-    return Features(chosen, values, np.array([index[row.label] for row in chosen]))
+    return Embeddings(found, arrays["values"], np.array([index[row.label] for row in found]), arrays["answers"])
 
 
-def _read(run: Run, key: str) -> tuple[np.ndarray, np.ndarray] | None:
+def _load(run: Run, key: str) -> dict[str, np.ndarray] | None:
     try:
-        with np.load(run.path / _FILE, allow_pickle=False) as arrays:
-            return (arrays["there"], arrays["values"]) if str(arrays["key"]) == key else None
-    except Exception:  # not there yet, of another model, or damaged: then its readers raise what they like
+        with np.load(run.path / _FILE, allow_pickle=False) as file:
+            return {name: file[name] for name in ("there", "values", "answers")} if str(file["key"]) == key else None
+    except Exception:  # no such file, made by an older version or damaged: each reader in NumPy raises its own errors
         return None
 
 
-def _look(
-    run: Run, classifier: Classifier, rows: Iterable[Row], progress: Callable[[int, int], None] | None
-) -> tuple[np.ndarray, np.ndarray]:
-    photos = [run.photos / row.photo for row in rows]
-    there, values = [], []
-    for i, found in enumerate(classifier.features_many(photos)):
-        if progress:
-            progress(i + 1, len(photos))
-        if not isinstance(found, PhotoError):
+def _save(run: Run, key: str, arrays: dict[str, np.ndarray]) -> None:
+    data = io.BytesIO()
+    np.savez_compressed(data, allow_pickle=False, key=np.array(key), **arrays)
+    write_bytes(run.path / _FILE, data.getvalue())
+
+
+def _compute(run: Run, classifier: Classifier, rows: Sequence[Row], progress: Progress | None) -> dict[str, np.ndarray]:
+    there, values, answers = [], [], []
+    for i, output in enumerate(classifier.outputs_many(run.photos / row.photo for row in rows)):
+        if not isinstance(output, PhotoError):
+            scores, embedding = output
             there.append(i)
-            values.append(found)
-    return np.array(there, dtype=int), np.array(values, dtype=np.float32)
+            values.append(embedding)
+            answers.append(scores.argmax())
+        if progress:
+            progress(i + 1, len(rows))
+    return {
+        "there": np.array(there, dtype=int),
+        "values": np.array(values, dtype=np.float32),
+        "answers": np.array(answers, dtype=int),
+    }
 
 
-def _unit(values: np.ndarray) -> np.ndarray:
+def _normalize(values: np.ndarray) -> np.ndarray:
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)

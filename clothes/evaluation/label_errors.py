@@ -1,42 +1,48 @@
-"""Suspected wrong labels: photos whose own label is contradicted with confidence by all the others."""
+"""Likely label errors: photos whose label the other photos contradict with confidence."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from clothes.evaluation.discriminant import cross_validated
-from clothes.evaluation.embeddings import Features
+from clothes.evaluation.embeddings import Embeddings
+from clothes.evaluation.linear_probe import cross_validate
 
 
 @dataclass(frozen=True)
-class Suspect:
-    """A photo that may have the wrong label: how likely it is what it is called, and what it looks like instead."""
+class LabelError:
+    """A photo that may have the wrong label: the probabilities of its label and of the class it looks like."""
 
     photo: str
     label: str
     probability: float
-    instead: str
-    instead_probability: float
+    suggestion: str
+    suggestion_probability: float
 
 
-def find_suspects(features: Features, classes: tuple[str, ...]) -> tuple[Suspect, ...]:
-    """The photos of train and validation that may have the wrong label, the surest first.
+def find_label_errors(embeddings: Embeddings, classes: tuple[str, ...]) -> tuple[LabelError, ...]:
+    """The train and validation photos that may have the wrong label, the most likely errors first.
 
-    A photo is suspected where a classifier that did not see it (five-fold cross-validation, groups kept together) gives
-    another class at least the probability that this class's own photos have on average, and more than its label: the
-    confident disagreement of Northcutt et al. (2021), arXiv 1911.00068. The network itself did learn from the train
-    photos, labels and all, so among them some stay hidden.
+    Confident learning (Northcutt et al., 2021, arXiv 1911.00068): a photo is listed if a linear probe that did not see
+    it gives another class more probability than the label, and at least the mean probability which that class has for
+    its own photos. The network was trained with these labels, so some errors among the train photos stay hidden.
     """
-    labels, positions = features.labels, np.arange(len(features.labels))
-    scores = cross_validated(features.values, labels, [row.group for row in features.rows], len(classes))
+    labels, positions = embeddings.labels, np.arange(len(embeddings.labels))
+    groups = [row.group for row in embeddings.rows]
+    scores = cross_validate(embeddings.values, labels, groups, len(classes))
     own = scores[positions, labels]
-    typical = np.array([own[labels == c].mean() if (labels == c).any() else np.inf for c in range(len(classes))])
-    others = np.where(scores >= typical, scores, 0)
+    thresholds = np.array([own[labels == c].mean() if (labels == c).any() else np.inf for c in range(len(classes))])
+    others = np.where(scores >= thresholds, scores, 0)
     others[positions, labels] = 0
-    instead = others.argmax(axis=1)
-    likelier = others[positions, instead]
+    suggestions = others.argmax(axis=1)
+    likelier = others[positions, suggestions]
     found = np.flatnonzero(likelier > own)
     return tuple(
-        Suspect(features.rows[i].photo, classes[labels[i]], float(own[i]), classes[instead[i]], float(likelier[i]))
+        LabelError(
+            photo=embeddings.rows[i].photo,
+            label=classes[labels[i]],
+            probability=float(own[i]),
+            suggestion=classes[suggestions[i]],
+            suggestion_probability=float(likelier[i]),
+        )
         for i in found[np.argsort(own[found] - likelier[found], kind="stable")]
     )

@@ -1,98 +1,103 @@
-"""The learning curve: how many validation photos are right with a quarter, a half, three quarters and all of the train
-photos. Quick on the features that a run keeps, or true by training anew. The test part is not looked at."""
+"""The learning curve: validation accuracy with 25, 50, 75 and 100 % of the train photos.
+
+Estimated by a linear probe on the run's embeddings, or measured by retraining. The test part is not opened.
+"""
 
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 
 from clothes.errors import PhotoError
-from clothes.evaluation import discriminant
-from clothes.evaluation.embeddings import Features
+from clothes.evaluation.embeddings import Embeddings
+from clothes.evaluation.linear_probe import probe
 from clothes.inference.classifier import Classifier, load
 from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
 from clothes.photos.splits import Row
+from clothes.training.callbacks import TrainingCallback
 
-if TYPE_CHECKING:
-    from clothes.training.callbacks import TrainingCallback
+CallbackFactory = Callable[[], AbstractContextManager[TrainingCallback]]  # called for each training
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
-_REPEATS = 5  # other photos each time
+_REPEATS = 5  # random subsets for each share
 
 
 @dataclass(frozen=True)
 class Point:
-    """With so many train `photos`: how often each validation photo is right, `hits` float (N,) from 0 to 1."""
+    """The share of subsets for which each validation photo is right, `hits` float (N,), with so many train `photos`."""
 
     photos: int
     hits: np.ndarray
 
 
-def quick_curve(features: Features, classes: int) -> tuple[Point, ...]:
-    """The curve of a quick classifier on a run's features, in seconds; its fewer photos are of fewer groups.
+def probe_curve(embeddings: Embeddings, classes: int) -> tuple[Point, ...]:
+    """The curve of a linear probe on a run's embeddings, in seconds.
 
-    The features were learnt from all train photos, so the curve is flatter than the true one.
+    It is flatter than the curve of the network, which learnt the embeddings from all train photos.
     """
-    train, validation = np.flatnonzero(features.part("train")), np.flatnonzero(features.part("validation"))
-    rows = [features.rows[i] for i in train]
+    train = np.flatnonzero(embeddings.is_part("train"))
+    validation = embeddings.is_part("validation")
+    rows = [embeddings.rows[i] for i in train]
     points = []
     for share in SHARES:
-        hits, used = np.zeros(len(validation)), 0
         repeats = 1 if share == 1 else _REPEATS
+        hits = np.zeros(np.count_nonzero(validation))
         for seed in range(repeats):
-            chosen = train[choose(rows, share, seed=seed)]
-            fitted = discriminant.fit(features.values[chosen], features.labels[chosen], classes)
-            answers = fitted.logits(features.values[validation]).argmax(axis=1)
-            hits += (answers == features.labels[validation]) / repeats
-            used = len(chosen)
-        points.append(Point(used, hits))
+            subset = train[choose_subset(rows, share, seed=seed)]
+            scores = probe(embeddings.values[subset], embeddings.labels[subset], embeddings.values[validation], classes)
+            hits += (scores.argmax(axis=1) == embeddings.labels[validation]) / repeats
+        points.append(Point(len(subset), hits))
     return tuple(points)
 
 
-def true_curve(run: Run, *, watching: "Callable[[], AbstractContextManager[TrainingCallback]]") -> tuple[Point, ...]:
-    """The curve of the run's own network: trained anew on each share, with as many steps as the run had.
+def retrained_curve(run: Run, *, watching: CallbackFactory) -> tuple[Point, ...]:
+    """The curve of the run's own network, retrained on each share with as many steps as the run had.
 
-    The trainings lie in the run's folder learning-curve; those that are there already are used, or gone on with.
-    `watching` gives what sees one of them.
+    The trainings are kept in the run's folder learning-curve. Finished ones are reused, interrupted ones resumed.
+    `watching` makes the callback of each of them.
     """
+    validation = [row for row in run.split.part("validation") if row.label != OTHER]
+    train = run.split.part("train")
+    points = []
+    for share in SHARES:
+        rows = [train[i] for i in choose_subset(train, share, seed=0)]
+        path = run.path if share == 1 else _retrain(run, rows, share, watching)
+        photos = sum(row.label != OTHER for row in rows)
+        points.append(Point(photos, _hits(load(path), run, validation)))
+    return tuple(points)
+
+
+def _retrain(run: Run, rows: Sequence[Row], share: float, watching: CallbackFactory) -> Path:
+    """Trains the run's network on these train photos, or resumes that. Returns the folder of the training."""
     from clothes.training.pipeline import train
 
-    split, config = run.split, run.config
-    learnt = split.part("train")
-    validation = [row for row in split.part("validation") if row.label != OTHER]
-    points = []
-    for share in SHARES[:-1]:
-        rows = tuple(learnt[i] for i in choose(learnt, share, seed=0))
-        folder = run.path / "learning-curve" / f"{share:.0%}".removesuffix("%")
-        with watching() as callback:
-            if (folder / "run.json").exists():
-                made = train(run.photos, out=folder, resume=True, callback=callback)
-            else:
-                longer = {name: math.ceil(getattr(config.train, name) / share) for name in ("epochs", "patience")}
-                part = replace(split, rows=(*rows, *split.part("validation")), notes=(), skipped=())
-                settings = config.changed({"train": longer})
-                made = train(run.photos, out=folder, config=settings, split=part, callback=callback)
-        points.append(Point(sum(row.label != OTHER for row in rows), hits_of(load(made.path), run, validation)))
-    whole = Point(sum(row.label != OTHER for row in learnt), hits_of(load(run.path), run, validation))
-    return (*points, whole)
+    folder = run.path / "learning-curve" / str(round(100 * share))
+    with watching() as callback:
+        if (folder / "run.json").exists():
+            return train(run.photos, out=folder, resume=True, callback=callback).path
+        longer = {name: math.ceil(getattr(run.config.train, name) / share) for name in ("epochs", "patience")}
+        split = replace(run.split, rows=(*rows, *run.split.part("validation")), notes=(), skipped=())
+        return train(
+            run.photos, out=folder, config=run.config.changed({"train": longer}), split=split, callback=callback
+        ).path
 
 
-def hits_of(classifier: Classifier, run: Run, rows: Sequence[Row]) -> np.ndarray:
-    """Which photos of a run a classifier answers right: float (N,), 0 for one that cannot be read."""
+def _hits(classifier: Classifier, run: Run, rows: Sequence[Row]) -> np.ndarray:
+    """1.0 for each photo that is classified correctly, 0.0 for the others and those that cannot be read: (N,)."""
     answers = classifier.predict_many(run.photos / row.photo for row in rows)
     right = (not isinstance(p, PhotoError) and p.label == row.label for p, row in zip(answers, rows, strict=True))
     return np.fromiter(right, dtype=float)
 
 
-def choose(rows: Sequence[Row], share: float, *, seed: int) -> list[int]:
-    """The positions of this share of each class's photos, one at least, whole groups first.
+def choose_subset(rows: Sequence[Row], share: float, *, seed: int) -> list[int]:
+    """The positions of a share of each class's photos, at least one, group by group.
 
-    A smaller share of the same seed is part of a larger one.
+    With the same seed a smaller share is a subset of a larger one.
     """
     rng = np.random.default_rng(seed)
     rank: dict[str, float] = {}

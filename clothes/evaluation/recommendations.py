@@ -1,40 +1,20 @@
-"""What to photograph next, and how sure that is: from the learning curve and the mistakes on validation photos."""
+"""What to photograph next, and how certain that is: from the learning curve and the errors on validation photos."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
+from clothes.evaluation.garments import DISTINCTIVE_PARTS
 from clothes.evaluation.learning_curve import Point
 from clothes.inference.confidence import percent
 from clothes.metrics import wilson_interval
 
-_DRAWS = 1000  # of the bootstrap
-_SHOWN = 3  # confusions
-_USUAL = 0.31  # exponent of the error of image classification (Hestness et al., 2017, arXiv 1712.00409)
-# What tells a kind of clothes from its neighbours, and so has to be seen.
-_MARKS = {
-    "dress": "its whole length, from the shoulders to the hem",
-    "hat": "the brim",
-    "hoodie": "the hood",
-    "jacket": "zip, lining and thickness",
-    "jeans": "both legs to the end",
-    "longsleeve": "cuffs and neckline",
-    "outwear": "zip, lining and thickness",
-    "pants": "both legs to the end",
-    "polo": "the short row of buttons",
-    "pullover": "the knit and the waistband",
-    "shirt": "collar and buttons",
-    "shoes": "sole and laces",
-    "shorts": "where the legs end",
-    "skirt": "waistband and hem",
-    "sweater": "the knit and the waistband",
-    "t-shirt": "the short sleeves, spread out",
-    "top": "straps and neckline",
-    "trouser": "both legs to the end",
-    "trousers": "both legs to the end",
-}
+_RESAMPLES = 1000  # of the bootstrap
+_MAX_CONFUSIONS = 3
+_TYPICAL_EXPONENT = 0.31  # of the error of image classification (Hestness et al., 2017, arXiv 1712.00409)
 
 
 @dataclass(frozen=True)
@@ -48,7 +28,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Need:
-    """What `more` photos of a class would add to the accuracy, and in which share of the resamplings it is the most."""
+    """The accuracy gained by `more` photos of a class. `first` is the share of resamples in which it ranks first."""
 
     label: str
     more: int
@@ -58,7 +38,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Two classes taken for each other: so many of their validation photos, with the 95 % interval of the share."""
+    """How many validation photos of two classes are taken for the other one; 95 % interval of their share."""
 
     a: str
     b: str
@@ -68,8 +48,12 @@ class Confusion:
 
 
 @dataclass(frozen=True)
-class Advice:
-    """What to photograph next. `curve` is (train photos, accuracy); `doubling` what twice as many photos would add."""
+class Recommendations:
+    """What to photograph next.
+
+    `curve` holds (train photos, accuracy), `doubling` the accuracy gained by twice as many photos, `validation` the
+    number of validation photos. `needs` begins with the class that gains most.
+    """
 
     curve: tuple[tuple[int, Estimate], ...]
     retrained: bool
@@ -82,44 +66,42 @@ class Advice:
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """In plain words, the most useful first."""
-        return [*self._say_need(), *map(_say_confusion, self.confusions), *self._say_curve()]
+        """Sentences for people, the most useful first."""
+        return [self._describe_need(), *map(_describe_confusion, self.confusions), *self._describe_curve()]
 
-    def _say_need(self) -> list[str]:
+    def _describe_need(self) -> str:
         best = self.needs[0]
         if best.gain.value <= 0:
-            return [
-                f"No mistake on {self.validation} validation photos tells what to photograph next. More validation "
-                "photos, and other places, people and light would."
-            ]
+            return (
+                f"The errors on the {self.validation} validation photos do not show which photos would help. Add "
+                "validation photos, with other places, people and light."
+            )
         text = (
             f"{best.more} more photos of {best.label} would help most: about {_points(best.gain)} of accuracy. "
-            f"It comes first in {percent(best.first)} of resamplings of the {self.validation} validation photos"
+            f"It ranks first in {percent(best.first)} of the resamples of the {self.validation} validation "
+            "photos"
         )
-        rival = max(self.needs[1:], key=lambda need: need.first, default=None)
-        if rival is not None and rival.first > 0.05:
-            text += f", {rival.label} in {percent(rival.first)}"
-        return [text + (". So which class comes first is not certain." if best.first < 0.8 else ".")]
+        runner_up = max(self.needs[1:], key=lambda need: need.first, default=None)
+        if runner_up is not None and runner_up.first > 0.05:
+            text += f", {runner_up.label} in {percent(runner_up.first)}"
+        return text + (", so the ranking is uncertain." if best.first < 0.8 else ".")
 
-    def _say_curve(self) -> list[str]:
-        shares = ", ".join(f"{percent(found.value)} with {photos:,}" for photos, found in self.curve)
-        lines = [f"Right on validation photos: {shares} train photos."]
-        sure = (
-            "" if self.doubling.low > 0.001 else " So they may also add nothing: other mistakes may need other photos."
+    def _describe_curve(self) -> list[str]:
+        points = ", ".join(f"{percent(found.value)} with {photos:,}" for photos, found in self.curve)
+        gain = f"Twice as many photos of the same kind would add about {_points(self.doubling)}."
+        if self.doubling.low <= 0.001:
+            gain += " They may also add nothing: the remaining errors may need other photos."
+        origin = (
+            "Each point is one training; another seed would move it slightly."
+            if self.retrained
+            else "This learning curve is a quick estimate: a linear classifier on the features of the trained "
+            "network. It is flatter than the curve of the network itself, and its intervals are wide. `clothes report "
+            "RUN --retrain` measures that curve, in about three times the training time."
         )
-        lines.append(f"Twice as many photos of the same kind would add about {_points(self.doubling)}.{sure}")
-        if not self.retrained:
-            lines.append(
-                "This curve is of a quick classifier on what the network learnt from all photos, so it is flatter than "
-                "the true one, and the intervals are wide. `clothes report RUN --retrain` trains anew for it, which "
-                "takes about three times the training."
-            )
-        else:
-            lines.append("Each point is one training; another seed would move it a little.")
-        return lines
+        return [f"Validation accuracy: {points} train photos.", gain, origin]
 
 
-def advise(
+def recommend(
     classes: Sequence[str],
     curve: Sequence[Point],
     *,
@@ -127,69 +109,84 @@ def advise(
     truth: np.ndarray,
     answers: np.ndarray,
     retrained: bool,
-) -> Advice:
-    """The advice for a run: `train` are the labels of its train photos, `truth` and `answers` those of its validation
-    photos, int (N,), places among the classes.
+) -> Recommendations:
+    """The recommendations for a run.
 
-    Errors fall with the number of photos by a power law. Its exponent is that of the curve where networks were trained
-    for it; that of a quick curve is too low, so it may lie anywhere between this one and what is usual. A class gains
-    what its own mistakes would lose. Intervals are of a bootstrap of the validation photos, percentiles 2.5 and 97.5.
+    `train` holds the labels of the train photos, `truth` and `answers` the labels and predictions of the validation
+    photos, all of them class indices int (N,). Without `retrained` the curve is the one of a linear probe.
+
+    The error falls with the number of photos by a power law, and a class's own errors fall with its own photos. The
+    exponent is fitted to the curve. The exponent of a probe is too low, so a value between it and the typical one is
+    drawn for each resample. Intervals are percentiles 2.5 and 97.5 of a bootstrap of the validation photos.
     """
     number, rng = len(truth), np.random.default_rng(0)
-    draws = np.vstack([np.arange(number), rng.integers(0, number, (_DRAWS, number))])  # the first: as it is
+    resamples = np.vstack([np.arange(number), rng.integers(0, number, (_RESAMPLES, number))])  # unchanged first
     hits = np.stack([point.hits for point in curve])
-    accuracies = np.stack([row[draws].mean(axis=1) for row in hits], axis=1)  # (draws, points)
-    exponents = _exponents(np.array([point.photos for point in curve]), accuracies, least=0.5 / number)
+    accuracies = np.stack([row[resamples].mean(axis=1) for row in hits], axis=1)  # (resamples, points)
+    exponents = _fit_exponents(np.array([point.photos for point in curve]), accuracies, min_error=0.5 / number)
     if not retrained:
-        exponents += (_USUAL - exponents) * np.append(0.5, rng.random(_DRAWS))
+        exponents += (_TYPICAL_EXPONENT - exponents) * np.append(0.5, rng.random(_RESAMPLES))
+    more = int(max(10, round(len(train) / len(classes) / 2, -1)))
     counts = np.bincount(train, minlength=len(classes))
-    more = max(10, round(len(train) / len(classes) / 2, -1))
-    wrong = np.stack(
-        [np.bincount(truth[draw], weights=truth[draw] != answers[draw], minlength=len(classes)) for draw in draws]
-    )
-    shrink = 1 - (counts / (counts + more)) ** exponents[:, None]
-    gains = wrong / number * shrink  # (draws, classes)
-    ties = gains[1:] == gains[1:].max(axis=1, keepdims=True)
-    first = (ties / ties.sum(axis=1, keepdims=True)).mean(axis=0)
-    needs = [Need(name, int(more), _estimate(gains[:, c]), float(first[c])) for c, name in enumerate(classes)]
-    return Advice(
+    remaining = (counts / (counts + more)) ** exponents[:, None]  # share of the errors, (resamples, classes)
+    gains = _error_rates(truth, answers, resamples, len(classes)) * (1 - remaining)
+    first = _shares_of_first_rank(gains[1:])
+    needs = [Need(name, more, _estimate(gains[:, c]), float(first[c])) for c, name in enumerate(classes)]
+    return Recommendations(
         curve=tuple((point.photos, _estimate(accuracies[:, i])) for i, point in enumerate(curve)),
         retrained=retrained,
         doubling=_estimate((1 - accuracies[:, -1]) * (1 - 0.5**exponents)),
         needs=tuple(sorted(needs, key=lambda need: (-need.gain.value, -need.first))),
-        confusions=_confusions(classes, truth, answers),
+        confusions=_find_confusions(classes, truth, answers),
         validation=number,
     )
 
 
-def _exponents(photos: np.ndarray, accuracies: np.ndarray, *, least: float) -> np.ndarray:
+def _fit_exponents(photos: np.ndarray, accuracies: np.ndarray, *, min_error: float) -> np.ndarray:
     """The exponent of the power law of the error, from 0 to 1, for each row of accuracies."""
     x = np.log(photos) - np.log(photos).mean()
-    y = np.log(np.maximum(1 - accuracies, least))
-    fitted: np.ndarray = -(y * x).sum(axis=1) / max(float((x * x).sum()), 1e-9)
-    return fitted.clip(0, 1)
+    y = np.log(np.maximum(1 - accuracies, min_error))
+    exponents: np.ndarray = -(y * x).sum(axis=1) / max(float((x * x).sum()), 1e-9)
+    return exponents.clip(0, 1)
 
 
-def _estimate(draws: np.ndarray) -> Estimate:
-    low, high = np.percentile(draws[1:], (2.5, 97.5))
-    return Estimate(float(draws[0]), float(low), float(high))
+def _error_rates(truth: np.ndarray, answers: np.ndarray, resamples: np.ndarray, classes: int) -> np.ndarray:
+    """Each class's errors as a share of all validation photos: (resamples, classes)."""
+    wrong = truth != answers
+    counts = [np.bincount(truth[chosen], weights=wrong[chosen], minlength=classes) for chosen in resamples]
+    return np.stack(counts) / len(truth)
 
 
-def _confusions(classes: Sequence[str], truth: np.ndarray, answers: np.ndarray) -> tuple[Confusion, ...]:
+def _shares_of_first_rank(gains: np.ndarray) -> np.ndarray:
+    """The share of resamples in which each class gains most; ties are divided."""
+    is_best = gains == gains.max(axis=1, keepdims=True)
+    shares: np.ndarray = (is_best / is_best.sum(axis=1, keepdims=True)).mean(axis=0)
+    return shares
+
+
+def _estimate(resamples: np.ndarray) -> Estimate:
+    low, high = np.percentile(resamples[1:], (2.5, 97.5))
+    return Estimate(float(resamples[0]), float(low), float(high))
+
+
+def _find_confusions(classes: Sequence[str], truth: np.ndarray, answers: np.ndarray) -> tuple[Confusion, ...]:
     found = []
-    for a in range(len(classes)):
-        for b in range(a + 1, len(classes)):
-            photos = int(((truth == a) | (truth == b)).sum())
-            mistakes = int((((truth == a) & (answers == b)) | ((truth == b) & (answers == a))).sum())
-            if mistakes > 1:
-                found.append(Confusion(classes[a], classes[b], mistakes, photos, wilson_interval(mistakes, photos)))
-    return tuple(sorted(found, key=lambda pair: -pair.mistakes)[:_SHOWN])
+    for a, b in combinations(range(len(classes)), 2):
+        photos = int(((truth == a) | (truth == b)).sum())
+        mistakes = int((((truth == a) & (answers == b)) | ((truth == b) & (answers == a))).sum())
+        if mistakes > 1:
+            found.append(Confusion(classes[a], classes[b], mistakes, photos, wilson_interval(mistakes, photos)))
+    return tuple(sorted(found, key=lambda pair: -pair.mistakes)[:_MAX_CONFUSIONS])
 
 
-def _say_confusion(pair: Confusion) -> str:
+def _describe_confusion(pair: Confusion) -> str:
     low, high = pair.interval
-    marks = [f"{_MARKS[name.lower()]} of the {name}" for name in (pair.a, pair.b) if name.lower() in _MARKS]
-    advice = " and ".join(marks) if len(marks) == 2 else "what tells them apart, from near, in the same light"
+    parts = [
+        f"{DISTINCTIVE_PARTS[name.lower()]} of the {name}"
+        for name in (pair.a, pair.b)
+        if name.lower() in DISTINCTIVE_PARTS
+    ]
+    advice = " and ".join(parts) if len(parts) == 2 else "the parts that differ, close up, in the same light"
     return (
         f"{pair.a} and {pair.b} are confused ({pair.mistakes} of {pair.photos} validation photos, 95 % interval "
         f"{percent(low)} to {percent(high)}): photograph {advice}."

@@ -82,6 +82,10 @@ class Classifier:
         """
         return _map_photos(lambda photo: self._run(photo)[1], photos)
 
+    def outputs_many(self, photos: Iterable[decode.Photo]) -> Iterator[tuple[np.ndarray, np.ndarray] | PhotoError]:
+        """Yields scores (classes,) and embedding (units,) of each photo, in order; for an unreadable one its error."""
+        return _map_photos(self._run, photos)
+
     def explain(self, photo: decode.Photo, *, label: str | None = None) -> Explanation:
         """Computes the heatmap of a photo for a class, by default the predicted one. Raises PhotoError.
 

@@ -1,6 +1,7 @@
-"""What the layers see, as a page of its own."""
+"""The feature maps of a network for one photo, as a page of its own and as a section of the report."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,40 +11,71 @@ from clothes.errors import ClothesError
 from clothes.evaluation.activations import Look, Stage, look
 from clothes.inference.classifier import load
 from clothes.report.rendering import fill
-from clothes.report.thumbnails import LARGE, embedded
+from clothes.report.thumbnails import LARGE, embed_image
 from clothes.system.files import write_new
 
-_MAPS, _ACROSS, _TILE = 8, 4, 88  # shown of each stage; in a row; pixels of the longer side
-_DARK_TO_BRIGHT = np.array([[20, 16, 60], [112, 31, 129], [205, 64, 113], [253, 159, 108], [252, 253, 191]])
+_MAPS, _COLUMNS, _TILE, _GAP = 8, 4, 88, 4  # maps of a stage, maps in a row, pixels of a map's longer side, of a gap
+_COLORS = np.array([[20, 16, 60], [112, 31, 129], [205, 64, 113], [253, 159, 108], [252, 253, 191]])  # dark to bright
+
+
+@dataclass(frozen=True)
+class StageView:
+    """A stage as the page shows it; `picture` is a data URI, `size` is empty for a single map."""
+
+    name: str
+    size: str
+    picture: str
+    text: str
+
+
+@dataclass(frozen=True)
+class LookView:
+    """The network's input as a data URI, and its stages."""
+
+    picture: str
+    stages: tuple[StageView, ...]
 
 
 def write_look(photo: str | os.PathLike[str], *, model: str | os.PathLike[str], out: Path) -> None:
-    """Writes a page with what the layers of a bundle's network see in a photo. Raises ClothesError when it is there."""
-    seen = look(photo, model=model)
-    page = fill("look.html", name=Path(photo).name, answer=load(model).predict(photo), **shown(seen))
+    """Writes the page with the feature maps of a photo. Raises ClothesError if the file exists."""
+    taken = ClothesError(f"{out} exists and is not replaced. Name another file: --out FILE.html")
+    if out.exists():
+        raise taken
+    view = view_of(look(photo, model=model))
+    page = fill("activations.html", name=Path(photo).name, answer=load(model).predict(photo), look=view)
     try:
         write_new(out, page)
     except FileExistsError:
-        raise ClothesError(f"{out} is there already and stays. Name another file: --out FILE.html") from None
+        raise taken from None
 
 
-def shown(seen: Look) -> dict[str, object]:
-    """What the template of the layers is given."""
-    picture = Image.fromarray(seen.picture)
+def view_of(found: Look) -> LookView:
+    """The feature maps as the template `stages.html` shows them."""
+    picture = Image.fromarray(found.picture)
     picture.thumbnail((LARGE, LARGE))
-    return {"look": seen, "look_picture": embedded(picture), "sheet": sheet}
+    stages = []
+    for stage in found.stages:
+        count, height, width = stage.maps.shape
+        size = f"{count} maps of {width} x {height}" if count > 1 else ""
+        stages.append(StageView(stage.name, size, draw_maps(stage), stage.text))
+    return LookView(embed_image(picture), tuple(stages))
 
 
-def sheet(stage: Stage) -> str:
-    """The liveliest maps of a stage side by side, as one picture."""
+def draw_maps(stage: Stage) -> str:
+    """The maps of highest variance in one picture, as a data URI."""
     maps = stage.maps[:_MAPS]
     scale = (_TILE if len(maps) > 1 else 2 * _TILE) / max(maps.shape[1:])
     width, height = (max(1, round(side * scale)) for side in (maps.shape[2], maps.shape[1]))
-    whole = Image.new("RGB", (_ACROSS * (_TILE + 4), -(-len(maps) // _ACROSS) * (height + 4)), "white")
+    rows = -(-len(maps) // _COLUMNS)
+    sheet = Image.new("RGB", (_COLUMNS * (_TILE + _GAP), rows * (height + _GAP)), "white")
     for i, values in enumerate(maps):
-        shares = (values - values.min()) / max(float(np.ptp(values)), 1e-9) * (len(_DARK_TO_BRIGHT) - 1)
-        colors = [np.interp(shares, range(len(_DARK_TO_BRIGHT)), channel) for channel in _DARK_TO_BRIGHT.T]
-        tile = Image.fromarray(np.stack(colors, axis=-1).astype(np.uint8))
-        place = (i % _ACROSS * (_TILE + 4), i // _ACROSS * (height + 4))
-        whole.paste(tile.resize((width, height), Image.Resampling.NEAREST), place)
-    return embedded(whole)
+        tile = _colorize(values).resize((width, height), Image.Resampling.NEAREST)
+        sheet.paste(tile, (i % _COLUMNS * (_TILE + _GAP), i // _COLUMNS * (height + _GAP)))
+    return embed_image(sheet)
+
+
+def _colorize(values: np.ndarray) -> Image.Image:
+    """A map (H, W) from its lowest value, dark, to its highest, bright."""
+    steps = (values - values.min()) / max(float(np.ptp(values)), 1e-9) * (len(_COLORS) - 1)
+    channels = [np.interp(steps, range(len(_COLORS)), channel) for channel in _COLORS.T]
+    return Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8))

@@ -1,16 +1,16 @@
-"""Pictures of a run: data in, matplotlib Axes out. matplotlib is imported when something is drawn."""
+"""Plots of a run or a search: data in, matplotlib Axes out. Imports matplotlib when something is drawn."""
 
 import io
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clothes.errors import ClothesError, MissingExtraError
+from clothes.errors import EXTRAS, ClothesError, MissingExtraError
 from clothes.metrics import wilson_interval
+from clothes.report.plot_labels import drawable_labels
 from clothes.system.files import write_bytes
 
 if TYPE_CHECKING:
@@ -19,50 +19,44 @@ if TYPE_CHECKING:
 
 TRAIN_COLOR, VALIDATION_COLOR = "#6b7a90", "#d1495b"
 FORMATS = ("png", "svg")
-_LONGEST = 32  # characters of a name
+_MAX_HYPERPARAMETERS = 10
 
 
 def history(rows: Sequence[dict[str, float]], *, axes: "tuple[Axes, Axes] | None" = None) -> "tuple[Axes, Axes]":
-    """Draws accuracy and val_accuracy, loss and val_loss per epoch, and marks the epoch that was kept.
-
-    `rows` are those of history.csv.
-    """
+    """Plots accuracy and loss of the train and the validation part for each epoch; `rows` as in history.csv."""
     if axes is None:
         axes = _figure(10, 4).subplots(1, 2)
-    return curve(rows, "accuracy", ax=axes[0]), curve(rows, "loss", ax=axes[1])
+    return history_curve(rows, "accuracy", ax=axes[0]), history_curve(rows, "loss", ax=axes[1])
 
 
-def curve(rows: Sequence[dict[str, float]], name: str, *, ax: Any = None) -> "Axes":
-    """Draws "accuracy" or "loss" with its val_ per epoch, and marks the epoch that was kept; or "learning_rate"."""
-    if ax is None:
-        ax = _figure(5, 3.6).add_subplot()
+def history_curve(rows: Sequence[dict[str, float]], name: str, *, ax: Any = None) -> "Axes":
+    """Plots a column of history.csv, with its val_ column and the best epoch if there is one."""
+    ax = ax or _figure(5, 3.6).add_subplot()
     epochs = [row["epoch"] for row in rows]
-    best = max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
-    few = "o" if len(rows) < 3 else None
-    ax.plot(epochs, [row[name] for row in rows], color=TRAIN_COLOR, label=name, marker=few)
-    if f"val_{name}" in rows[0]:
-        ax.plot(epochs, [row[f"val_{name}"] for row in rows], color=VALIDATION_COLOR, label=f"val_{name}", marker=few)
-        kept = best[f"val_{name}"]
-        ax.plot(best["epoch"], kept, "o", color=VALIDATION_COLOR, markersize=7, label=f"kept: {kept:.3f}")
+    marker = "o" if len(rows) < 3 else None
+    ax.plot(epochs, [row[name] for row in rows], color=TRAIN_COLOR, label=name, marker=marker)
+    if (val_name := f"val_{name}") in rows[0]:
+        ax.plot(epochs, [row[val_name] for row in rows], color=VALIDATION_COLOR, label=val_name, marker=marker)
+        best = max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+        label = f"best (epoch {best['epoch']:.0f}): {best[val_name]:.3f}"
+        ax.plot(best["epoch"], best[val_name], "o", color=VALIDATION_COLOR, markersize=7, label=label)
         ax.legend(frameon=False, loc="lower right" if name == "accuracy" else "upper right")
-    ax.set(xlabel="epoch", title=name.capitalize().replace("_", " "))
+    ax.set(xlabel="Epoch", title=name.capitalize().replace("_", " "))
     ax.xaxis.get_major_locator().set_params(integer=True)
     if len(rows) == 1:
         ax.set_xticks(epochs)
-    ax.grid(alpha=0.25)
-    ax.spines[["top", "right"]].set_visible(False)
-    drawn: Axes = ax
-    return drawn
+    return _style(ax)
 
 
 def confusion(
     classes: Sequence[str], counts: Sequence[Sequence[int]], *, title: str | None = None, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draws a confusion matrix (row the truth, column the answer), coloured by the share of the row."""
+    """Plots a confusion matrix: a row for each true class, coloured by the share of the row."""
+    _require_matplotlib()
     matrix = np.asarray(counts)
-    names, fonts = _legible(classes)
+    labels, fonts = drawable_labels(classes)
     if ax is None:
-        side = 2 + (0.55 if len(names) <= 15 else 0.4) * max(2, len(names)) + 0.08 * max(map(len, names))
+        side = 2 + (0.55 if len(labels) <= 15 else 0.4) * max(2, len(labels)) + 0.08 * max(map(len, labels))
         ax = _figure(side, side).add_subplot()
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
@@ -70,11 +64,11 @@ def confusion(
         if count:
             dark = shares[row, column] > 0.5
             ax.text(column, row, str(count), ha="center", va="center", color="white" if dark else "#1f2933")
-    ax.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    ax.set_yticks(range(len(names)), names)
+    ax.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
+    ax.set_yticks(range(len(labels)), labels)
     for text in (*ax.get_xticklabels(), *ax.get_yticklabels()):
-        text.set(parse_math=False, fontfamily=fonts)  # a name may hold $
-    ax.set(xlabel="answer", ylabel="truth", title=title or "Confusion matrix")
+        text.set(parse_math=False, fontfamily=fonts)  # a name may contain $
+    ax.set(xlabel="Predicted class", ylabel="True class", title=title or "Confusion matrix")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return ax
@@ -83,41 +77,34 @@ def confusion(
 def reliability(
     confidence: Sequence[float], right: Sequence[bool], *, bins: int = 10, ax: "Axes | None" = None
 ) -> "Axes":
-    """Draws how often answers of a confidence are right: on the diagonal, a probability means what it says.
-
-    Bins of equally many photos; the bars are 95 % intervals.
-    """
-    if ax is None:
-        ax = _figure(4.5, 4.5).add_subplot()
+    """Plots the accuracy of predictions against their confidence, in bins of equal size with 95 % intervals."""
+    ax = ax or _figure(4.5, 4.5).add_subplot()
     order = np.argsort(confidence, kind="stable")
-    sure, correct = np.asarray(confidence)[order], np.asarray(right)[order]
-    parts = [part for part in np.array_split(np.arange(len(sure)), bins) if len(part)]
-    means = np.array([sure[part].mean() for part in parts])
-    shares = np.array([correct[part].mean() for part in parts])
-    low, high = np.array([wilson_interval(int(correct[part].sum()), len(part)) for part in parts]).T
-    reach = np.maximum(0, [shares - low, high - shares])
-    ax.plot([0, 1], [0, 1], color=TRAIN_COLOR, linewidth=1, label="as it should be")
-    ax.errorbar(means, shares, reach, color=VALIDATION_COLOR, fmt="o", label=f"answers, {len(parts[0])} photos each")
-    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="confidence", ylabel="share of right answers", title="Reliability")
-    ax.grid(alpha=0.25)
-    ax.spines[["top", "right"]].set_visible(False)
+    sorted_confidence, sorted_right = np.asarray(confidence)[order], np.asarray(right)[order]
+    parts = [part for part in np.array_split(np.arange(len(order)), bins) if len(part)]
+    means = np.array([sorted_confidence[part].mean() for part in parts])
+    shares = np.array([sorted_right[part].mean() for part in parts])
+    low, high = np.array([wilson_interval(int(sorted_right[part].sum()), len(part)) for part in parts]).T
+    errors = np.maximum(0, [shares - low, high - shares])
+    label = f"bins of {len(parts[0])} photos, 95 % intervals"
+    ax.plot([0, 1], [0, 1], color=TRAIN_COLOR, linewidth=1, label="perfect calibration")
+    ax.errorbar(means, shares, errors, color=VALIDATION_COLOR, fmt="o", label=label)
+    ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="Confidence", ylabel="Accuracy", title="Reliability diagram")
     ax.legend(frameon=False, loc="upper left")
-    return ax
+    return _style(ax)
 
 
 def learning_curve(points: Sequence[tuple[int, float, float, float]], *, ax: "Axes | None" = None) -> "Axes":
-    """Draws the validation accuracy for each number of train photos: (photos, accuracy, low, high)."""
-    if ax is None:
-        ax = _figure(5, 3.6).add_subplot()
+    """Plots validation accuracy against the number of train photos: (photos, accuracy, low, high)."""
+    ax = ax or _figure(5, 3.6).add_subplot()
     photos, values, low, high = np.array(points, dtype=float).T
-    reach = np.maximum(0, [values - low, high - values])
-    ax.errorbar(photos, values, reach, color=VALIDATION_COLOR, fmt="o-", label="val_accuracy, 95 % intervals")
-    ax.set(xlabel="train photos", title="Learning curve", xlim=(0, None))
-    ax.set_xticks(photos, [f"{number:.0f}" for number in photos])
-    ax.grid(alpha=0.25)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False, loc="lower right")
-    return ax
+    errors = np.maximum(0, [values - low, high - values])
+    ax.errorbar(photos, values, errors, color=VALIDATION_COLOR, fmt="o-", label="95 % interval")
+    ax.set(xlabel="Train photos", ylabel="Validation accuracy", title="Learning curve", xlim=(0, None))
+    ax.margins(y=0.15)
+    ax.set_xticks(photos, [f"{number:,.0f}" for number in photos])
+    ax.legend(frameon=False, loc="lower left")
+    return _style(ax)
 
 
 def search(
@@ -127,96 +114,72 @@ def search(
     default: float | None = None,
     axes: "tuple[Axes, Axes] | None" = None,
 ) -> "tuple[Axes, Axes]":
-    """Draws a search: each trial's score and the best so far; and how much each setting mattered.
+    """Plots the validation accuracy of each trial of a search, and the importance of each hyperparameter.
 
-    `scores` are (number, score, kind) in the order of the trials, with the kind "done", "ended early", or "again" for
-    settings of an earlier one; `default` is the score of the settings that the search began with.
+    `scores` holds (number, score, kind) in the order of the trials; the kind is "completed", "pruned", or "repeated"
+    for a repetition of earlier settings. `default` is the score of the settings that the search started with.
     """
     if axes is None:
         axes = _figure(11, 4.5).subplots(1, 2, width_ratios=(3, 2))
     left, right = axes
-    colors = {"ended early": TRAIN_COLOR, "done": VALIDATION_COLOR, "again": VALIDATION_COLOR}
+    _plot_trials(scores, default, left)
+    most_important = dict(list(importance.items())[:_MAX_HYPERPARAMETERS][::-1])
+    names = [name.partition(".")[2] for name in most_important]
+    right.barh(names, list(most_important.values()), color=TRAIN_COLOR)
+    title = "Hyperparameter importance"
+    right.set(xlabel="Share of the variance", title=title if most_important else f"{title}: too few trials")
+    return _style(left), _style(right)
+
+
+def _plot_trials(scores: Sequence[tuple[int, float, str]], default: float | None, ax: "Axes") -> None:
+    colors = {"pruned": TRAIN_COLOR, "completed": VALIDATION_COLOR, "repeated": VALIDATION_COLOR}
     for kind, color in colors.items():
-        fill = "none" if kind == "again" else "full"
+        fill = "none" if kind == "repeated" else "full"
         chosen = [(number, score) for number, score, found in scores if found == kind]
         if chosen:
-            left.plot(*zip(*chosen, strict=True), "o", color=color, fillstyle=fill, markersize=4, alpha=0.8, label=kind)
-    done_ones = [(number, score) for number, score, kind in scores if kind == "done"]
-    best = np.maximum.accumulate([score for _, score in done_ones])
-    left.step([number for number, _ in done_ones], best, where="post", color=VALIDATION_COLOR, label="best so far")
+            ax.plot(*zip(*chosen, strict=True), "o", color=color, fillstyle=fill, markersize=4, alpha=0.8, label=kind)
+    completed = [(number, score) for number, score, kind in scores if kind == "completed"]
+    best = np.maximum.accumulate([score for _, score in completed])
+    ax.step([number for number, _ in completed], best, where="post", color=VALIDATION_COLOR, label="best so far")
     if default is not None:
-        left.axhline(default, color=TRAIN_COLOR, linewidth=1, linestyle="--", label=f"began with: {default:.3f}")
-    left.set(xlabel="trial", ylabel="val_accuracy", title="Trials")
-    left.locator_params(axis="x", integer=True)
-    left.legend(frameon=False, loc="lower right")
-    first = list(importance.items())[:10][::-1]
-    right.barh([name.partition(".")[2] for name, _ in first], [share for _, share in first], color=TRAIN_COLOR)
-    right.set(xlabel="share", title="What mattered" if first else "What mattered: too few trials to say")
-    for ax in axes:
-        ax.grid(alpha=0.25)
-        ax.spines[["top", "right"]].set_visible(False)
-    return axes
+        label = f"starting settings: {default:.3f}"
+        ax.axhline(default, color=TRAIN_COLOR, linewidth=1, linestyle="--", label=label)
+    ax.set(xlabel="Trial", ylabel="Validation accuracy", title="Trials")
+    ax.locator_params(axis="x", integer=True)
+    ax.legend(frameon=False, loc="lower right")
 
 
-def save(drawn: Any, path: Path) -> Path:
-    """Writes the figure that these axes are on, as PNG or SVG by the path's ending."""
-    first = drawn[0] if isinstance(drawn, tuple | np.ndarray) else drawn
+def save(axes: Any, path: Path) -> Path:
+    """Writes the figure of these axes, as PNG or SVG by the path's ending."""
+    first = axes[0] if isinstance(axes, tuple | np.ndarray) else axes
     if path.suffix.lstrip(".") not in FORMATS:
-        raise ClothesError(f"Plots are written as {' or '.join(FORMATS)}; got {path.name}.")
+        raise ClothesError(f"Plots are written as {' or '.join(FORMATS)}; got {path.name}. Name another file.")
     write_bytes(path, render(first, path.suffix.lstrip(".")))
     return path
 
 
 def render(ax: Any, kind: str) -> bytes:
-    """The figure that these axes are on, as "png" or "svg"."""
+    """The figure of these axes as a file of this kind: "png" or "svg"."""
     picture = io.BytesIO()
     ax.figure.savefig(picture, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
     return picture.getvalue()
 
 
+def _style(ax: Any) -> "Axes":
+    ax.grid(alpha=0.25)
+    ax.spines[["top", "right"]].set_visible(False)
+    styled: Axes = ax
+    return styled
+
+
 def _figure(width: float, height: float) -> "Figure":
-    """A figure of its own, outside pyplot: nothing global, no window, no leak."""
-    with _needed():
-        from matplotlib.figure import Figure
+    """A figure outside pyplot: no global state, no window, no leak."""
+    _require_matplotlib()
+    from matplotlib.figure import Figure
+
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _legible(names: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Names as they can be drawn, and the font families to draw them with.
-
-    What matplotlib's own font lacks comes from an installed one; what no font has, and what would break the line,
-    stands as \\u88d9. Marks that only join or vary others are dropped there, and long names lose their middle.
-    """
-    with _needed():
-        from matplotlib import font_manager, rcParams
-
-    def glyphs(path: str) -> set[str]:
-        return set(map(chr, font_manager.get_font(path).get_charmap()))
-
-    def draw(char: str) -> str:
-        if char not in missing | breaking:
-            return char
-        joins = unicodedata.category(char) == "Cf" or unicodedata.name(char, "").startswith("VARIATION SELECTOR")
-        return "" if joins else char.encode("unicode_escape").decode()
-
-    breaking = {char for char in set().union(*names) if unicodedata.category(char) in ("Cc", "Zl", "Zp")}
-    missing = set().union(*names) - breaking
-    missing -= glyphs(font_manager.findfont(font_manager.FontProperties()))
-    families = list(rcParams["font.family"])
-    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.name):
-        upright = (font.style, font.weight, font.stretch) == ("normal", 400, "normal")
-        last_resort = font.name.lstrip(".").lower().replace(" ", "").startswith("lastresort")  # all of it boxes
-        if missing and upright and not last_resort and (found := missing & glyphs(font.fname)):
-            missing -= found
-            families.append(font.name)
-    shown = ["".join(map(draw, name)) for name in names]
-    half = _LONGEST // 2
-    return [name if len(name) <= _LONGEST else f"{name[: half - 1]}…{name[-half:]}" for name in shown], families
-
-
-@contextmanager
-def _needed() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError:
-        raise MissingExtraError("train", "Drawing a plot") from None
+def _require_matplotlib() -> None:
+    if find_spec("matplotlib") is None:
+        raise MissingExtraError(EXTRAS["matplotlib"], "Drawing a plot")

@@ -1,4 +1,4 @@
-"""Pictures inside the page: small copies of photos, without EXIF, and drawings, as data URIs."""
+"""Pictures embedded in a page as data URIs: small copies of photos, without EXIF, and plots."""
 
 import base64
 from pathlib import Path
@@ -13,20 +13,20 @@ SMALL, LARGE = 96, 200  # pixels of the longer side
 
 
 def thumbnail(photo: Path, size: int = SMALL) -> str:
-    """A small copy; empty for a photo that cannot be read any more."""
+    """A small copy of a photo; empty if it cannot be read any more."""
     try:
-        return embedded(decode.thumbnail(photo, size))
+        return embed_image(decode.thumbnail(photo, size))
     except PhotoError:
         return ""
 
 
-def embedded(image: Image.Image) -> str:
-    return _uri("image/jpeg", to_jpeg(image, quality=72))
+def embed_image(image: Image.Image) -> str:
+    return _data_uri("image/jpeg", to_jpeg(image, quality=72))
 
 
-def drawing(svg: bytes) -> str:
-    return _uri("image/svg+xml", svg)
+def embed_svg(svg: bytes) -> str:
+    return _data_uri("image/svg+xml", svg)
 
 
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+def _data_uri(mime_type: str, data: bytes) -> str:
+    return f"data:{mime_type};base64,{base64.b64encode(data).decode()}"

@@ -11,10 +11,10 @@ import pytest
 
 import clothes
 from clothes.config import ModelConfig
-from clothes.evaluation.activations import Stage, _stages
+from clothes.evaluation.activations import Stage, _visible_layers
 from clothes.models.architectures import build_model
 from clothes.photos import decode
-from clothes.report.activations_page import sheet, write_look
+from clothes.report.activations_page import draw_maps, write_look
 from tests.support.pictures import draw
 
 
@@ -43,7 +43,7 @@ def test_each_convolution_and_pooling_is_shown_and_explained(run: clothes.Run, p
 
 
 def test_of_a_deep_network_the_last_layer_of_each_size_is_shown() -> None:
-    layers = _stages(build_model(ModelConfig("efficientnet-lite0", image_size=64), 3))
+    layers = _visible_layers(build_model(ModelConfig("efficientnet-lite0", image_size=64), 3))
     assert [layer.output.shape[1] for layer in layers] == [32, 16, 8, 4, 2, 1280]
     assert layers[-1].name == "features"
 
@@ -62,7 +62,7 @@ def test_the_page_is_written_once_and_escapes(run: clothes.Run, photo: Path, tmp
     page = (tmp_path / "layers.html").read_text()
     assert page.count('<div class="stage">') == 6 and "<b>" not in page and "&lt;b&gt;frame.png" in page
     (tmp_path / "mine.html").write_text("mine")
-    with pytest.raises(clothes.ClothesError, match="is there already"):
+    with pytest.raises(clothes.ClothesError, match="exists and is not replaced"):
         write_look(photo, model=run.path, out=tmp_path / "mine.html")
     assert (tmp_path / "mine.html").read_text() == "mine"
     assert len(list(tmp_path.iterdir())) == 3
@@ -70,7 +70,7 @@ def test_the_page_is_written_once_and_escapes(run: clothes.Run, photo: Path, tmp
 
 def test_maps_of_one_value_can_be_drawn() -> None:
     for shape in ((3, 5, 5), (1, 36, 36), (9, 1, 1)):
-        assert sheet(Stage("flat", np.zeros(shape, np.float32), "")).startswith("data:image/jpeg")
+        assert draw_maps(Stage("flat", np.zeros(shape, np.float32), "")).startswith("data:image/jpeg")
 
 
 @pytest.mark.browser

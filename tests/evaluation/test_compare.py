@@ -85,10 +85,10 @@ def test_only_the_same_photos_count(tmp_path: Path) -> None:
 
 def test_a_run_that_was_not_evaluated_is_said(two: tuple[Path, Path], tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none", two[0] / "predictions.csv"):
-        with pytest.raises(RunError, match="was not evaluated yet"):
+        with pytest.raises(RunError, match="has not been evaluated yet"):
             clothes.compare(two[0], place)
     (two[1] / "predictions.csv").write_text("photo,label\n1,bar\n")
-    with pytest.raises(RunError, match="its columns are others"):
+    with pytest.raises(RunError, match="its columns are not photo, truth"):
         clothes.compare(*two)
     (two[1] / "predictions.csv").write_bytes(b"\xff\xfe")
     with pytest.raises(RunError, match="cannot be read"):

@@ -10,14 +10,14 @@ import pytest
 
 import clothes
 from clothes.errors import ClothesError, PhotosError, RunError
-from clothes.evaluation.evaluate import read_evaluation
+from clothes.evaluation.results import read_evaluation
 from clothes.report import plots
 from tests.support.pictures import make_photos
 
 
 @pytest.fixture
 def copy(run: clothes.Run, tmp_path: Path) -> clothes.Run:
-    """A copy of the trained run with its photos beside it: it was not evaluated yet."""
+    """A copy of the trained run with its photos beside it: it has not been evaluated yet."""
     shutil.copytree(run.path.parent, tmp_path / "copy")
     return clothes.Run.open(tmp_path / "copy" / "run")
 
@@ -74,7 +74,7 @@ def test_any_labelled_folder(copy: clothes.Run, tmp_path: Path) -> None:
     clothes.evaluate(copy.path / "bundle", photos=photos, out=tmp_path / "new" / "results")
     assert read_evaluation(tmp_path / "new" / "results")["photos"] == 10
     assert len((tmp_path / "new" / "results" / "predictions.csv").read_text().splitlines()) == 11
-    with pytest.raises(PhotosError, match="is of a class the bundle knows"):
+    with pytest.raises(PhotosError, match="is of a class that the bundle knows"):
         clothes.evaluate(copy.path, photos=make_photos(tmp_path / "none", each=1, shapes=("circle",)))
 
 
@@ -82,7 +82,7 @@ def test_photos_of_no_class_count_apart(copy: clothes.Run, tmp_path: Path) -> No
     photos = make_photos(tmp_path / "new", each=5, shapes=("bar", "square"), seed=1000)
     alone = clothes.evaluate(copy.path / "bundle", photos=photos)
     (photos / "bar").rename(photos / "_other")
-    with pytest.raises(PhotosError, match="is of a class the bundle knows"):
+    with pytest.raises(PhotosError, match="is of a class that the bundle knows"):
         (photos / "square").rename(photos / ".square")
         clothes.evaluate(copy.path / "bundle", photos=photos)
     (photos / ".square").rename(photos / "square")
@@ -141,7 +141,7 @@ def test_a_run_that_cannot_count_is_not_evaluated(copy: clothes.Run, monkeypatch
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"photos": 1}'])
 def test_a_damaged_evaluation_is_explained(copy: clothes.Run, text: str) -> None:
-    with pytest.raises(RunError, match="was not evaluated yet"):
+    with pytest.raises(RunError, match="has not been evaluated yet"):
         read_evaluation(copy.path)
     (copy.path / "evaluation.json").write_text(text)
     with pytest.raises(RunError, match="cannot be read"):

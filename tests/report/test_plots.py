@@ -81,7 +81,7 @@ def test_a_history_says_which_epoch_was_kept(tmp_path: Path, epochs: int) -> Non
     assert [text.get_text() for text in accuracy.get_legend().get_texts()] == [
         "accuracy",
         "val_accuracy",
-        f"kept: {0.25 + epochs / 100:.3f}",
+        f"best (epoch {epochs}): {0.25 + epochs / 100:.3f}",
     ]
     assert all(tick == int(tick) for tick in accuracy.get_xticks())
 

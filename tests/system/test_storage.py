@@ -20,7 +20,8 @@ pytest.importorskip("keras", reason="training needs the extra 'train'")
 
 import clothes
 from clothes.errors import ClothesError, RunError
-from clothes.evaluation import evaluate
+from clothes.evaluation import results
+from clothes.evaluation.evaluate import evaluate
 from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, write_bundle
 from clothes.inference.run import Run
 from clothes.photos.split_copies import copy_parts
@@ -59,7 +60,7 @@ class Case:
         self.of = {"config": original.config.to_dict(), "photos": original.split.fingerprint}
         self.state, self.arrays = next(read_checkpoints(original.path / "checkpoints", of=self.of))
         alone = shutil.copytree(original.path / "bundle", disk / "bundle")  # the run shall not note it
-        self.evaluation = evaluate.evaluate(alone, photos=original.photos, out=disk / "evaluation")
+        self.evaluation = evaluate(alone, photos=original.photos, out=disk / "evaluation")
         self.picture = plots.history(original.history)
         self.split = dataclasses.replace(original.split, root=original.photos)
         self.few = dataclasses.replace(self.split, rows=self.split.rows[:10])
@@ -72,7 +73,7 @@ class Case:
             "history.csv": lambda: self.run.write_history(original.history[:1]),
             "split.csv": lambda: self.changed.write(self.run.path / "split.csv", overwrite=True),
             "another run in its place": lambda: Run.new(self.run.path, SMALL, self.split, overwrite=True),
-            "evaluation": lambda: evaluate._write(self.run.path, self.evaluation, {}),
+            "evaluation": lambda: results.write_evaluation(self.run.path, self.evaluation),
             "picture": lambda: plots.save(self.picture, self.run.path / "history.png"),
             "copies": lambda: copy_parts(self.few, disk / "copies"),
             "cache": lambda: decode(self.split, 48, ("validation",)),

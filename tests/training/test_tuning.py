@@ -447,7 +447,8 @@ def test_four_workers_share_a_study_and_one_is_killed(photos: Path, tmp_path: Pa
 
 
 def test_the_picture_shows_the_search(tmp_path: Path) -> None:
-    scores = [(0, 0.5, "done"), (1, 0.2, "ended early"), (2, 0.7, "done"), (3, 0.6, "done"), (4, 0.9, "again")]
+    scores = [(0, 0.5, "completed"), (1, 0.2, "pruned"), (2, 0.7, "completed"), (3, 0.6, "completed")]
+    scores.append((4, 0.9, "repeated"))
     left, right = plots.search(scores, {"train.learning_rate": 0.8, "model.units.0": 0.2}, default=0.5)
     best = next(line for line in left.get_lines() if line.get_label() == "best so far")
     assert best.get_ydata().tolist() == [0.5, 0.7, 0.7]
