@@ -46,11 +46,12 @@ class Peak:
 def main(photos: str) -> None:
     with tempfile.TemporaryDirectory() as cache:
         os.environ["CLOTHES_CACHE"] = cache
-        from clothes.config import Augmentation
+        from clothes.config import TrainConfig
         from clothes.photos.decode import read_file
         from clothes.photos.folders import list_class_folders
         from clothes.photos.splits import Row, Split
-        from clothes.training.datasets import batches, decode
+        from clothes.training.batches import batches
+        from clothes.training.datasets import decode
 
         found = list_class_folders(photos)
         rows = [
@@ -65,9 +66,7 @@ def main(photos: str) -> None:
             with Peak() as decoding:
                 pictures = decode(split, SIZE, ("train",))["train"]
             with Peak() as epoch:
-                for _ in batches(
-                    pictures, classes=10, size=64, epoch=0, seed=0, augmentation=Augmentation(), smoothing=0
-                ):
+                for _ in batches(pictures, TrainConfig(), 10, epoch=0):
                     pass
             megabytes = pictures.pixels.nbytes / 1e6
             print(

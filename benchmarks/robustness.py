@@ -53,7 +53,7 @@ def main(path: Path) -> None:
 
     from clothes.metrics import apply_temperature
     from clothes.models.architectures import build_model
-    from clothes.training.trainer import predict
+    from clothes.models.prediction import predict
 
     model = build_model(run.config.model, len(classifier.classes))
     model.set_weights(run.bundle.weights())

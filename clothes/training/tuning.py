@@ -20,16 +20,17 @@ from typing import Any, Literal
 import numpy as np
 
 from clothes.config import Config
-from clothes.errors import ConfigError, DivergenceError, OutOfMemoryError, TuningError
+from clothes.errors import ConfigError, DivergenceError, TuningError
 from clothes.models.backend import keras
 from clothes.photos.splits import Split
 from clothes.system.files import write_text
 from clothes.training.callbacks import SearchCallback
 from clothes.training.datasets import decode
+from clothes.training.memory import is_out_of_memory
 from clothes.training.optuna_study import OneTry, Space, Span, Study, Trial, TrialError
-from clothes.training.pipeline import check_parts, configured, find_split
+from clothes.training.plan import check_split, choose_config, find_split
 from clothes.training.search_space import MATTER_MOST, SEARCHED, Between
-from clothes.training.trainer import Trainer, is_out_of_memory
+from clothes.training.trainer import Trainer
 
 TRIALS = 40
 _UNPRUNED = 0.15  # of the epochs, before a trial may be ended for being behind
@@ -136,8 +137,8 @@ def tune(
     photos = Path(photos)
     whole = find_split(photos, split, progress=lambda *at: callback.on_progress("look", *at))
     visible = replace(whole, rows=tuple(row for row in whole.rows if row.part != "test"))
-    check_parts(visible)
-    config = configured(config, changes or {}, visible)
+    check_split(visible)
+    config = choose_config(config, changes or {}, visible)
     most = trials or (TRIALS if minutes is None else None)
     search = _Search(visible, config, callback, epochs=epochs, scale=scale, most=most, began=began, minutes=minutes)
     folder = Path(out) if out is not None else Path("tunings") / f"{photos.resolve().name}-{_hash(search.marks)[:8]}"
@@ -345,7 +346,7 @@ def _spread(options: Span | tuple[Any, ...], count: int, rng: np.random.Generato
 
 def _kind(error: Exception) -> str | None:
     """What a trial failed of; None where its settings are not to blame, and the search has to end."""
-    if isinstance(error, OutOfMemoryError) or is_out_of_memory(error):
+    if is_out_of_memory(error):
         return "no memory"
     if isinstance(error, DivergenceError):
         return "no number"

@@ -12,12 +12,14 @@ import pytest
 cv2 = pytest.importorskip("cv2", reason="training needs the extra 'train'")
 
 import clothes
-from clothes.config import Augmentation
+from clothes.config import Augmentation, TrainConfig
 from clothes.errors import SplitError, TrainingError
 from clothes.photos import decode
 from clothes.photos.decode import letterbox
+from clothes.system.user_folders import cache_folder
 from clothes.training import datasets
 from clothes.training.augmentation import augment
+from clothes.training.batches import balanced_order, batches, one_hot, prefetch, steps_per_epoch
 from tests.support.pictures import make_photos
 
 STILL = Augmentation(flip=False, rotation=0, zoom=(1, 1), stretch=0, shear=0, shift=0, color=0, gray=0, erase=0)
@@ -39,7 +41,7 @@ def test_decoded_pixels_are_the_decoders(split: clothes.Split) -> None:
 
 def test_a_second_run_decodes_nothing(split: clothes.Split, monkeypatch: pytest.MonkeyPatch) -> None:
     first = datasets.decode(split, 32, ("train", "validation"))
-    monkeypatch.setattr(decode, "read_square", lambda *args: pytest.fail("decoded again"))
+    monkeypatch.setattr(datasets, "read_square", lambda *args: pytest.fail("decoded again"))
     second = datasets.decode(split, 32, ("train", "validation"))
     assert np.array_equal(first["train"].pixels, second["train"].pixels)
 
@@ -47,7 +49,7 @@ def test_a_second_run_decodes_nothing(split: clothes.Split, monkeypatch: pytest.
 def test_another_size_and_a_damaged_cache_are_decoded_anew(split: clothes.Split) -> None:
     expected = np.array(datasets.decode(split, 32, ("train",))["train"].pixels)
     assert datasets.decode(split, 24, ("train",))["train"].pixels.shape[1:] == (24, 24, 3)
-    for file in datasets.cache_folder().glob("*.npy"):
+    for file in cache_folder().glob("*.npy"):
         file.write_bytes(file.read_bytes()[:200])
     assert np.array_equal(datasets.decode(split, 32, ("train",))["train"].pixels, expected)
 
@@ -55,7 +57,7 @@ def test_another_size_and_a_damaged_cache_are_decoded_anew(split: clothes.Split)
 @pytest.mark.parametrize("place", [0, 130, -40, -1])
 def test_a_cache_with_one_wrong_bit_is_made_anew(split: clothes.Split, place: int) -> None:
     expected = np.array(datasets.decode(split, 32, ("train",))["train"].pixels)
-    (file,) = datasets.cache_folder().glob("*.npy")
+    (file,) = cache_folder().glob("*.npy")
     data = bytearray(file.read_bytes())
     data[place] ^= 1
     file.write_bytes(data)
@@ -74,15 +76,15 @@ def test_a_photo_that_changed_under_the_cache_is_named(split: clothes.Split) -> 
 
 def test_caches_that_no_run_used_for_a_month_go(split: clothes.Split) -> None:
     datasets.decode(split, 32, ("train",))
-    (file,) = datasets.cache_folder().glob("*.npy")
+    (file,) = cache_folder().glob("*.npy")
     written = file.stat().st_mtime
     os.utime(file, (0, 0))
-    (datasets.cache_folder() / ".making-killed").touch()
-    os.utime(datasets.cache_folder() / ".making-killed", (0, 0))
+    (cache_folder() / ".making-killed").touch()
+    os.utime(cache_folder() / ".making-killed", (0, 0))
     datasets.decode(split, 32, ("train",))  # used now
     datasets.decode(split, 24, ("train",))
     assert file.exists()
-    assert not (datasets.cache_folder() / ".making-killed").exists()
+    assert not (cache_folder() / ".making-killed").exists()
     os.utime(file, (0, written))
     datasets.decode(split, 20, ("train",))
     assert not file.exists()
@@ -96,7 +98,7 @@ def test_a_photo_that_changed_or_went_since_the_split_is_named(split: clothes.Sp
     (split.root / photo).unlink()
     with pytest.raises(SplitError, match=f"{photo} is in the split but cannot be read"):
         datasets.decode(split, 32, ("train",))
-    assert not list(datasets.cache_folder().glob("*"))
+    assert not list(cache_folder().glob("*"))
 
 
 def test_a_full_disk_is_an_error_before_anything_is_mapped(
@@ -108,7 +110,7 @@ def test_a_full_disk_is_an_error_before_anything_is_mapped(
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     with pytest.raises(TrainingError, match=r"cache \(No space left on device; 0\.3 MB are needed\).*CLOTHES_CACHE"):
         datasets.decode(split, 64, ("train",))
-    assert not list(datasets.cache_folder().glob("*"))
+    assert not list(cache_folder().glob("*"))
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_with_advice(
@@ -126,17 +128,13 @@ def test_batches_depend_on_seed_and_epoch_alone() -> None:
     )
 
     def epoch(seed: int, number: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        return list(
-            datasets.batches(
-                pictures, classes=3, size=8, epoch=number, seed=seed, augmentation=Augmentation(), smoothing=0.1
-            )
-        )
+        return list(batches(pictures, TrainConfig(batch_size=8, seed=seed), 3, epoch=number))
 
     one, same = epoch(0, 5), epoch(0, 5)
     assert all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in zip(one, same, strict=True))
     assert not np.array_equal(one[0][0], epoch(0, 6)[0][0])
     assert not np.array_equal(one[0][0], epoch(1, 5)[0][0])
-    assert len(one) == datasets.steps_per_epoch(50, 8) == 6
+    assert len(one) == steps_per_epoch(50, 8) == 6
     assert one[0][1].sum(axis=1) == pytest.approx(np.ones(8))
     assert one[0][1].max() == pytest.approx(0.9 + 0.1 / 3)
 
@@ -147,7 +145,7 @@ def test_every_photo_comes_once_an_epoch() -> None:
     )
     seen = [
         int(picture[0, 0, 0])
-        for batch, _ in datasets.batches(pictures, classes=2, size=8, epoch=0, seed=0, augmentation=STILL, smoothing=0)
+        for batch, _ in batches(pictures, TrainConfig(batch_size=8, augmentation=STILL), 2, epoch=0)
         for picture in batch
     ]
     assert sorted(seen) == list(range(40))
@@ -214,36 +212,36 @@ def test_the_letterbox_gets_another_border_and_the_photo_stays() -> None:
 def test_balance_draws_rare_classes_more_often() -> None:
     labels = np.repeat([0, 1, 2], [400, 80, 20])
     rng = np.random.default_rng(0)
-    counts = {b: np.bincount(labels[datasets.balanced_order(labels, b, rng)]) for b in (0.0, 0.5, 1.0)}
+    counts = {b: np.bincount(labels[balanced_order(labels, b, rng)]) for b in (0.0, 0.5, 1.0)}
     assert counts[0.0].tolist() == [400, 80, 20]
     assert counts[1.0] == pytest.approx(500 / 3, abs=1)
     roots = np.sqrt([400, 80, 20])
     assert counts[0.5] == pytest.approx(500 * roots / roots.sum(), abs=1)
-    drawn = datasets.balanced_order(labels, 1.0, rng)
+    drawn = balanced_order(labels, 1.0, rng)
     often = np.bincount(drawn, minlength=500)
     assert set(often[480:]) == {8, 9}  # every photo of a rare class as often, give or take one
     assert set(often[:400]) == {0, 1}
 
 
 def test_a_photo_of_no_class_teaches_that_all_are_as_likely() -> None:
-    targets = datasets.one_hot(np.array([1, -1, 2]), 4, 0.1)
+    targets = one_hot(np.array([1, -1, 2]), 4, 0.1)
     assert targets[1] == pytest.approx(np.full(4, 0.25))
     assert targets[[0, 2], [1, 2]] == pytest.approx(0.925)
     assert targets.sum(axis=1) == pytest.approx(np.ones(3))
 
 
 def test_prefetch_keeps_order_passes_errors_on_and_stops() -> None:
-    assert list(datasets.prefetch(iter(range(20)))) == list(range(20))
+    assert list(prefetch(iter(range(20)))) == list(range(20))
 
     def failing() -> object:
         yield 1
         raise RuntimeError("broken photo")
 
-    items = datasets.prefetch(failing())
+    items = prefetch(failing())
     assert next(items) == 1
     with pytest.raises(RuntimeError, match="broken photo"):
         next(items)
-    endless = datasets.prefetch(iter(lambda: 0, 1))
+    endless = prefetch(iter(lambda: 0, 1))
     next(endless)
     endless.close()
     time.sleep(0.05)

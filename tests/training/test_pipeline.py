@@ -23,11 +23,12 @@ from clothes.cli import main, output
 from clothes.config import Config
 from clothes.errors import BundleError, ClothesError, ConfigError, MissingExtraError, PhotosError, RunError, SplitError
 from clothes.photos.splits import Split
-from clothes.training import pipeline, time_budget
+from clothes.training import fit, plan, time_budget
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.datasets import decode
+from clothes.training.optimizer import learning_rate
 from clothes.training.pipeline import train
-from clothes.training.trainer import Trainer, learning_rate
+from clothes.training.trainer import Trainer
 from tests.support.pictures import SMALL, draw, make_photos
 
 
@@ -239,7 +240,7 @@ def test_folders_without_permission_are_errors(photos: Path, tmp_path: Path, nob
     with pytest.raises(RunError, match="cannot be read: Permission denied"):
         clothes.Run.open(tmp_path)
     with pytest.raises(PhotosError, match="cannot be read: Permission denied"):
-        pipeline.find_split(photos, None)
+        plan.find_split(photos, None)
 
 
 def test_a_new_split_tells_what_it_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -247,7 +248,7 @@ def test_a_new_split_tells_what_it_noticed(tmp_path: Path, capsys: pytest.Captur
     shutil.copy(photos / "bar" / "000.png", photos / "frame" / "copy.png")
     (photos / "bar" / "page.png").write_text("<html>")
     with pytest.raises(typer.Abort), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "Trainer", Interrupting)
+        patch.setattr(fit, "Trainer", Interrupting)
         main.train(photos, out=tmp_path / "a run")
     shown = capsys.readouterr().err
     assert "1 look-alike pair in two classes" in shown
@@ -274,7 +275,7 @@ def test_photos_that_are_not_in_the_split_are_noted(tmp_path: Path) -> None:
     assert notes_of(photos, tmp_path / "object", split=split)[-1].startswith(text)
     shutil.move(photos / "bar", tmp_path / "bar")  # the split's photos lie elsewhere: nothing to say, and no error
     elsewhere = Split(tmp_path / "nowhere", split.rows)
-    assert pipeline.find_split(photos, elsewhere).notes == ()
+    assert plan.find_split(photos, elsewhere).notes == ()
 
 
 def test_a_damaged_run_is_an_error(begun: clothes.Run) -> None:
@@ -335,7 +336,7 @@ def test_an_unknown_or_missing_backend_is_an_error(backend: str, message: str) -
     code = (
         "import sys, clothes\n"
         "sys.modules['jax'] = None\n"  # as if it were not installed
-        "try: clothes.train\n"
+        "try: clothes.train('photos')\n"
         "except clothes.ConfigError as error: print(error)"
     )
     environment = os.environ | {"KERAS_BACKEND": backend}
@@ -362,7 +363,7 @@ def test_a_loss_that_is_no_number_stops_with_advice(run: clothes.Run) -> None:
 
 
 def test_photos_decide_the_defaults(tmp_path: Path) -> None:
-    from clothes.training.pipeline import typical_side
+    from clothes.training.plan import typical_side
 
     small = clothes.split(make_photos(tmp_path / "small", each=10))
     assert typical_side(small) == 48
@@ -437,7 +438,7 @@ def test_others_alone_do_not_make_a_validation_part(tmp_path: Path) -> None:
         if row.part == "train"
     )
     with pytest.raises(SplitError, match="The validation part is empty"):
-        pipeline.check_parts(dataclasses.replace(split, rows=rows))
+        plan.check_split(dataclasses.replace(split, rows=rows))
 
 
 class Estimates(TrainingCallback):

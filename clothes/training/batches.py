@@ -1,0 +1,97 @@
+"""Shuffled, balanced, augmented batches that depend on (seed, epoch, step) alone, made in a thread of their own."""
+
+import math
+import queue
+import threading
+from collections.abc import Iterator
+from typing import TypeVar
+
+import numpy as np
+
+from clothes.config import TrainConfig
+from clothes.training.augmentation import augment
+from clothes.training.datasets import Pictures
+
+T = TypeVar("T")
+Batch = tuple[np.ndarray, np.ndarray]  # pictures uint8 (N, size, size, 3), targets float32 (N, classes)
+
+_AHEAD = 4  # batches made in advance
+
+
+def batches(pictures: Pictures, config: TrainConfig, classes: int, *, epoch: int, step: int = 0) -> Iterator[Batch]:
+    """Yields the batches of an epoch from `step` on. Photos left over from full batches wait for another epoch.
+
+    Each batch depends on (seed, epoch, step) alone, so a resumed training sees the same batches.
+    """
+    order = balanced_order(pictures.labels, config.balance, np.random.default_rng([config.seed, epoch]))
+    size = min(config.batch_size, len(pictures))
+    for number in range(step, len(order) // size):
+        chosen = order[number * size : (number + 1) * size]
+        rng = np.random.default_rng([config.seed, epoch, number])
+        targets = one_hot(pictures.labels[chosen], classes, config.label_smoothing)
+        yield augment(pictures.pixels[chosen], config.augmentation, rng), targets
+
+
+def steps_per_epoch(photos: int, batch_size: int) -> int:
+    """Returns the number of full batches, at least 1."""
+    return max(1, photos // batch_size)
+
+
+def balanced_order(labels: np.ndarray, balance: float, rng: np.random.Generator) -> np.ndarray:
+    """Returns len(labels) shuffled positions. A class of n photos gets a share proportional to n^(1 - balance)."""
+    if not balance:
+        return rng.permutation(len(labels))
+    classes, counts = np.unique(labels, return_counts=True)
+    shares = counts ** (1 - balance)
+    ends = np.round(np.cumsum(shares) / shares.sum() * len(labels)).astype(int)
+    drawn = []
+    for label, wanted in zip(classes, np.diff(ends, prepend=0), strict=True):
+        members = np.flatnonzero(labels == label)
+        rounds = [rng.permutation(members) for _ in range(math.ceil(wanted / len(members)))]
+        drawn.append(np.concatenate([members[:0], *rounds])[:wanted])
+    return rng.permutation(np.concatenate(drawn))
+
+
+def one_hot(labels: np.ndarray, classes: int, smoothing: float = 0.0) -> np.ndarray:
+    """Returns targets float32 (N, classes). Label -1 gives every class the same share (Hendrycks et al., 2019)."""
+    rows = np.eye(classes + 1, classes, dtype=np.float32) * (1 - smoothing) + smoothing / classes
+    rows[-1] = 1 / classes  # the row that label -1 selects
+    return rows[labels]
+
+
+def prefetch(items: Iterator[T]) -> Iterator[T]:
+    """Yields the same items, made in a background thread while the caller works on the previous one."""
+    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(_AHEAD)
+    stopped = threading.Event()
+
+    def put(item: T | None, error: BaseException | None) -> bool:
+        while not stopped.is_set():
+            try:
+                ready.put((item, error), timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work() -> None:
+        try:
+            for item in items:
+                if not put(item, None):
+                    return
+            put(None, StopIteration())
+        except BaseException as error:
+            put(None, error)
+
+    thread = threading.Thread(target=work, name="clothes-batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error = ready.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,127 @@
+"""Makes the bundle of a trained network: calibrate, convert, measure, describe, write."""
+
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from clothes.errors import BundleError
+from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, make_probes, pack_probes, pack_weights, write_bundle
+from clothes.inference.litert import LiteModel
+from clothes.inference.run import Run, now
+from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept, wilson_interval
+from clothes.models.architectures import build_model
+from clothes.models.backend import keras
+from clothes.models.conversion import to_litert
+from clothes.models.prediction import predict
+from clothes.photos.splits import Split
+from clothes.system.version import __version__
+from clothes.training.datasets import Pictures
+from clothes.training.trainer import Trainer
+
+COVERAGE = 0.95  # share of the validation photos whose prediction is accepted, which sets the threshold
+_EXAMPLES = 200  # train photos used to measure the value ranges of an 8-bit network
+_LARGEST_DIFFERENCE = 0.03  # mean, between the probabilities of the converted and of the trained network
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Results of the converted network on the validation photos."""
+
+    threshold: float
+    metrics: dict[str, Any]
+
+
+def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float) -> None:
+    """Writes the bundle of the best epoch and marks the run as finished. `seconds` is the training time.
+
+    Raises BundleError if the converted network answers differently from the trained one.
+    """
+    labels = trainer.validation.labels
+    expected = _scores(trainer)
+    temperature = calibrate_temperature(expected, labels[labels >= 0])
+    model = to_litert(
+        trainer.full_config.model, trainer.best_weights, temperature=temperature, examples=_examples(trainer.pictures)
+    )
+    lite = LiteModel(model)
+    scores = np.stack([lite.run(picture)[0] for picture in trainer.validation.pixels])
+    _check_conversion(run, scores[labels >= 0], apply_temperature(expected, temperature))
+    measured = measure(scores, labels)
+    probes = make_probes(trainer.full_config.model.image_size)
+    info = _describe(run, trainer, split, seconds) | {
+        "temperature": temperature,
+        "threshold": measured.threshold,
+        "metrics": {"validation": measured.metrics},
+    }
+    files = {
+        MODEL: model,
+        PROBES: pack_probes(probes, np.stack([lite.run(picture)[0] for picture in probes])),
+        WEIGHTS: pack_weights(trainer.best_weights),
+    }
+    write_bundle(run.path / "bundle", info, files)
+    run.finish()
+
+
+def _scores(trainer: Trainer) -> np.ndarray:
+    """Returns the probabilities of the best epoch for the validation photos of a class, in float32."""
+    model = build_model(trainer.full_config.model, trainer.classes)
+    model.set_weights(trainer.best_weights)
+    return predict(model, trainer.validation.pixels, np.flatnonzero(trainer.validation.labels >= 0))
+
+
+def _examples(pictures: Pictures) -> np.ndarray:
+    """Returns train photos spread over all classes."""
+    return pictures.pixels[np.linspace(0, len(pictures) - 1, min(_EXAMPLES, len(pictures))).astype(int)]
+
+
+def _check_conversion(run: Run, scores: np.ndarray, expected: np.ndarray) -> None:
+    difference = np.abs(scores - expected).mean()
+    if not difference < _LARGEST_DIFFERENCE:  # true for NaN too
+        raise BundleError(
+            f"The converted model answers differently from the trained one (by {difference:.3f} on average), so no "
+            f"bundle was written. The training itself is kept in {run.path / 'checkpoints'}."
+        )
+
+
+def measure(scores: np.ndarray, labels: np.ndarray) -> Measured:
+    """Returns threshold and validation metrics of probabilities (N, classes); label -1 marks a photo of no class."""
+    inside, outside = scores[labels >= 0], scores[labels < 0]
+    labels = labels[labels >= 0]
+    right = int((inside.argmax(axis=1) == labels).sum())
+    threshold = lowest_kept(inside.max(axis=1), COVERAGE)
+    metrics = {
+        "photos": len(labels),
+        "accuracy": right / len(labels),
+        "interval": list(wilson_interval(right, len(labels))),
+        "loss": log_loss(inside, labels),
+        "known": float((inside.max(axis=1) >= threshold).mean()),
+    }
+    if len(outside):
+        metrics["others_known"] = float((outside.max(axis=1) >= threshold).mean())
+    return Measured(threshold, metrics)
+
+
+def _describe(run: Run, trainer: Trainer, split: Split, seconds: float) -> dict[str, Any]:
+    """Returns the entries of bundle.json that are known before the network is measured."""
+    config, state = trainer.full_config, trainer.state
+    return {
+        "name": run.path.resolve().name,
+        "created": now(),
+        "classes": list(split.classes),
+        "image_size": config.model.image_size,
+        "fit": "letterbox",
+        "config": config.to_dict(),
+        "seed": config.train.seed,
+        "epochs": {"trained": state.epoch, "best": state.best_epoch, "seconds": round(seconds, 1)},
+        "photos": {part: sum(counts.values()) for part, counts in split.counts().items()},
+        "fingerprint": split.fingerprint,
+        "versions": {
+            "clothes": __version__,
+            "keras": keras.__version__,
+            "backend": keras.backend.backend(),
+            "tensorflow": version("tensorflow"),
+            "python": platform.python_version(),
+        },
+    }

@@ -1,0 +1,104 @@
+"""Decides the split and the config of a training. Raises all refusals of photos and settings; imports no Keras."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clothes.config import Config
+from clothes.errors import ConfigError, PhotoError, PhotosError, SplitError
+from clothes.photos import decode
+from clothes.photos.folders import list_class_folders
+from clothes.photos.splits import Split
+from clothes.photos.splits import split as make_split
+from clothes.system.progress import Progress
+
+Changes = Mapping[str, Mapping[str, Any]]
+
+_SIDES = 50  # photos measured to choose the preset
+_LARGEST_SIDE = 64  # pixels, enough to tell small photos from others
+
+
+def find_split(
+    photos: Path, given: str | os.PathLike[str] | Split | None, *, progress: Progress | None = None
+) -> Split:
+    """Returns the given split, else PHOTOS/split.csv, else a new split of these photos; writes nothing.
+
+    Its notes name photos that are missing from an existing split, or what was noticed while making a new one.
+    """
+    if isinstance(given, Split):
+        found, update = given, "clothes.split(photos, previous=split)"
+    elif given is not None:
+        found, update = Split.read(given, photos), f"clothes split {photos} --out {given}"
+    elif os.path.isfile(photos / "split.csv"):  # noqa: PTH113 - Path.is_file raises if access is denied
+        found, update = Split.read(photos / "split.csv", photos), f"clothes split {photos}"
+    else:
+        return make_split(photos, progress=progress)
+    return replace(found, notes=(*found.notes, *_note_unused(found, update)))
+
+
+def _note_unused(split: Split, update: str) -> list[str]:
+    try:
+        listing = list_class_folders(split.root)
+    except PhotosError:
+        return []  # the split lists photos outside class folders
+    used = {row.photo for row in split.rows}
+    unused = [photo.path for photo in listing.photos if photo.path not in used]
+    if not unused:
+        return []
+    count = "1 photo is" if len(unused) == 1 else f"{len(unused):,} photos are"
+    return [f"{count} not in the split and so not used, such as {unused[0]}. Take new ones in with: {update}"]
+
+
+def check_split(split: Split) -> None:
+    """Raises SplitError unless each of at least two classes has a train photo and a class has a validation photo."""
+    if len(split.classes) < 2:
+        raise SplitError(
+            f"A recogniser needs at least two classes; {split.root} has {len(split.classes)} "
+            f"({', '.join(split.classes) or 'none'}). Put the photos of each kind into a folder of its own."
+        )
+    counts = split.counts()
+    untrained = [name for name in split.classes if not counts["train"].get(name)]
+    if untrained:
+        raise SplitError(f"No train photo of {', '.join(untrained)}. Add photos of each class and split again.")
+    if not counts["validation"].keys() & set(split.classes):
+        raise SplitError("The validation part is empty, so no epoch can be chosen. Add photos and split again.")
+
+
+def check_changes(config: Config | None, changes: Changes) -> None:
+    """Raises ConfigError if the changes are wrong, or ask for another network than the given config has."""
+    asked = changes.get("model", {}).get("architecture")
+    if config is not None and asked not in (None, config.model.architecture):
+        raise ConfigError(
+            f"The config is one for {config.model.architecture}, and --model asks for {asked}. Leave one of them out."
+        )
+    (config or Config()).changed(changes)
+
+
+def choose_config(config: Config | None, changes: Changes, split: Split) -> Config:
+    """Returns the given config, else the defaults for these photos, with the changes applied."""
+    check_changes(config, changes)
+    if config is None:
+        model = changes.get("model", {})
+        config = Config.for_photos(
+            typical_side(split),
+            count=len(split.part("train")),
+            architecture=model.get("architecture") or "sequential",
+            weights=model.get("weights"),
+        )
+    return config.changed(changes)
+
+
+def typical_side(split: Split) -> int:
+    """Returns the median longer side of some train photos, in pixels, at most 64."""
+    rows = split.part("train")
+    sides = []
+    for row in rows[:: max(1, len(rows) // _SIDES)]:
+        try:
+            sides.append(max(decode.thumbnail(split.root / row.photo, _LARGEST_SIDE).size))
+        except PhotoError as error:
+            raise SplitError(f"{row.photo} is in the split but cannot be used: {error.reason}. Split again.") from None
+    return int(np.median(sides))
