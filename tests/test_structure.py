@@ -30,7 +30,7 @@ HEAVY = {
     "onnx": {"exporting.formats"},
     "onnxruntime": {"exporting.formats"},
     "optuna": {"training.optuna_study"},
-    "pillow_heif": {"photos.decode"},
+    "pillow_heif": {"photos.decode.opening"},
     "google": {"collection.drive.auth", "collection.drive.client"},
     "googleapiclient": {"collection.drive.client", "collection.drive.errors"},
 }

@@ -16,6 +16,7 @@ from PIL import Image
 
 from clothes.errors import PhotoError
 from clothes.photos import decode as images
+from clothes.photos.decode import opening
 from tests.support.pictures import encode, png_header
 
 RED_LEFT = np.zeros((6, 10, 3), dtype=np.uint8)
@@ -168,7 +169,7 @@ def test_a_bomb_costs_no_memory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("kind", "most"), [("JPEG", 4000), ("PNG", 4000), ("WEBP", 2000), ("AVIF", 2000)])
 def test_decoders_that_take_more_memory_get_fewer_pixels(kind: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_PIXELS", 4000)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 4000)
     images.read(encode(Image.new("RGB", (50, most // 50)), kind))
     with pytest.raises(PhotoError, match="pixels are more than") as caught:
         images.read(encode(Image.new("RGB", (50, most // 50 + 1)), kind))
@@ -196,7 +197,7 @@ def test_deep_heic_gets_fewer_pixels(depth: int, refused: bool, monkeypatch: pyt
     picture = heif.from_bytes("RGB;16" if depth > 8 else "RGB", (64, 64), bytes(64 * 64 * 3 * (2 if depth > 8 else 1)))
     file = io.BytesIO()
     picture.save(file, format="HEIF")
-    monkeypatch.setattr(images, "MAX_PIXELS", 64 * 64)
+    monkeypatch.setattr(opening, "MAX_PIXELS", 64 * 64)
     if refused:
         with pytest.raises(PhotoError, match="HEIC of more than 8 bits"):
             images.read(file.getvalue())

@@ -1,0 +1,101 @@
+"""An opened image of any mode -> upright RGB. Large images are converted in bands of rows, which saves memory."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+_ORIENTATION_TAG, _GPS_TAG = 0x0112, 0x8825
+# The transposition that turns an image upright, by its EXIF orientation.
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_BAND_PIXELS = 1_000_000
+
+
+def upright_rgb(image: Image.Image, *, owned: bool) -> Image.Image:
+    """Returns the image in RGB, turned by its EXIF orientation. An owned image is closed as soon as possible.
+
+    `ImageOps.exif_transpose` is not used: it rewrites the EXIF, and can fail at that.
+    """
+    image.load()  # before the orientation: some formats tell it after the pixels, and a TIFF is turned by loading
+    transpose = _TRANSPOSE.get(orientation(image))
+    rgb = _to_rgb(image)
+    if owned and rgb is not image:
+        image.close()  # before there is a third copy
+    upright = rgb if transpose is None else rgb.transpose(transpose)
+    if owned and upright is not image:
+        image.close()
+    return upright
+
+
+def orientation(image: Image.Image) -> int:
+    """Returns the EXIF orientation, from 1 (upright) to 8."""
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # invalid EXIF is no reason to refuse a good photo
+        return 1
+
+
+def has_location(image: Image.Image) -> bool:
+    """Returns whether the EXIF tells where the photo was taken."""
+    try:
+        return bool(image.getexif().get_ifd(_GPS_TAG))
+    except Exception:  # invalid EXIF has no location
+        return False
+
+
+def to_array(image: Image.Image) -> np.ndarray:
+    """Returns the pixels of an RGB image, uint8 (H, W, 3), as `np.asarray` does with one copy more."""
+    pixels = np.empty((image.height, image.width, 3), dtype=np.uint8)
+    for box in _bands(image.size):
+        pixels[box[1] : box[3]] = np.asarray(image.crop(box))
+    return pixels
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    transparent = image.has_transparency_data
+    if image.mode == "RGB" and not transparent:
+        return image
+    levels = _black_and_white_levels(image) if image.mode in ("I", "F") or image.mode.startswith("I;16") else None
+    rgb = Image.new("RGB", image.size)
+    for box in _bands(image.size):
+        band = image.crop(box)
+        if levels:
+            band = Image.fromarray(_to_8_bits(np.asarray(band), *levels))
+        elif transparent:
+            band = band.convert("RGBA")
+            band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band)
+        rgb.paste(band.convert("RGB"), box)
+    return rgb
+
+
+def _bands(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    width, height = size
+    rows = max(1, _BAND_PIXELS // width)
+    for top in range(0, height, rows):
+        yield 0, top, width, min(top + rows, height)
+
+
+def _black_and_white_levels(image: Image.Image) -> tuple[float, float]:
+    """Returns the values that are black and white in a gray image of more than 8 bits."""
+    if image.mode.startswith("I;16"):
+        return 0.0, 65535.0
+    bands = (np.asarray(image.crop(box)) for box in _bands(image.size))
+    extremes = np.array([(np.nanmin(band), np.nanmax(band)) for band in bands], dtype=np.float64)
+    low, high = float(np.nanmin(extremes)), float(np.nanmax(extremes))
+    if not np.isfinite([low, high]).all():
+        raise ValueError("pixels that are not numbers")
+    if low >= 0 and high <= 65535:
+        return 0.0, 65535.0 if high > 255 else 255.0
+    return low, high
+
+
+def _to_8_bits(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.round((values.astype(np.float64) - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
