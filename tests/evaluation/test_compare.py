@@ -1,10 +1,8 @@
-"""Two runs on the same test photos: counts by hand, p-values from the literature and by brute force."""
+"""Two runs on the same test photos: counts by hand, p-values by brute force."""
 
 import csv
 import json
 import shutil
-import subprocess
-import sys
 from itertools import product
 from pathlib import Path
 
@@ -13,24 +11,25 @@ import pytest
 import clothes
 from clothes.errors import RunError
 from clothes.metrics import mcnemar
+from tests.support.commands import run_command
 
 HEAD = ["photo", "truth", "label", "confidence", "known", "bar", "frame", "square"]
 
 
 @pytest.mark.parametrize("counts", [(0, 0), (1, 0), (0, 5), (5, 5), (2, 9), (9, 2), (4, 8)])
-def test_the_p_value_is_the_share_of_coin_tosses_as_uneven(counts: tuple[int, int]) -> None:
+def test_p_value_is_the_share_of_coin_tosses_at_least_as_uneven(counts: tuple[int, int]) -> None:
     total, apart = sum(counts), abs(counts[0] - counts[1])
     tosses = [abs(2 * sum(toss) - total) >= apart for toss in product((0, 1), repeat=total)]
     assert mcnemar(*counts) == pytest.approx(sum(tosses) / len(tosses))
 
 
-def test_the_p_value_of_many_photos_is_a_number() -> None:
+def test_p_value_of_many_photos_is_a_number() -> None:
     assert 0 <= mcnemar(5000, 3000) < 1e-100
     assert mcnemar(4000, 4000) == 1
 
 
 def write(folder: Path, answers: dict[str, tuple[str, str]], hashes: dict[str, str] | None = None) -> Path:
-    """What `evaluate` leaves: photo -> (truth, answer)."""
+    """The files of `evaluate` for these answers: photo -> (true class, prediction)."""
     folder.mkdir()
     with (folder / "predictions.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -53,7 +52,7 @@ def two(tmp_path: Path) -> tuple[Path, Path]:
     return write(tmp_path / "a", a), write(tmp_path / "b", b)
 
 
-def test_the_counts_and_the_photos_that_differ(two: tuple[Path, Path]) -> None:
+def test_counts_and_differences(two: tuple[Path, Path]) -> None:
     result = clothes.compare(*two)
     assert (result.both_right, result.only_first, result.only_second, result.both_wrong) == (4, 1, 3, 2)
     assert result.accuracy == (0.5, 0.7)
@@ -69,21 +68,21 @@ def test_the_counts_and_the_photos_that_differ(two: tuple[Path, Path]) -> None:
     assert (back.p, back.only_first, back.only_second) == (result.p, 3, 1)
 
 
-def test_only_the_same_photos_count(tmp_path: Path) -> None:
+def test_only_photos_of_both_runs_count(tmp_path: Path) -> None:
     here = {"bar/1.png": ("bar", "bar"), "bar/2.png": ("bar", "bar"), "_other/3.png": ("_other", "bar")}
     there = here | {"bar/1.png": ("bar", "square"), "bar/4.png": ("bar", "bar")}
     a = write(tmp_path / "a", here, {"bar/1.png": "1", "bar/2.png": "2"})
     b = write(tmp_path / "b", there, {"bar/1.png": "1", "bar/2.png": "other"})
     result = clothes.compare(a, b)
     assert (result.photos, result.left_out) == (1, 2)
-    (b / "split.csv").unlink()  # then its photos are known by name alone
+    (b / "split.csv").unlink()  # without checksums photos are compared by name
     assert clothes.compare(a, b).photos == 2
     c = write(tmp_path / "c", {"bar/9.png": ("bar", "bar")})
     with pytest.raises(RunError, match="none in common"):
         clothes.compare(a, c)
 
 
-def test_a_run_that_was_not_evaluated_is_said(two: tuple[Path, Path], tmp_path: Path) -> None:
+def test_folder_without_evaluation_is_refused(two: tuple[Path, Path], tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none", two[0] / "predictions.csv"):
         with pytest.raises(RunError, match="has not been evaluated yet"):
             clothes.compare(two[0], place)
@@ -95,19 +94,16 @@ def test_a_run_that_was_not_evaluated_is_said(two: tuple[Path, Path], tmp_path: 
         clothes.compare(*two)
 
 
-def test_the_command_on_two_real_runs(run: clothes.Run, tmp_path: Path) -> None:
-    shutil.copytree(run.path.parent, tmp_path / "here")
-    first = tmp_path / "here" / "run"
-    clothes.evaluate(first)
-    second = shutil.copytree(first, tmp_path / "here" / "other")
+def test_command_prints_the_comparison(copy: clothes.Run) -> None:
+    clothes.evaluate(copy.path)
+    second = shutil.copytree(copy.path, copy.path.with_name("other"))
     text = (second / "predictions.csv").read_text().splitlines()
-    text[1] = text[1].replace("bar,bar", "bar,frame")  # the first photo, as an answer by another network
+    text[1] = text[1].replace("bar,bar", "bar,frame")  # the first photo
     (second / "predictions.csv").write_text("\n".join(text) + "\n")
-    command = [sys.executable, "-m", "clothes", "compare", first, second]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert "24 photos" in done.stdout
-    assert "McNemar's exact test: p = 1. " in done.stdout
-    data = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True).stdout)
+    done = run_command("compare", copy.path, second)
+    assert done.status == 0, done.err
+    assert "24 photos" in done.out
+    assert "McNemar's exact test: p = 1. " in done.out
+    data = json.loads(run_command("compare", copy.path, second, "--json").out)
     assert data["photos"] == 24
     assert len(data["differences"]) <= 1

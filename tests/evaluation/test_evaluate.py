@@ -1,4 +1,4 @@
-"""What is evaluated is the saved bundle, on photos it never saw; only `evaluate` opens the test part."""
+"""`evaluate` measures the saved bundle on photos that it was not trained on, and counts openings of the test part."""
 
 import csv
 import json
@@ -9,20 +9,12 @@ from pathlib import Path
 import pytest
 
 import clothes
-from clothes.errors import ClothesError, PhotosError, RunError
+from clothes.errors import PhotosError, RunError
 from clothes.evaluation.results import read_evaluation
-from clothes.report import plots
 from tests.support.pictures import make_photos
 
 
-@pytest.fixture
-def copy(run: clothes.Run, tmp_path: Path) -> clothes.Run:
-    """A copy of the trained run with its photos beside it: it has not been evaluated yet."""
-    shutil.copytree(run.path.parent, tmp_path / "copy")
-    return clothes.Run.open(tmp_path / "copy" / "run")
-
-
-def test_the_numbers_agree_with_the_predictions_they_are_made_of(copy: clothes.Run) -> None:
+def test_metrics_agree_with_the_predictions(copy: clothes.Run) -> None:
     result = clothes.evaluate(copy.path)
     classifier = clothes.load(copy.path)
     rows = copy.split.part("test")
@@ -41,7 +33,7 @@ def test_the_numbers_agree_with_the_predictions_they_are_made_of(copy: clothes.R
     ]
 
 
-def test_what_is_written(copy: clothes.Run) -> None:
+def test_results_are_written_into_the_run(copy: clothes.Run) -> None:
     result = clothes.evaluate(copy.path)
     data = json.loads((copy.path / "evaluation.json").read_text())
     assert set(data) >= {"photos", "classes", "accuracy", "interval", "loss", "per_class", "confusion", "ece"}
@@ -57,7 +49,7 @@ def test_what_is_written(copy: clothes.Run) -> None:
     assert copy.info["test_part_opened"] == 2
 
 
-def test_any_labelled_folder(copy: clothes.Run, tmp_path: Path) -> None:
+def test_folder_of_class_folders(copy: clothes.Run, tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "other", each=5, shapes=("bar", "square"), seed=1000)
     (photos / "hat").mkdir()
     shutil.copy(photos / "bar" / "000.png", photos / "hat" / "000.png")
@@ -78,7 +70,7 @@ def test_any_labelled_folder(copy: clothes.Run, tmp_path: Path) -> None:
         clothes.evaluate(copy.path, photos=make_photos(tmp_path / "none", each=1, shapes=("circle",)))
 
 
-def test_photos_of_no_class_count_apart(copy: clothes.Run, tmp_path: Path) -> None:
+def test_photos_of_no_class_count_separately(copy: clothes.Run, tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "new", each=5, shapes=("bar", "square"), seed=1000)
     alone = clothes.evaluate(copy.path / "bundle", photos=photos)
     (photos / "bar").rename(photos / "_other")
@@ -94,12 +86,12 @@ def test_photos_of_no_class_count_apart(copy: clothes.Run, tmp_path: Path) -> No
     assert result.known == sum(p.known for truth, p in result.predictions if truth == "square") / 5
 
 
-def test_photos_it_was_trained_on_are_left_out(copy: clothes.Run, tmp_path: Path) -> None:
+def test_train_and_validation_photos_are_left_out(copy: clothes.Run, tmp_path: Path) -> None:
     expected = clothes.evaluate(copy.path)
     copy.photos.rename(tmp_path / "moved")
     with pytest.raises(PhotosError, match="None of the 24 test photos can be read"):
         clothes.evaluate(copy.path)
-    assert copy.info["test_part_opened"] == 1  # it could not be
+    assert copy.info["test_part_opened"] == 1  # a failed evaluation does not count
     found = clothes.evaluate(copy.path, photos=tmp_path / "moved")
     assert (found.photos, found.confusion) == (24, expected.confusion)
     assert Counter(item.reason for item in found.skipped) == {
@@ -113,14 +105,14 @@ def test_photos_it_was_trained_on_are_left_out(copy: clothes.Run, tmp_path: Path
         clothes.evaluate(copy.path, photos=tmp_path / "moved")
 
 
-def test_photos_of_which_none_can_be_read(bundle: Path, tmp_path: Path) -> None:
+def test_folder_without_readable_photos_is_refused(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "photos" / "bar").mkdir(parents=True)
     (tmp_path / "photos" / "bar" / "empty.jpg").write_bytes(b"")
     with pytest.raises(PhotosError, match=r"None of the 1 photos in .* can be read \(the first: the file is empty\)"):
         clothes.evaluate(bundle, photos=tmp_path / "photos")
 
 
-def test_the_first_photo_that_cannot_be_read_is_the_one_named(bundle: Path, tmp_path: Path) -> None:
+def test_error_names_the_first_unreadable_photo(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "photos" / "bar").mkdir(parents=True)
     (tmp_path / "photos" / "bar" / "a.txt").write_text("no photo at all")
     (tmp_path / "photos" / "bar" / "b.jpg").write_bytes(b"")
@@ -129,7 +121,7 @@ def test_the_first_photo_that_cannot_be_read_is_the_one_named(bundle: Path, tmp_
         clothes.evaluate(bundle, photos=tmp_path / "photos")
 
 
-def test_a_run_that_cannot_count_is_not_evaluated(copy: clothes.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_that_cannot_count_openings_is_not_evaluated(copy: clothes.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: clothes.Run, **changes: object) -> None:
         raise PermissionError(13, "Permission denied")
 
@@ -139,31 +131,7 @@ def test_a_run_that_cannot_count_is_not_evaluated(copy: clothes.Run, monkeypatch
     assert not (copy.path / "evaluation.json").exists()
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"photos": 1}'])
-def test_a_damaged_evaluation_is_explained(copy: clothes.Run, text: str) -> None:
-    with pytest.raises(RunError, match="has not been evaluated yet"):
-        read_evaluation(copy.path)
-    (copy.path / "evaluation.json").write_text(text)
-    with pytest.raises(RunError, match="cannot be read"):
-        read_evaluation(copy.path)
-
-
-def test_a_bundle_alone_needs_photos(bundle: Path, tmp_path: Path) -> None:
+def test_bundle_outside_a_run_needs_photos(bundle: Path, tmp_path: Path) -> None:
     shutil.copytree(bundle, tmp_path / "alone")
     with pytest.raises(RunError, match="Name photos to evaluate on"):
         clothes.evaluate(tmp_path / "alone")
-
-
-def test_plots_show_what_they_are_given(copy: clothes.Run, tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib", reason="plots need the extra 'train'")
-    accuracy, loss = plots.history(copy.history)
-    assert [line.get_label() for line in accuracy.get_lines()][:2] == ["accuracy", "val_accuracy"]
-    assert list(accuracy.get_lines()[1].get_ydata()) == [row["val_accuracy"] for row in copy.history]
-    assert loss.get_title() == "Loss"
-    result = clothes.evaluate(copy.path)
-    ax = plots.confusion(result.classes, result.confusion)
-    assert {text.get_text() for text in ax.texts} == {str(n) for row in result.confusion for n in row if n}
-    for name in ("plot.png", "plot.svg"):
-        assert plots.save(ax, tmp_path / name).stat().st_size > 2000
-    with pytest.raises(ClothesError, match="png or svg"):
-        plots.save(ax, tmp_path / "plot.pdf")

@@ -1,4 +1,4 @@
-"""The pictures: names in any script, of any length, without a warning."""
+"""The plots show their data, with names in any script and of any length, without warnings."""
 
 import warnings
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from clothes.errors import ClothesError
 from clothes.report import plots
 
 matplotlib = pytest.importorskip("matplotlib", reason="plots need the extra 'train'")
@@ -22,18 +23,18 @@ def names_of(ax: object, axis: str) -> list[str]:
     return [text.get_text() for text in getattr(ax, f"get_{axis}ticklabels")()]
 
 
-def test_names_in_any_script_are_drawn_or_escaped(tmp_path: Path) -> None:
+def test_names_are_drawn_or_escaped(tmp_path: Path) -> None:
     names = ["Hüte", "платье", "קמיס", "قميص", "$x_{$", "a\nb\t", "\U000f0000 裙", "👩\u200d👧 कमीज"]
     ax = plots.confusion(names, [[1] * len(names)] * len(names))
     shown = names_of(ax, "x")
     assert shown == names_of(ax, "y")
     assert shown[:6] == ["Hüte", "платье", "קמיס", "قميص", "$x_{$", "a\\nb\\t"]
-    assert shown[6].startswith("\\U000f0000 ")  # of private use: no font has it
+    assert shown[6].startswith("\\U000f0000 ")  # private use: no font has it
     for name in ("plot.png", "plot.svg"):
         assert plots.save(ax, tmp_path / name).stat().st_size > 2000
 
 
-def test_an_installed_font_draws_what_the_usual_one_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_installed_font_draws_what_the_default_font_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from fontTools.fontBuilder import FontBuilder
     from fontTools.pens.ttGlyphPen import TTGlyphPen
     from matplotlib import font_manager
@@ -44,7 +45,7 @@ def test_an_installed_font_draws_what_the_usual_one_lacks(tmp_path: Path, monkey
     pen.closePath()
     font = FontBuilder(1000, isTTF=True)
     font.setupGlyphOrder([".notdef", "mark"])
-    font.setupCharacterMap({0xF0001: "mark"})  # of private use, so that no other font has it
+    font.setupCharacterMap({0xF0001: "mark"})  # private use: no other font has it
     font.setupGlyf({".notdef": pen.glyph(), "mark": pen.glyph()})
     font.setupHorizontalMetrics({".notdef": (600, 0), "mark": (600, 0)})
     font.setupHorizontalHeader(ascent=800, descent=-200)
@@ -60,7 +61,7 @@ def test_an_installed_font_draws_what_the_usual_one_lacks(tmp_path: Path, monkey
     plots.save(ax, tmp_path / "plot.png")
 
 
-def test_long_names_lose_their_middle_and_fit(tmp_path: Path) -> None:
+def test_long_names_are_shortened_and_fit(tmp_path: Path) -> None:
     names = ["A very long name of a class that somebody typed", "hat"]
     ax = plots.confusion(names, [[3, 1], [0, 4]])
     plots.save(ax, tmp_path / "plot.png")
@@ -71,7 +72,7 @@ def test_long_names_lose_their_middle_and_fit(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 30])
-def test_a_history_says_which_epoch_was_kept(tmp_path: Path, epochs: int) -> None:
+def test_history_marks_the_best_epoch(tmp_path: Path, epochs: int) -> None:
     rows = [
         {"epoch": n, "accuracy": 0.5, "val_accuracy": 0.25 + n / 100, "loss": 1.0, "val_loss": 2.0 - n / 100}
         for n in range(1, epochs + 1)
@@ -86,8 +87,41 @@ def test_a_history_says_which_epoch_was_kept(tmp_path: Path, epochs: int) -> Non
     assert all(tick == int(tick) for tick in accuracy.get_xticks())
 
 
-def test_reliability_shows_the_share_of_right_answers_in_bins_of_equally_many() -> None:
+def test_reliability_shows_accuracy_in_bins_of_equal_size() -> None:
     confidence = [0.5] * 20 + [0.9] * 20
     right = [True] * 10 + [False] * 10 + [True] * 18 + [False] * 2
     ax = plots.reliability(confidence, right, bins=2)
     assert ax.containers[0].lines[0].get_xydata() == pytest.approx(np.array([[0.5, 0.5], [0.9, 0.9]]))
+
+
+def test_history_and_confusion_matrix_show_their_data(tmp_path: Path) -> None:
+    rows = [
+        {"epoch": n, "accuracy": n / 9, "val_accuracy": n / 10, "loss": 3 - n / 9, "val_loss": 3 - n / 10}
+        for n in range(1, 4)
+    ]
+    accuracy, loss = plots.history(rows)
+    assert list(accuracy.get_lines()[1].get_ydata()) == [row["val_accuracy"] for row in rows]
+    assert [line.get_label() for line in loss.get_lines()][:2] == ["loss", "val_loss"]
+    assert loss.get_title() == "Loss"
+    ax = plots.confusion(["bar", "frame"], [[7, 0], [2, 5]])
+    assert [text.get_text() for text in ax.texts] == ["7", "2", "5"]
+    for name in ("plot.png", "plot.svg"):
+        assert plots.save(ax, tmp_path / name).stat().st_size > 2000
+    with pytest.raises(ClothesError, match="png or svg"):
+        plots.save(ax, tmp_path / "plot.pdf")
+
+
+def test_learning_curve_shows_its_points() -> None:
+    ax = plots.learning_curve([(100, 0.5, 0.4, 0.6), (200, 0.7, 0.6, 0.8)])
+    assert ax.containers[0].lines[0].get_xydata().tolist() == [[100, 0.5], [200, 0.7]]
+    assert names_of(ax, "x") == ["100", "200"]
+
+
+def test_search_shows_trials_and_importance() -> None:
+    scores = [(0, 0.5, "completed"), (1, 0.2, "pruned"), (2, 0.7, "completed"), (3, 0.6, "repeated")]
+    trials, importance = plots.search(scores, {"train.learning_rate": 0.8, "model.units.0": 0.2}, default=0.5)
+    labels = [text.get_text() for text in trials.get_legend().get_texts()]
+    assert labels == ["pruned", "completed", "repeated", "best so far", "starting settings: 0.500"]
+    assert names_of(importance, "y") == ["units.0", "learning_rate"]
+    empty = plots.search(scores, {})[1]
+    assert empty.get_title() == "Hyperparameter importance: too few trials"

@@ -1,4 +1,4 @@
-"""The report shows what was measured, in one file that needs no network, and nothing of it is code of strangers."""
+"""The report shows the evaluation in one file that needs no network and runs no code."""
 
 import base64
 import html
@@ -12,15 +12,11 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 import clothes
-from clothes.cli.main import app
 from clothes.errors import RunError
-from clothes.evaluation.embeddings import read_embeddings
-from clothes.evaluation.results import read_predictions
 from clothes.inference.confidence import percent
-from clothes.report.dataset_audit import audit
+from tests.support.commands import run_command
 from tests.support.pictures import draw
 
 pytest.importorskip("jinja2", reason="the report needs the extra 'train'")
@@ -28,7 +24,7 @@ pytest.importorskip("jinja2", reason="the report needs the extra 'train'")
 
 @pytest.fixture(scope="module")
 def evaluated(run: clothes.Run, tmp_path_factory: pytest.TempPathFactory) -> clothes.Run:
-    """A copy of the trained run, evaluated; a photo came later, one is damaged now, one says where it was taken."""
+    """An evaluated copy of the run, with a new photo, a damaged one, and one with EXIF."""
     root = tmp_path_factory.mktemp("reported")
     shutil.copytree(run.path.parent, root / "copy")
     copy = clothes.Run.open(root / "copy" / "run")
@@ -48,7 +44,7 @@ def page(evaluated: clothes.Run) -> str:
     return clothes.write_report(evaluated).path.read_text(encoding="utf-8")
 
 
-def test_it_says_what_evaluate_measured(evaluated: clothes.Run, page: str) -> None:
+def test_report_shows_the_evaluation(evaluated: clothes.Run, page: str) -> None:
     result = clothes.evaluate(evaluated.path)
     share = percent(result.accuracy).replace(" ", "\u00a0")
     assert f'<p class="big">{share}</p>' in page
@@ -74,7 +70,7 @@ def test_it_says_what_evaluate_measured(evaluated: clothes.Run, page: str) -> No
     assert "the file is empty" in page and "&lt;b&gt;new.png" in page
 
 
-def test_it_needs_no_network_and_holds_no_code(page: str) -> None:
+def test_report_needs_no_network_and_has_no_code(page: str) -> None:
     found: list[tuple[str, str]] = []
 
     class Reader(HTMLParser):
@@ -93,7 +89,7 @@ def test_it_needs_no_network_and_holds_no_code(page: str) -> None:
     assert {value[1:] for name, value in found if name == "href"} <= targets
 
 
-def test_its_thumbnails_have_no_exif_and_it_names_no_place(evaluated: clothes.Run, page: str) -> None:
+def test_report_has_no_exif_and_no_path(evaluated: clothes.Run, page: str) -> None:
     pictures = [base64.b64decode(data) for data in re.findall(r"data:image/jpeg;base64,([^\"]+)", page)]
     assert len(pictures) > 50
     assert not [data for data in pictures if dict(Image.open(io.BytesIO(data)).getexif())]
@@ -101,8 +97,8 @@ def test_its_thumbnails_have_no_exif_and_it_names_no_place(evaluated: clothes.Ru
     assert str(evaluated.path.parent) not in page
 
 
-def test_names_of_strangers_are_text(evaluated: clothes.Run, tmp_path: Path) -> None:
-    """A class and a file called like code: neither runs, and both are read as they are."""
+def test_names_are_escaped(evaluated: clothes.Run, tmp_path: Path) -> None:
+    """A class and a file with names that look like HTML are shown as text."""
     name = "</title><img src=x onerror=alert(1)>\"'"
     shutil.copytree(evaluated.path.parent, tmp_path / "copy")
     copy = clothes.Run.open(tmp_path / "copy" / "run")
@@ -122,7 +118,7 @@ def test_names_of_strangers_are_text(evaluated: clothes.Run, tmp_path: Path) -> 
     assert "&lt;/title&gt;&lt;img src=x onerror=alert(1)&gt;&#34;&#39;" in page
 
 
-def test_a_run_without_its_photos_or_its_evaluation(run: clothes.Run, evaluated: clothes.Run, tmp_path: Path) -> None:
+def test_report_without_photos_or_evaluation(run: clothes.Run, evaluated: clothes.Run, tmp_path: Path) -> None:
     shutil.copytree(evaluated.path, tmp_path / "run")
     (tmp_path / "run" / "features.npz").unlink()
     page = clothes.write_report(clothes.Run.open(tmp_path / "run")).path.read_text(encoding="utf-8")
@@ -134,7 +130,7 @@ def test_a_run_without_its_photos_or_its_evaluation(run: clothes.Run, evaluated:
 
 
 @pytest.mark.browser
-def test_it_is_shown_and_its_matrix_opens_photos(browser: Any, evaluated: clothes.Run, page: str) -> None:
+def test_report_fits_the_screen_and_its_matrix_opens_photos(browser: Any, evaluated: clothes.Run, page: str) -> None:
     requests = []
     for width in (1100, 390):
         opened = browser.new_page(viewport={"width": width, "height": 844})
@@ -157,59 +153,13 @@ def test_it_is_shown_and_its_matrix_opens_photos(browser: Any, evaluated: clothe
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
 
 
-def test_the_command_prints_the_advice_and_where_the_page_is(evaluated: clothes.Run) -> None:
-    def ask(*more: str) -> Any:
-        return CliRunner().invoke(app, ["report", str(evaluated.path), *more], catch_exceptions=False)
-
-    lines = ask().stdout.splitlines()
+def test_command_prints_the_recommendations_and_the_path(evaluated: clothes.Run) -> None:
+    lines = run_command("report", evaluated.path).out.splitlines()
     assert lines[0] == "What to photograph next:"
     assert lines[-1] == f"report  {evaluated.path / 'report.html'}"
-    found = json.loads(ask("--json").stdout)
+    found = json.loads(run_command("report", evaluated.path, "--json").out)
     assert found["report"] == str(evaluated.path / "report.html")
     assert [photos for photos, _ in found["advice"]["curve"]] == [21, 42, 63, 84]
     assert found["advice"]["validation"] == 12 and not found["advice"]["retrained"]
     page = (evaluated.path / "report.html").read_text()
     assert all(html.escape(line[2:]) in page for line in lines[1:-2])
-
-
-def test_predictions_are_read_back(evaluated: clothes.Run, tmp_path: Path) -> None:
-    result = clothes.evaluate(evaluated.path)
-    read = read_predictions(evaluated.path)
-    assert [(t, p.photo, p.label, p.known) for t, p in read] == [
-        (t, p.photo, p.label, p.known) for t, p in result.predictions
-    ]
-    assert read[0][1].scores == pytest.approx(result.predictions[0][1].scores, abs=1e-6)
-    for text in ("", "a,b\n", "photo,truth,label,confidence,known,bar\nx,bar,hat,0.5,true,0.5\n"):
-        (tmp_path / "predictions.csv").write_text(text)
-        with pytest.raises(RunError, match="cannot be read"):
-            read_predictions(tmp_path)
-
-
-def test_features_are_looked_at_once_and_never_of_the_test_part(evaluated: clothes.Run) -> None:
-    classifier = clothes.load(evaluated.path)
-    (evaluated.path / "features.npz").unlink(missing_ok=True)
-    looked: list[int] = []
-    first = read_embeddings(evaluated, classifier, progress=lambda done, total: looked.append(total))
-    assert len(looked) == len(first.rows) == 96
-    assert {row.part for row in first.rows} == {"train", "validation"}
-    again = read_embeddings(evaluated, classifier, progress=lambda *_: pytest.fail("looked again"))
-    assert (again.values == first.values).all()
-    whole = (evaluated.path / "features.npz").read_bytes()
-    for damaged in (b"PK", b"", whole[:-100], whole[:300] + bytes([whole[300] ^ 255]) + whole[301:]):
-        (evaluated.path / "features.npz").write_bytes(damaged)
-        assert (read_embeddings(evaluated, classifier).values == first.values).all()
-    row = first.nearest(first.values[:5], 1)[:, 0]
-    assert all(first.rows[i].part == "train" for i in row)
-
-
-def test_look_alikes_are_counted_as_they_would_have_leaked(tmp_path: Path) -> None:
-    for label, seeds in (("bar", range(30)), ("square", range(100, 130))):
-        (tmp_path / label).mkdir()
-        for i in seeds:
-            draw(label, i).save(tmp_path / label / f"{i}.png")
-            shutil.copy(tmp_path / label / f"{i}.png", tmp_path / label / f"{i} again.png")
-    split = clothes.split(tmp_path)
-    found = audit(split)
-    assert len(found.pairs) == 60 and found.leaks == 0
-    assert found.random_leaks > 10 and abs(found.random_leaks - split.leaks_prevented) < 10
-    assert (found.groups, found.random_torn) == (0, 0)
