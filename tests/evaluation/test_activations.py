@@ -40,6 +40,7 @@ def test_each_convolution_and_pooling_has_maps_and_an_explanation(run: clothes.R
     assert "14 x 14" in texts[1]
 
 
+@pytest.mark.slow
 def test_deep_network_shows_the_last_layer_of_each_size() -> None:
     layers = _visible_layers(build_model(ModelConfig("efficientnet-lite0", image_size=64), 3))
     assert [layer.output.shape[1] for layer in layers] == [32, 16, 8, 4, 2, 1280]

@@ -37,6 +37,7 @@ def test_probe_curve_rises() -> None:
     assert means[0] < means[-1]
 
 
+@pytest.mark.slow
 def test_retrained_curve_trains_each_share_once(copy: clothes.Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning_curve, "SHARES", (0.5, 1.0))
     for row in copy.split.part("test"):

@@ -34,6 +34,7 @@ def test_constant_maps_are_drawn() -> None:
         assert draw_maps(Stage("flat", np.zeros(shape, np.float32), "")).startswith("data:image/jpeg")
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_page_fits_a_phone(browser: Any, run: clothes.Run, photo: Path, tmp_path: Path) -> None:
     write_look(photo, model=run.path, out=tmp_path / "layers.html")

@@ -40,8 +40,14 @@ def evaluated(run: clothes.Run, tmp_path_factory: pytest.TempPathFactory) -> clo
 
 
 @pytest.fixture(scope="module")
-def page(evaluated: clothes.Run) -> str:
-    return clothes.write_report(evaluated).path.read_text(encoding="utf-8")
+def printed(evaluated: clothes.Run) -> Any:
+    """The output of `clothes report --json`."""
+    return json.loads(run_command("report", evaluated.path, "--json").out)
+
+
+@pytest.fixture(scope="module")
+def page(printed: Any) -> str:
+    return Path(printed["report"]).read_text(encoding="utf-8")
 
 
 def test_report_shows_the_evaluation(evaluated: clothes.Run, page: str) -> None:
@@ -153,13 +159,11 @@ def test_report_fits_the_screen_and_its_matrix_opens_photos(browser: Any, evalua
     assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
 
 
-def test_command_prints_the_recommendations_and_the_path(evaluated: clothes.Run) -> None:
+def test_command_prints_the_recommendations_and_the_path(evaluated: clothes.Run, printed: Any, page: str) -> None:
+    assert printed["report"] == str(evaluated.path / "report.html")
+    assert [photos for photos, _ in printed["advice"]["curve"]] == [21, 42, 63, 84]
+    assert printed["advice"]["validation"] == 12 and not printed["advice"]["retrained"]
     lines = run_command("report", evaluated.path).out.splitlines()
     assert lines[0] == "What to photograph next:"
     assert lines[-1] == f"report  {evaluated.path / 'report.html'}"
-    found = json.loads(run_command("report", evaluated.path, "--json").out)
-    assert found["report"] == str(evaluated.path / "report.html")
-    assert [photos for photos, _ in found["advice"]["curve"]] == [21, 42, 63, 84]
-    assert found["advice"]["validation"] == 12 and not found["advice"]["retrained"]
-    page = (evaluated.path / "report.html").read_text()
     assert all(html.escape(line[2:]) in page for line in lines[1:-2])
