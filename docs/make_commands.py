@@ -1,50 +1,30 @@
-"""Writes docs/commands.md from `--help`; tests/test_docs.py holds the two equal."""
+"""Writes docs/commands.md from the help texts of all commands; tests/test_docs.py checks that it is up to date."""
 
-import os
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-COMMANDS = (
-    "demo",
-    "data",
-    "collect folder",
-    "collect urls",
-    "collect web",
-    "collect camera",
-    "check",
-    "split",
-    "tune",
-    "train",
-    "evaluate",
-    "predict",
-    "info",
-    "serve",
-    "corrections review",
-    "plot",
-    "report",
-    "look",
-    "verify",
-    "export",
-    "compare",
-    "drive push",
-    "drive pull",
-)
+import typer
+from typer.testing import CliRunner
+
+from clothes.cli.main import app
+
+
+def command_names(command: Any, name: str = "") -> Iterator[str]:
+    """The names of all commands below this one, such as "collect folder"."""
+    for word, below in getattr(command, "commands", {}).items():
+        yield from command_names(below, f"{name} {word}".strip())
+    if name and not hasattr(command, "commands"):
+        yield name
 
 
 def commands_page() -> str:
-    parts = ["# The commands\n", "Made from `--help` by `uv run python docs/make_commands.py`.\n"]
-    for name in COMMANDS:
-        done = subprocess.run(
-            [sys.executable, "-m", "clothes", *name.split(), "--help"],
-            env=os.environ | {"COLUMNS": "100"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        text = "\n".join(line.rstrip() for line in done.stdout.replace("python -m clothes", "clothes").splitlines())
+    """The page: one section for each command."""
+    parts = ["# Commands\n", "Made from the help texts by `uv run python docs/make_commands.py`.\n"]
+    for name in command_names(typer.main.get_command(app)):
+        text = CliRunner().invoke(app, [*name.split(), "--help"], prog_name="clothes", terminal_width=80).stdout
         parts.append(f"## clothes {name}\n\n```\n{text.strip()}\n```\n")
-    return "\n".join(parts)
+    return "\n".join(line.rstrip() for line in "\n".join(parts).splitlines()) + "\n"
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Words on the command line -> calls of the library; results -> words. The only room that prints or exits."""
+"""The command line: words -> calls of the library, results -> text. The only room that prints or exits."""

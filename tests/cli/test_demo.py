@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("keras", reason="the demo needs the extra 'train'")
 
 from clothes.cli.demo import free_folder, is_interrupted
+
 from clothes.collection.public_datasets import starter
 
 

@@ -1,24 +1,31 @@
-"""The commands `clothes report` and `look`: what a result is worth, why, what to do next, and what the layers see."""
+"""`clothes report` and `clothes look`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clothes.cli.output import AsJson, ModelOption, needs, print_files, progress_bars, to_json, watching
+from clothes.cli.extras import require
+from clothes.cli.options import AsJson, ModelOption
+from clothes.cli.output import print_files, print_json
+from clothes.cli.progress import progress_bars
 from clothes.system.text import plain
 
+app = typer.Typer(rich_markup_mode=None)
 
+
+@app.command()
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder that was evaluated.")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="An evaluated run folder.")],
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train on 25, 50 and 75 % of the photos for the true learning curve.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write one page that says how good a run is, where it fails, why, and what to photograph next.
+    """Write a page: how good a run is, and what to improve.
 
-    The page needs no network. With --retrain the same command goes on where it was stopped.
+    The page shows where the run fails, why, and what to photograph next. It works offline.
+    With --retrain, the same command continues a stopped training.
 
     Example: clothes report runs/shirts
     """
@@ -26,16 +33,20 @@ def report(
     from clothes.inference.run import Run
 
     opened = Run.open(run)
-    read_evaluation(opened.path)  # before a long training
-    with needs("The report"):
+    read_evaluation(opened.path)  # an error here comes before the long training
+    require("The report", "train")
+    from clothes.report.report_page import write_report
+
+    curve = None
+    if retrain:
+        from clothes.cli.displays import training_display
         from clothes.evaluation.learning_curve import retrained_curve
-        from clothes.report.report_page import write_report
-    curve = retrained_curve(opened, watching=watching) if retrain else None
+
+        curve = retrained_curve(opened, watching=training_display)
     with progress_bars() as bars:
         written = write_report(opened, curve=curve, progress=bars.show)
     if as_json:
-        advice = written.advice and written.advice.to_dict()
-        print(to_json({"report": str(written.path), "advice": advice}))
+        print_json({"report": str(written.path), "advice": written.advice and written.advice.to_dict()})
         return
     if written.advice:
         print("What to photograph next:")
@@ -45,6 +56,7 @@ def report(
     print_files({"report": written.path})
 
 
+@app.command()
 def look(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo.")],
     model: ModelOption = None,
@@ -52,16 +64,16 @@ def look(
         Path | None, typer.Option(metavar="FILE.html", help="A new file. [default: PHOTO-layers.html, here]")
     ] = None,
 ) -> None:
-    """Show what each layer of the network sees in a photo, from edges to parts, as a page that needs no network.
+    """Show what each layer of the network sees in a photo.
 
-    The model is one of yours, whose weights are there: the one in the box has none.
+    Writes a page that works offline. The model must have its weights; the bundled model has none.
 
     Example: clothes look shirt.jpg --model runs/shirts
     """
+    require("Looking at layers", "train")
     from clothes.inference.classifier import BUNDLED
+    from clothes.report.activations_page import write_look
 
-    with needs("Looking at layers"):
-        from clothes.report.activations_page import write_look
     page = out or Path(f"{photo.stem}-layers.html")
     write_look(photo, model=model or BUNDLED, out=page)
     print(page)

@@ -1,0 +1,224 @@
+"""`clothes collect` and `clothes data`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clothes.cli.extras import require
+from clothes.cli.options import AsJson, Auth, Host, Port, read_names, user_and_password
+from clothes.cli.output import note, print_address, print_json, print_table, quote
+from clothes.cli.progress import progress_bars
+from clothes.errors import PhotosError
+from clothes.system.text import plain
+
+if TYPE_CHECKING:
+    from clothes.collection.collect import Collected
+    from clothes.collection.http_client import Fetcher
+
+app = typer.Typer(rich_markup_mode=None)
+collect_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+
+_REFUSED_SHOWN = 10
+
+Into = Annotated[
+    Path, typer.Option("--into", metavar="PHOTOS", help="The folder of the class folders; made if missing.")
+]
+ClassName = Annotated[str, typer.Option("--class", metavar="NAME", help="The class of these photos.")]
+AllowPrivate = Annotated[
+    bool, typer.Option("--allow-private", help="Also download from this machine and its own network.")
+]
+
+
+@collect_app.callback()
+def collect() -> None:
+    """Bring photos into class folders and record their origin.
+
+    PHOTOS/sources.csv lists where each photo comes from.
+
+    Example: clothes collect folder DCIM --class jacket --into photos
+    """
+
+
+@collect_app.command()
+def folder(
+    source: Annotated[Path, typer.Argument(metavar="SRC", help="A folder of class folders, of photos, or a zip file.")],
+    into: Into,
+    label: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="One class for all. [default: the folders' names]")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy the photos of a folder, a phone or a zip file.
+
+    Nothing is overwritten, and each photo is stored once.
+
+    Example: clothes collect folder DCIM.zip --class jacket --into photos
+    """
+    from clothes.collection.collect import collect_folder
+
+    with progress_bars() as bars:
+        result = collect_folder(source, into=into, label=label, progress=bars.show)
+    _print_collected(result, as_json)
+
+
+@collect_app.command()
+def urls(
+    addresses: Annotated[Path, typer.Argument(metavar="LIST", help="A file, one web address per line; - is stdin.")],
+    label: ClassName,
+    into: Into,
+    allow_private: AllowPrivate = False,
+    as_json: AsJson = False,
+) -> None:
+    """Download photos from a list of web addresses.
+
+    Example: clothes collect urls jackets.txt --class jacket --into photos
+    """
+    from clothes.collection.collect import collect_urls
+
+    try:
+        lines = read_names() if str(addresses) == "-" else addresses.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        raise PhotosError(f"{addresses} is not text in UTF-8. Name a file with one web address per line.") from None
+    with progress_bars() as bars:
+        result = collect_urls(lines, into=into, label=label, fetcher=_fetcher(allow_private), progress=bars.show)
+    _print_collected(result, as_json)
+
+
+@collect_app.command()
+def web(
+    words: Annotated[str, typer.Argument(metavar="WORDS", help="What the photos show.")],
+    label: ClassName,
+    into: Into,
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="How many photos, at most 240.")] = 100,
+    allow_private: AllowPrivate = False,
+    api: Annotated[str | None, typer.Option(hidden=True)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Download openly licensed photos that Openverse finds.
+
+    sources.csv keeps the licence and the author of each photo. Look through the photos and remove wrong ones: the same
+    command does not download removed photos again.
+
+    Example: clothes collect web "denim jacket" --class jacket --count 100 --into photos
+    """
+    from clothes.collection.collect import collect_web
+    from clothes.collection.openverse import API
+
+    with progress_bars() as bars:
+        result = collect_web(
+            words,
+            into=into,
+            label=label,
+            count=count,
+            fetcher=_fetcher(allow_private),
+            api=api or API,
+            progress=bars.show,
+        )
+    if (found := sum(result.new.values()) + sum(result.already.values())) < count:
+        note(f"Openverse has no more: {found} of {count}. Try other words.")
+    _print_collected(result, as_json)
+
+
+def _fetcher(allow_private: bool) -> "Fetcher":
+    from clothes.collection.http_client import Fetcher
+    from clothes.collection.ip_filter import anywhere, why_inside
+
+    return Fetcher(inside=anywhere if allow_private else why_inside)
+
+
+def _print_collected(result: "Collected", as_json: bool) -> None:
+    """Prints the result; the exit status is 1 if there is no photo at all."""
+    if as_json:
+        print_json(result.to_json())
+    else:
+        render_collected(result)
+        note(f"Next:  clothes check {quote(result.root)}")
+    if not (result.new or result.already):
+        raise typer.Exit(1)
+
+
+def render_collected(result: "Collected") -> None:
+    """Prints the photos per class, then the first refused ones with their reasons."""
+    rows = [
+        [name, result.new.get(name, 0), result.already.get(name, 0)] for name in sorted({*result.new, *result.already})
+    ]
+    rows.append(["all", sum(result.new.values()), sum(result.already.values())])
+    print_table(["class", "new", "already there"], rows)
+    if result.refused:
+        print(f"\n{len(result.refused):,} refused:")
+    for item in result.refused[:_REFUSED_SHOWN]:
+        print(plain(f"    {item.path}: {item.reason}"))
+    if (more := len(result.refused) - _REFUSED_SHOWN) > 0:
+        print(f"    ... and {more:,} more: --json lists all")
+
+
+@collect_app.command()
+def camera(
+    into: Into,
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
+    auth: Auth = None,
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--ssl-certfile", metavar="CERT.pem", help="Certificate for https; needs --ssl-keyfile."),
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="KEY.pem", help="Its private key.")] = None,
+) -> None:
+    """Open a page that takes photos with the camera.
+
+    The last photo can be undone. To use a phone, open the page to the network, which needs a password. Browsers allow
+    live cameras on https pages and on pages of the same machine only; over plain http a phone takes each photo with
+    its camera app.
+
+    Example: clothes collect camera --into photos --host 0.0.0.0 --auth me:secret
+    """
+    require("The camera page", "serve")
+    credentials = user_and_password(auth)
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("need each other", param_hint="--ssl-certfile and --ssl-keyfile")
+    from clothes.web.camera_page import launch
+    from clothes.web.server import address_for_others
+
+    def show_address(url: str) -> None:
+        print_address(url)
+        if host == "0.0.0.0":  # noqa: S104 - asked for
+            note(f"From a phone: {address_for_others(url)}")
+
+    launch(
+        into,
+        host=host,
+        port=port,
+        auth=credentials,
+        certificate=(certificate, key) if certificate and key else None,
+        on_ready=show_address,
+    )
+    note(f"Next:  clothes check {quote(into)}")
+
+
+class DataSet(StrEnum):
+    fashion_mnist = "fashion-mnist"
+    clothing_small = "clothing-small"
+
+
+@app.command()
+def data(
+    name: Annotated[DataSet, typer.Argument(help="The data set.")],
+    to: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder to make. [default: data/NAME]")] = None,
+    source: Annotated[Path | None, typer.Option("--from", metavar="PATH", help="A local copy, if any.")] = None,
+) -> None:
+    """Get a public data set as class folders.
+
+    Example: clothes data clothing-small --to photos
+    """
+    from clothes.collection import public_datasets
+
+    fetch = public_datasets.fashion_mnist if name is DataSet.fashion_mnist else public_datasets.clothing_small
+    with progress_bars() as bars:
+        made = fetch(to or Path("data") / name.value, source=source, progress=bars.to(f"Getting {name.value}"))
+    print(made)
+    note(f"Next:  clothes check {quote(made)}")
+
+
+app.add_typer(collect_app, name="collect")

@@ -1,0 +1,225 @@
+"""`clothes predict`, `info`, `verify` and `export`."""
+
+import json
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import clothes
+from clothes.cli.options import AsJson, BundleFolder, ModelOption, read_names
+from clothes.cli.output import note, note_skipped, print_json, print_table, quote
+from clothes.cli.progress import progress_bars, with_progress
+from clothes.errors import PhotoError, PhotosError
+from clothes.system.text import plain
+
+if TYPE_CHECKING:
+    from clothes.inference.bundle import Bundle
+    from clothes.photos.folders import Skipped
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def predict(
+    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Photos, folders, globs; - reads stdin.")],
+    model: ModelOption = None,
+    top: Annotated[int | None, typer.Option(metavar="K", min=1, help="Show the K best classes. [default: 3]")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Recognise the clothes in photos.
+
+    Example: clothes predict shirt.jpg "summer/*.jpg" --top 1
+    """
+    classifier = clothes.load(model)
+    paths, skipped = find_photos(photos)
+    note_skipped(skipped)
+    if not paths:
+        raise PhotosError(f"No photo in {', '.join(photos)}. Name photos, folders of photos, or - for a list on stdin.")
+    failed = False
+    for answer in with_progress(classifier.predict_many(paths), "Reading the photos", len(paths)):
+        failed |= isinstance(answer, PhotoError)
+        if as_json:
+            print(json.dumps(_to_dict(answer, top), ensure_ascii=False))
+        elif isinstance(answer, PhotoError):
+            note(f"Error: {answer}")
+        else:
+            print(plain(_to_line(answer, top or 3)))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _to_dict(answer: "clothes.Prediction | PhotoError", top: int | None) -> dict[str, Any]:
+    if isinstance(answer, PhotoError):
+        return {"photo": answer.photo, "error": answer.reason, "code": answer.code}
+    return {
+        "photo": answer.photo,
+        "label": answer.label,
+        "confidence": answer.confidence,
+        "known": answer.known,
+        "scores": dict(list(answer.scores.items())[:top]),
+    }
+
+
+def _to_line(answer: "clothes.Prediction", top: int) -> str:
+    from clothes.inference.confidence import percent
+
+    best = ", ".join(f"{name} {percent(score)}" for name, score in list(answer.scores.items())[:top])
+    return f"{answer.photo}: {best}" if answer.known else f"{answer.photo}: not sure; at best {best}"
+
+
+def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
+    """The photos that files, folders, globs and - (names on stdin) stand for, and the skipped files."""
+    from clothes.photos.folders import list_photos
+
+    found: list[Path] = []
+    skipped: list[Skipped] = []
+    names = [name for argument in arguments for name in (read_names() if argument == "-" else [argument])]
+    for path in [path for name in names for path in _expand(name)]:
+        if os.path.isdir(path):  # noqa: PTH112 - Path's own raises in a locked folder
+            photos, others = list_photos(path)
+            found += photos
+            skipped += others
+        else:
+            found.append(Path(path))
+    return found, skipped
+
+
+def _expand(name: str) -> list[str]:
+    """The paths that match a glob; a file of that very name, or a glob without a match, stands for itself."""
+    from glob import glob, has_magic
+
+    if not has_magic(name) or os.path.lexists(name):
+        return [name]
+    return sorted(glob(name, recursive=True)) or [name]  # noqa: PTH207 - absolute ones too
+
+
+@app.command()
+def info(bundle: BundleFolder, as_json: AsJson = False) -> None:
+    """Show the classes, size, accuracy and origin of a bundle.
+
+    Example: clothes info runs/shirts/bundle
+    """
+    from clothes.inference.bundle import read_bundle
+
+    found = read_bundle(bundle)
+    if as_json:
+        print_json(found.info)
+    else:
+        render_info(found)
+
+
+def render_info(bundle: "Bundle") -> None:
+    """Prints one line for each fact about a bundle."""
+    about = bundle.info
+    size = sum(path.stat().st_size for path in bundle.path.iterdir() if path.is_file())
+    photos, epochs = about.get("photos", {}), about.get("epochs", {})
+    rows = {
+        "name": about.get("name", ""),
+        "created": about.get("created", ""),
+        "classes": f"{len(bundle.classes)}: {', '.join(bundle.classes)}",
+        "image size": f"{bundle.image_size} x {bundle.image_size} pixels",
+        "trained on": ", ".join(f"{count:,} {part}" for part, count in photos.items()) + " photos",
+        "fingerprint": about.get("fingerprint", "")[:16],
+        "network": about.get("config", {}).get("model", {}).get("architecture", ""),
+        "training": f"{epochs.get('trained')} epochs, the best {epochs.get('best')}, seed {about.get('seed')}",
+        **_accuracies(about.get("metrics", {})),
+        "size": f"{size / 1e6:.1f} MB in {bundle.path}",
+        "versions": ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items()),
+    }
+    for name, value in rows.items():
+        print(f"{name:20} {plain(value)}")
+
+
+def _accuracies(metrics: dict[str, Any]) -> dict[str, str]:
+    from clothes.inference.confidence import percent
+
+    found = {"test accuracy": "not measured yet: clothes evaluate"} if "test" not in metrics else {}
+    for part, result in metrics.items():
+        low, high = result["interval"]
+        accuracy = f"{percent(result['accuracy'])} ({percent(low)} to {percent(high)}) on {result['photos']:,} photos"
+        found = {f"{part} accuracy": accuracy} | found
+    return found
+
+
+@app.command()
+def verify(bundle: BundleFolder, as_json: AsJson = False) -> None:
+    """Check that a copy of a bundle is complete and unchanged.
+
+    Compares the checksum of every file, the answers to the golden samples, the classes and the versions. The exit
+    status is 1 if a check fails.
+
+    Example: clothes verify runs/shirts/bundle
+    """
+    result = clothes.verify(bundle)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        render_verification(result)
+    if not result.holds:
+        raise typer.Exit(1)
+
+
+def render_verification(result: "clothes.Verification") -> None:
+    """Prints one line for each check and the verdict."""
+    width = max(len(finding.what) for finding in result.findings)
+    for finding in result.findings:
+        print(plain(f"{'good' if finding.holds else 'BAD ':4}  {finding.what:{width}}  {finding.found}"))
+    verdict = "is complete and answers as it was made to" if result.holds else "is damaged or changed: do not use it"
+    print()
+    print(plain(f"{result.path} {verdict}."))
+
+
+class ExportFormat(StrEnum):
+    onnx = "onnx"
+    litert = "litert"
+    saved_model = "saved-model"
+    keras = "keras"
+    space = "space"
+
+
+@app.command()
+def export(
+    bundle: BundleFolder,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder.")],
+    export_format: Annotated[ExportFormat, typer.Option("--format", help="The format to write.")],
+    int8: Annotated[bool, typer.Option("--int8", help="ONNX with 8-bit weights: a quarter of the size.")] = False,
+    photos: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Photos for the comparison. [default: of the run, or starter pictures]"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Convert a bundle for phones, browsers, servers or a Space.
+
+    The export is kept only if it answers like the bundle on the golden samples and on 100 pictures. export.json beside
+    the model lists the classes in order and how a photo is prepared. All formats except litert and space need the
+    weights of the bundle.
+
+    Example: clothes export runs/shirts --format onnx --out shirts-onnx
+    """
+    with progress_bars() as bars:
+        result = clothes.export(bundle, to=export_format.value, out=out, int8=int8, photos=photos, progress=bars.show)
+    if as_json:
+        print_json(result.to_dict())
+        return
+    render_export(result)
+    if export_format is ExportFormat.space:
+        note(f"Next:  hf upload USER/NAME {quote(out)} --repo-type space")
+
+
+def render_export(result: "clothes.Export") -> None:
+    """Prints how the export compares with its bundle, and the files."""
+    from clothes.inference.confidence import percent
+
+    print_table(
+        ["compared with the bundle", "same answers", "largest difference of a score"],
+        [[item.what, percent(item.agreement), f"{item.difference:.2g}"] for item in result.compared],
+    )
+    if result.conversion is not None:
+        print(f"Largest difference of a score from the Keras network: {result.conversion:.2g}")
+    print()
+    for name in (*result.files, "export.json"):
+        print(plain(str(result.path / name)))

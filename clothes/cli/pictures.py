@@ -1,0 +1,41 @@
+"""Draws the pictures of a run, an evaluation and a search into their folders."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clothes.training.tuning import Tuning
+
+
+def draw_run(path: Path, ending: str) -> list[Path]:
+    """Draws the history of a run and, if it was evaluated, its confusion matrix."""
+    from clothes.inference.run import Run
+    from clothes.report import plots
+
+    run = Run.open(path)
+    drawn = [plots.save(plots.history(run.history), run.path / f"history.{ending}")]
+    if (run.path / "evaluation.json").exists():
+        drawn.append(draw_confusion(run.path, ending))
+    return drawn
+
+
+def draw_confusion(folder: Path, ending: str) -> Path:
+    """Draws the confusion matrix of the evaluation in a folder."""
+    from clothes.evaluation.results import read_evaluation
+    from clothes.inference.confidence import percent
+    from clothes.report import plots
+
+    result = read_evaluation(folder)
+    title = f"{percent(result['accuracy'])} of {result['photos']} test photos right"
+    matrix = plots.confusion(result["classes"], result["confusion"], title=title)
+    return plots.save(matrix, folder / f"confusion.{ending}")
+
+
+def draw_search(result: "Tuning") -> Path:
+    """Draws the scores of the trials and the importance of each setting."""
+    from clothes.report import plots
+
+    kinds = {"done": "completed", "pruned": "pruned"}
+    scores = [(t.number, t.score, "repeated" if t.again else kinds[t.state]) for t in result.trials if t.state in kinds]
+    drawn = plots.search(scores, result.importance, default=result.default.score if result.default else None)
+    return plots.save(drawn, result.path / "search.png")

@@ -1,0 +1,59 @@
+"""Progress bars on stderr."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from clothes.system.progress import Progress
+
+if TYPE_CHECKING:
+    import rich.progress
+
+T = TypeVar("T")
+
+
+class Bars:
+    """One progress bar per title, with the time left; shows nothing if stderr is not a terminal."""
+
+    def __init__(self, display: "rich.progress.Progress") -> None:
+        self.console = display.console
+        self._display = display
+        self._tasks: dict[str, rich.progress.TaskID] = {}
+
+    def to(self, title: str) -> Progress:
+        """A progress callback that moves the bar of this title."""
+        return lambda done, total: self.show(title, done, total)
+
+    def show(self, title: str, done: int, total: int) -> None:
+        """Moves the bar of this title; a full one disappears."""
+        if title not in self._tasks:
+            self._tasks[title] = self._display.add_task(title, total=total)
+        self._display.update(self._tasks[title], completed=done, total=total, visible=done < total)
+
+
+@contextmanager
+def progress_bars(*, in_bytes: bool = False) -> Iterator[Bars]:
+    """Yields progress bars and removes them at the end."""
+    from rich import progress
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    units = [progress.DownloadColumn(), progress.TransferSpeedColumn()] if in_bytes else [progress.MofNCompleteColumn()]
+    columns = ("{task.description}", progress.BarColumn(), *units, progress.TimeRemainingColumn())
+    with progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as display:
+        yield Bars(display)
+
+
+def with_progress(items: Iterable[T], title: str, total: int) -> Iterator[T]:
+    """The same items, with a progress bar if there are several and stdout is not a terminal.
+
+    On a terminal the printed answers already show the progress.
+    """
+    if total < 2 or sys.stdout.isatty():
+        yield from items
+        return
+    with progress_bars() as bars:
+        for done, item in enumerate(items, 1):
+            yield item
+            bars.show(title, done, total)
