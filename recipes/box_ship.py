@@ -6,11 +6,11 @@ Every RUN was evaluated on its test part and, into RUN/street, on the street cro
 """
 
 import csv
+import json
 import statistics
 import sys
 from pathlib import Path
 
-from clothes.cli.output import to_json
 from clothes.evaluation.results import read_evaluation
 from clothes.inference.bundle import WEIGHTS, write_bundle
 from clothes.inference.classifier import BUNDLED
@@ -42,7 +42,7 @@ def main(paths: list[Path]) -> None:
     right = [row["truth"] == row["label"] for row in answers]
     plots.save(plots.reliability(confidence, right), images / "box-reliability.png")
     (ROOT / "docs" / "model-card.md").write_text(write_card(runs, run, test, street), encoding="utf-8")
-    print(to_json(box.info["metrics"]))
+    print(json.dumps(box.info["metrics"], indent=2))
 
 
 def write_card(runs: list[Run], run: Run, test: dict, street: dict) -> str:

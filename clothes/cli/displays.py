@@ -101,7 +101,7 @@ class SearchDisplay(SearchCallback):
         self._live = live
         self._check_stop = check_stop
         self._deadline = None if minutes is None else time.monotonic() + 60 * minutes
-        self._trials: tuple["Trial", ...] = ()
+        self._trials: tuple[Trial, ...] = ()
         self._printed: set[int] = set()
         self._epochs = 0
         self._most: int | None = None

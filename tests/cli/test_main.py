@@ -1,251 +1,140 @@
-"""The commands as a person types them, in processes of their own."""
+"""The program as a whole: help, version, exit statuses and errors."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+import typer
 
 import clothes
-from tests.support.pictures import SMALL, draw, make_photos
+from clothes.cli import main
+from clothes.cli.commands import photos as photo_commands
+from tests.support.commands import run_command
 
 
-def clothes_command(*arguments: object, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "clothes", *map(str, arguments)],
-        cwd=cwd,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "120"},
-    )
+def commands(group: object, name: str = "") -> list[str]:
+    """The names of all commands, such as "collect folder"."""
+    below = getattr(group, "commands", {})
+    return [found for word in below for found in commands(below[word], f"{name} {word}".strip())] or [name]
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, run: clothes.Run) -> Path:
-    """A folder with photos and a trained run in runs/small."""
-    root = tmp_path_factory.mktemp("commands")
-    shutil.copytree(run.path.parent / "photos", root / "photos")
-    shutil.copytree(run.path, root / "runs" / "small")
-    info = json.loads((root / "runs" / "small" / "run.json").read_text())
-    (root / "runs" / "small" / "run.json").write_text(json.dumps(info | {"photos": "../../photos"}))
-    draw("bar", 1).save(root / "bar.png")
-    draw("square", 2).save(root / "[odd] name.png")
-    (root / "page.jpg").write_text("<html>")
-    return root
+COMMANDS = commands(typer.main.get_command(main.app))
 
 
-def test_every_command_has_help_with_an_example(tmp_path: Path) -> None:
-    overview = clothes_command("--help", cwd=tmp_path).stdout
-    groups = ("collect folder", "collect urls", "collect web", "drive push", "drive pull", "corrections review")
-    single = (
-        "demo",
-        "data",
-        "check",
-        "split",
-        "tune",
-        "train",
-        "evaluate",
-        "predict",
-        "info",
-        "serve",
-        "plot",
-        "report",
-        "look",
-        "verify",
-        "export",
-        "compare",
-    )
-    for name in (*single, *groups):
-        assert name.split()[0] in overview
-        text = clothes_command(*name.split(), "--help", cwd=tmp_path).stdout
-        assert f"Example: clothes {name}" in text
+def test_all_commands_are_there() -> None:
+    single = "demo data check split tune train evaluate predict info serve plot report look verify export compare"
+    groups = ["collect folder", "collect urls", "collect web", "collect camera", "drive push", "drive pull"]
+    assert sorted(COMMANDS) == sorted([*single.split(), *groups, "corrections review"])
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["check", "photos"], ["predict", "bar.png"], ["info", "runs/small"]])
-def test_light_commands_import_nothing_heavy(place: Path, arguments: list[str]) -> None:
-    code = (
-        "import sys\n"
-        "sys.argv = ['clothes', *sys.argv[1:]]\n"
-        "from clothes.cli.main import main\n"
-        "try: main()\n"
-        "except SystemExit as status: assert not status.code, status.code\n"
-        "heavy = {'tensorflow', 'keras', 'matplotlib', 'gradio', 'cv2', 'jax', 'torch', 'googleapiclient'}\n"
-        "print('HEAVY', sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=place, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "HEAVY []", done.stderr
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_has_an_example(name: str) -> None:
+    shown = run_command(*name.split(), "--help")
+    assert shown.status == 0
+    assert f"Example: clothes {name}" in shown.out
 
 
-def test_predict_says_what_photos_show(place: Path) -> None:
-    photos = ("bar.png", "[odd] name.png", "photos/squ*/00[0-4].png")
-    done = clothes_command("predict", *photos, "--top", 1, "--model", "runs/small", cwd=place)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert len(lines) == 7
-    assert lines[0].startswith("bar.png: ")
-    assert done.stderr == ""
+def test_the_overview_shows_each_command_with_a_whole_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for words in ([], ["collect"], ["drive"], ["corrections"]):
+        overview = run_command(*words, "--help").out
+        lines = overview.partition("Commands:\n")[2].splitlines()
+        assert lines and all(line.endswith(".") and not line.endswith("...") for line in lines), overview
 
 
-def test_predict_without_a_model_takes_the_one_in_the_box(place: Path) -> None:
-    done = clothes_command("predict", "bar.png", "--json", cwd=place)
-    assert "t-shirt" in json.loads(done.stdout)["scores"]
-
-
-def test_predict_as_json_goes_on_after_a_bad_photo(place: Path) -> None:
-    done = clothes_command(
-        "predict", "-", "--json", "--model", "runs/small", cwd=place, stdin="bar.png\npage.jpg\nno.png\n"
-    )
-    assert done.returncode == 1
-    good, bad, missing = map(json.loads, done.stdout.splitlines())
-    assert list(good) == ["photo", "label", "confidence", "known", "scores"]
-    assert set(good["scores"]) == {"bar", "frame", "square"}
-    assert bad == {"photo": "page.jpg", "error": "this is not a picture of a known format", "code": "not-a-photo"}
-    assert missing == {"photo": "no.png", "error": "there is no such file", "code": "missing"}
-    top = clothes_command("predict", "bar.png", "--json", "--top", 2, "--model", "runs/small", cwd=place)
-    assert len(json.loads(top.stdout)["scores"]) == 2
-
-
-@pytest.mark.parametrize("folder", ["photos/frame", "photos/fr*", "pho*/frame/*.png"])
-def test_predict_a_folder(place: Path, folder: str) -> None:
-    done = clothes_command("predict", folder, "--json", "--model", "runs/small", cwd=place)
-    assert len(done.stdout.splitlines()) == 40
-
-
-def test_predict_nothing_is_an_error(place: Path) -> None:
-    (place / "nothing").mkdir()
-    for arguments in (["nothing"], ["-"]):
-        done = clothes_command("predict", *arguments, "--model", "runs/small", cwd=place)
-        assert done.returncode == 1
-        assert done.stderr.startswith(f"Error: No photo in {arguments[0]}.")
-
-
-def test_names_that_are_no_text_and_terminals_that_know_few_letters(place: Path) -> None:
-    name = b"k\xe4se.png"
-    shutil.copy(place / "bar.png", os.fsencode(place) + b"/" + name)
-    shutil.copy(place / "bar.png", place / "裙子.png")
-    command = [sys.executable, "-m", "clothes", "predict", name, "裙子.png", "-", "--json", "--model", "runs/small"]
-    done = subprocess.run(
-        command, cwd=place, input=name + b"\n", capture_output=True, env=os.environ | {"PYTHONIOENCODING": "ascii"}
-    )
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 3
-    Path(os.fsdecode(os.fsencode(place) + b"/" + name)).unlink()
-
-
-def test_every_error_of_many_is_seen(place: Path) -> None:
-    missing = [f"none-{i}.png" for i in range(40)]
-    done = clothes_command("predict", "bar.png", *missing, "bar.png", "--model", "runs/small", cwd=place)
-    assert [line for line in done.stderr.splitlines() if line.startswith("Error: none-")] == [
-        f"Error: {name}: there is no such file" for name in missing
-    ]
-
-
-def test_check_split_evaluate_info_plot(place: Path) -> None:
-    check = clothes_command("check", "photos", cwd=place)
-    assert check.returncode == 0 and "bar" in check.stdout
-    assert json.loads(clothes_command("check", "photos", "--json", cwd=place).stdout)["photos"] == 120
-    split = clothes_command("split", "photos", "--out", "split.csv", "--copy-to", "copies", cwd=place)
-    assert split.returncode == 0, split.stderr
-    assert split.stdout.splitlines()[0].split() == ["class", "train", "test", "validation"]
-    assert len(list((place / "copies" / "test").rglob("*.png"))) == 24
-    evaluate = clothes_command("evaluate", "runs/small", cwd=place)
-    assert evaluate.returncode == 0, evaluate.stderr
-    assert "95 % interval" in evaluate.stdout
-    assert (place / "runs/small/confusion.png").stat().st_size > 2000
-    data = json.loads(clothes_command("evaluate", "runs/small", "--photos", "photos", "--json", cwd=place).stdout)
-    assert data["photos"] == 24
-    (results,) = (place / "evaluations").iterdir()
-    assert sorted(path.name for path in results.iterdir()) == ["confusion.png", "evaluation.json", "predictions.csv"]
-    info = clothes_command("info", "runs/small", cwd=place).stdout
-    assert "test accuracy" in info and "3: bar, frame, square" in info
-    plot = clothes_command("plot", "runs/small", "--format", "svg", cwd=place)
-    assert plot.stdout.split() == ["runs/small/history.svg", "runs/small/confusion.svg"]
-
-
-def test_train_ends_with_the_numbers_and_the_next_command(tmp_path: Path) -> None:
-    pytest.importorskip("keras", reason="training needs the extra 'train'")
-    make_photos(tmp_path / "photos", each=12)
-    (tmp_path / "small.json").write_text(SMALL.to_json())
-    done = clothes_command(
-        "train", "photos", "--config", "small.json", "--epochs", 2, "--out", "runs/a b", cwd=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    assert "epoch 2/2" in done.stderr
-    assert "Validation accuracy" in done.stdout
-    assert done.stdout.splitlines()[-1] == "Next, the honest number:  clothes evaluate 'runs/a b'"
-    assert (tmp_path / "runs/a b/history.png").stat().st_size > 2000
-    again = clothes_command("train", "photos", "--config", "small.json", "--out", "runs/a b", cwd=tmp_path)
-    assert again.returncode == 1
-    assert again.stderr.startswith("Error: runs/a b is in use.")
+def test_the_version() -> None:
+    assert run_command("--version").out == f"clothes {clothes.__version__}\n"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    "words",
     [
-        (["check", "none"], "Error: There is no folder none."),
-        (["train", "empty"], "Error: No photo below empty"),
-        (["split", "photos", "--ratios", "1/2"], "Error: --ratios must look like 70/20/10"),
-        (["predict", "bar.png", "--model", "none"], "Error: none is not a bundle: there is no such folder."),
-        (["evaluate", "runs"], "Error: runs is not a bundle: it holds no bundle.json."),
-        (["info", "photos"], "Error: photos is not a bundle"),
-        (["serve", "--model", "none"], "Error: none is not a bundle"),
-        (["plot", "photos"], "Error: photos is not a run folder"),
-        (["data", "fashion-mnist", "--from", "empty", "--to", "fm"], "Error: "),
+        "predict",
+        "fly",
+        "split x --seed -1",
+        "serve --auth nobody",
+        "train photos --epochs many",
+        "evaluate run --out folder",
     ],
 )
-def test_an_error_is_a_sentence(place: Path, arguments: list[str], message: str) -> None:
-    (place / "empty").mkdir(exist_ok=True)
-    done = clothes_command(*arguments, cwd=place)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith(message)
-    assert "Traceback" not in done.stderr
+def test_wrong_usage_has_status_2(words: str) -> None:
+    shown = run_command(*words.split())
+    assert (shown.status, shown.out) == (2, "")
+    assert "Error: " in shown.err and "Traceback" not in shown.err
 
 
-def test_what_the_system_refuses_is_a_sentence(place: Path) -> None:
-    done = clothes_command("data", "fashion-mnist", "--to", "bar.png/data", cwd=place)
-    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-    assert done.stderr.startswith("Error: ")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("check none", "Error: There is no folder none."),
+        ("train empty", "Error: No photo below empty"),
+        ("split photos --ratios 1/2", "Error: --ratios must look like 70/20/10"),
+        ("predict bar.png --model none", "Error: none is not a bundle: there is no such folder."),
+        ("evaluate runs", "Error: runs is not a bundle: it holds no bundle.json."),
+        ("info photos", "Error: photos is not a bundle"),
+        ("serve --model none", "Error: none is not a bundle"),
+        ("plot photos", "Error: photos is not a run folder"),
+        ("data fashion-mnist --from empty --to fm", "Error: "),
+        ("data fashion-mnist --to bar.png/data", "Error: "),
+    ],
+)
+def test_an_error_is_one_sentence(place: Path, words: str, message: str) -> None:
+    shown = run_command(*words.split())
+    assert shown.status == 1
+    assert shown.err.splitlines()[-1].startswith(message)
+    assert shown.err.count("Error: ") == 1 and "Traceback" not in shown.err
 
 
-def test_the_version(tmp_path: Path) -> None:
-    assert clothes_command("--version", cwd=tmp_path).stdout == f"clothes {clothes.__version__}\n"
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (clothes.PhotosError("No photo."), 1, "Error: No photo.\n"),
+        (PermissionError(13, "Permission denied", "photos"), 1, "Error: photos: Permission denied.\n"),
+        (OSError("the disk is gone"), 1, "Error: the disk is gone.\n"),
+        (KeyboardInterrupt(), 130, "Stopped.\n"),
+        (ModuleNotFoundError(name="onnx.helper"), 1, "Error: This command needs the extra 'export'."),
+        (ModuleNotFoundError(name="no_such.thing"), 1, "Error: This command needs the package no_such, which is not"),
+    ],
+)
+def test_errors_of_the_user_and_the_system_have_no_traceback(
+    error: BaseException, status: int, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(photo_commands.clothes, "check", fail, raising=False)
+    shown = run_command("check", "photos")
+    assert (shown.status, shown.out) == (status, "")
+    assert shown.err.startswith(message)
 
 
-def test_wrong_usage_has_status_2(tmp_path: Path) -> None:
-    for arguments in (["predict"], ["fly"], ["split", "x", "--seed", "-1"], ["serve", "--auth", "nobody"]):
-        done = clothes_command(*arguments, cwd=tmp_path)
-        assert done.returncode == 2, arguments
-        assert "Traceback" not in done.stderr
+@pytest.mark.parametrize("error", [ZeroDivisionError(), ModuleNotFoundError(name="clothes.gone")])
+def test_an_error_of_the_program_has_a_traceback(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object, **options: object) -> None:
+        raise error
+
+    monkeypatch.setattr(photo_commands.clothes, "check", fail, raising=False)
+    with pytest.raises(type(error)):
+        run_command("check", "photos")
 
 
-def test_help_is_fast(tmp_path: Path) -> None:
-    seconds = []
-    for _ in range(5):
-        started = time.perf_counter()
-        clothes_command("--help", cwd=tmp_path)
-        seconds.append(time.perf_counter() - started)
-    assert min(seconds) < 0.6  # 0.4 on a quiet machine, see benchmarks
+def test_a_reader_that_leaves_ends_the_program_silently(place: Path) -> None:
+    command = f"{sys.executable} -m clothes predict photos/bar --model runs/small | head -1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True)
+    assert done.stdout.count("\n") == 1
+    assert done.stderr == ""
 
 
-def test_demo_from_start_to_end(tmp_path: Path) -> None:
-    pytest.importorskip("keras", reason="the demo needs the extra 'train'")
-    (tmp_path / "shown").mkdir()
-    (tmp_path / "shown" / "mine.txt").write_text("mine")
-    done = clothes_command("demo", "--out", "shown", cwd=tmp_path)
+def test_file_names_in_any_bytes_and_terminals_without_unicode(place: Path) -> None:
+    name = b"k\xe4se.png"
+    shutil.copy("bar.png", name)
+    shutil.copy("bar.png", "裙子.png")
+    command = [sys.executable, "-m", "clothes", "predict", name, "裙子.png", "-", "--json", "--model", "runs/small"]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, input=name + b"\n", capture_output=True, env=environment)
+    Path(os.fsdecode(name)).unlink()
     assert done.returncode == 0, done.stderr
-    assert "shown is in use and stays as it is." in done.stderr
-    assert (tmp_path / "shown" / "mine.txt").read_text() == "mine"
-    root = tmp_path / "shown-2"
-    assert len(list((root / "photos").rglob("*.png"))) == 2000
-    for name in ("bundle/bundle.json", "history.png", "confusion.png", "predictions.csv", "evaluation.json"):
-        assert (root / "run" / name).exists()
-    accuracy = json.loads((root / "run" / "evaluation.json").read_text())["accuracy"]
-    assert accuracy > 0.8
-    lines = done.stdout.splitlines()
-    assert lines[-2].startswith("Test accuracy")
-    assert lines[-1] == "Open the web page with:  clothes serve --model shown-2/run/bundle"
+    assert len(done.stdout.splitlines()) == 3

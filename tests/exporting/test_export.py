@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clothes.cli.bundles import ExportFormat
 
 import clothes
+from clothes.cli.commands.inference import ExportFormat
 from clothes.errors import BundleError, ConfigError, ExportError
 from clothes.exporting.export import FORMATS, LARGEST, PICTURES
 from clothes.inference.bundle import WEIGHTS, Bundle, pack_weights, read_bundle, write_bundle

@@ -149,7 +149,7 @@ def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(
         main.main()
     sender.join()
     assert ended.value.code == 128 + number
-    assert f"Go on with:  clothes train {photos} --out {out} --resume\nStopped." in capsys.readouterr().err
+    assert f"Continue with:  clothes train {photos} --out {out} --resume\nStopped." in capsys.readouterr().err
     run = clothes.Run.open(out)
     assert newest(run)[0]["epoch"] == len(run.history) > 0
     assert not list(out.rglob(".making-*"))

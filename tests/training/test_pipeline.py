@@ -5,7 +5,6 @@ import dataclasses
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -19,9 +18,10 @@ import typer
 keras = pytest.importorskip("keras", reason="training needs the extra 'train'")
 
 import clothes
-from clothes.cli import main, output
+from clothes.cli.commands.evaluation import plot
+from clothes.cli.commands.training import train as train_command
 from clothes.config import Config
-from clothes.errors import BundleError, ClothesError, ConfigError, MissingExtraError, PhotosError, RunError, SplitError
+from clothes.errors import BundleError, ConfigError, MissingExtraError, PhotosError, RunError, SplitError
 from clothes.photos.splits import Split
 from clothes.training import fit, plan, time_budget
 from clothes.training.callbacks import TrainingCallback
@@ -217,7 +217,7 @@ def test_resume_takes_no_other_settings_and_no_other_photos(begun: clothes.Run, 
 
 def test_a_finished_run_is_said_to_be_finished(run: clothes.Run, capsys: pytest.CaptureFixture[str]) -> None:
     before = (run.path / "bundle" / "bundle.json").stat().st_mtime_ns
-    main.train(run.photos, out=run.path, resume=True)
+    train_command(run.photos, out=run.path, resume=True)
     shown = capsys.readouterr()
     assert f"{run.path} was finished already, on {run.info['finished']}" in shown.err
     assert "Validation accuracy" in shown.out
@@ -249,11 +249,11 @@ def test_a_new_split_tells_what_it_noticed(tmp_path: Path, capsys: pytest.Captur
     (photos / "bar" / "page.png").write_text("<html>")
     with pytest.raises(typer.Abort), pytest.MonkeyPatch.context() as patch:
         patch.setattr(fit, "Trainer", Interrupting)
-        main.train(photos, out=tmp_path / "a run")
+        train_command(photos, out=tmp_path / "a run")
     shown = capsys.readouterr().err
     assert "1 look-alike pair in two classes" in shown
     assert "Skipped bar/page.png: this is not a picture" in shown
-    assert shown.splitlines()[-1] == f"Go on with:  clothes train {photos} --out '{tmp_path}/a run' --resume"
+    assert shown.splitlines()[-1] == f"Continue with:  clothes train {photos} --out '{tmp_path}/a run' --resume"
 
 
 class Interrupting:
@@ -293,36 +293,16 @@ def test_an_unfinished_run_says_how_to_go_on(begun: clothes.Run) -> None:
         begun.bundle  # noqa: B018
     go_on = f"no epoch was finished yet. Go on with: clothes train {begun.photos} --out {begun.path} --resume"
     with pytest.raises(RunError, match=go_on):
-        main.plot(begun.path)
+        plot(begun.path)
     begun.write_history([])
     with pytest.raises(RunError, match=go_on):
-        main.plot(begun.path)
+        plot(begun.path)
 
 
 def test_a_run_folder_behind_a_link_finds_its_photos(begun: clothes.Run, tmp_path: Path) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "deep" / "er" / "link").symlink_to(begun.path)
     assert clothes.Run.open(tmp_path / "deep" / "er" / "link").photos == begun.photos
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stop_is_raised_where_nothing_is_torn_by_it(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with pytest.raises(output.Stopped) as stopped, main.watching() as callback:
-        signal.raise_signal(number)
-        survived = True
-        callback.on_progress("train", 1, 2)
-        survived = False
-    assert survived
-    assert stopped.value.status == 128 + number
-    assert signal.getsignal(number) is before
-
-
-def test_a_second_ctrl_c_stops_at_once() -> None:
-    with pytest.raises(output.Stopped), main.watching():
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
-        pytest.fail("it went on")
 
 
 @pytest.mark.parametrize(
@@ -342,16 +322,6 @@ def test_an_unknown_or_missing_backend_is_an_error(backend: str, message: str) -
     environment = os.environ | {"KERAS_BACKEND": backend}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
     assert done.stdout.strip() == message, done.stderr
-
-
-def test_a_missing_module_is_named() -> None:
-    with (
-        pytest.raises(ClothesError, match=r"Training needs the module no_such, .* pip install no_such"),
-        main.needs("Training"),
-    ):
-        import no_such.thing  # type: ignore[import-not-found]  # noqa: F401
-    with pytest.raises(MissingExtraError), main.needs("Training"):
-        raise ModuleNotFoundError(name="keras.models")
 
 
 def test_a_loss_that_is_no_number_stops_with_advice(run: clothes.Run) -> None:

@@ -26,6 +26,10 @@ class Weights(StrEnum):
     none = "none"
 
 
+ModelName = Annotated[
+    str | None, typer.Option(metavar="NAME", help="sequential, efficientnet-lite0 or keras:NAME. [default: sequential]")
+]
+ConfigFile = Annotated[Path | None, typer.Option(metavar="FILE.json", help="Settings, as in RUN/config.json.")]
 SplitFile = Annotated[
     Path | None,
     typer.Option("--split", metavar="FILE", help="Which photo is in which part. [default: PHOTOS/split.csv or new]"),
@@ -36,17 +40,14 @@ SplitFile = Annotated[
 def train(
     photos: PhotosFolder,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="[default: runs/<date>-<time>]")] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="sequential, efficientnet-lite0 or keras:NAME. [default: sequential]"),
-    ] = None,
+    model: ModelName = None,
     weights: Annotated[
         Weights | None, typer.Option(help="The first weights. [default: imagenet if the network has them]")
     ] = None,
     minutes: Annotated[
         float | None, typer.Option(metavar="M", help="Choose image size and epochs to finish in M minutes.")
     ] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE.json", help="Settings, as in RUN/config.json.")] = None,
+    config: ConfigFile = None,
     split_file: SplitFile = None,
     image_size: Annotated[int | None, typer.Option(metavar="N", help="Side of the square images in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Train at most N epochs.")] = None,
@@ -64,12 +65,13 @@ def train(
     from clothes.cli.displays import training_display
     from clothes.config import Config
 
+    settings = Config.read(config) if config else None
     network = {"architecture": model, "image_size": image_size, "weights": weights and weights.value}
     with training_display() as display, _hint_to_resume(display, photos, out if resume else None):
         run = clothes.train(
             photos,
             out=out,
-            config=Config.read(config) if config else None,
+            config=settings,
             changes={"model": network, "train": {"epochs": epochs, "seed": seed}},
             split=split_file,
             minutes=minutes,
@@ -117,7 +119,7 @@ def render_training(run: "clothes.Run", photos: Path, *, plot: Path) -> None:
 def tune(
     photos: PhotosFolder,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="[default: tunings/ and a name for PHOTOS]")] = None,
-    model: Annotated[str | None, typer.Option(metavar="NAME", help="As for train. [default: sequential]")] = None,
+    model: ModelName = None,
     trials: Annotated[int | None, typer.Option(metavar="N", help="Of the whole search. [default: 40]")] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="End the search after M minutes.")] = None,
     epochs: Annotated[
@@ -128,9 +130,7 @@ def tune(
         float | None,
         typer.Option(metavar="X", help="Scale of the images in trials; 0.67 saves 40 % of the time. [default: 1]"),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(metavar="FILE.json", help="The settings to start from. [default: as for train]")
-    ] = None,
+    config: ConfigFile = None,
     split_file: SplitFile = None,
     storage: Annotated[
         str | None,
@@ -149,6 +149,7 @@ def tune(
     from clothes.cli.displays import search_display
     from clothes.config import Config
 
+    settings = Config.read(config) if config else None
     with search_display(minutes) as display:
         try:
             result = clothes.tune(
@@ -156,7 +157,7 @@ def tune(
                 out=out,
                 trials=trials,
                 minutes=minutes,
-                config=Config.read(config) if config else None,
+                config=settings,
                 changes={"model": {"architecture": model}},
                 split=split_file,
                 epochs=epochs,

@@ -1,0 +1,30 @@
+"""`clothes evaluate`, `info`, `compare` and `plot` on a trained run."""
+
+import json
+from pathlib import Path
+
+from tests.support.commands import run_command
+
+
+def test_evaluate_then_info_compare_and_plot(place: Path) -> None:
+    evaluate = run_command("evaluate", "runs/small")
+    assert evaluate.status == 0, evaluate.err
+    assert "95 % interval" in evaluate.out
+    assert evaluate.out.splitlines()[-1] == "Next, open the web page:  clothes serve --model runs/small"
+    assert (place / "runs/small/confusion.png").stat().st_size > 2000
+    info = run_command("info", "runs/small").out
+    assert "test accuracy" in info and "3: bar, frame, square" in info
+    plot = run_command("plot", "runs/small", "--format", "svg")
+    assert plot.out.split() == ["runs/small/history.svg", "runs/small/confusion.svg"]
+    compare = run_command("compare", "runs/small", "runs/small")
+    assert "p = 1. Neither run is better." in compare.out
+    assert json.loads(run_command("compare", "runs/small", "runs/small", "--json").out)["p"] == 1
+
+
+def test_evaluate_on_other_photos_leaves_the_run_alone(place: Path) -> None:
+    before = sorted(path.name for path in (place / "runs/small").iterdir())
+    shown = run_command("evaluate", "runs/small", "--photos", "photos", "--json")
+    assert json.loads(shown.out)["photos"] == 24
+    (results,) = (place / "evaluations").iterdir()
+    assert sorted(path.name for path in results.iterdir()) == ["confusion.png", "evaluation.json", "predictions.csv"]
+    assert sorted(path.name for path in (place / "runs/small").iterdir()) == before

@@ -1,0 +1,73 @@
+"""Light commands and early refusals do not import heavy packages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib", "cv2", "jax", "torch", "optuna", "googleapiclient")
+CODE = """
+import json, sys
+from clothes.cli.main import main
+
+found = {}
+for line in json.loads(sys.argv[1]):
+    sys.argv = ["clothes", *line.split()]
+    if line.startswith("serve"):
+        import clothes.web.server
+        clothes.web.server.gr.Blocks.launch = lambda *a, **k: (None, "http://page", None)
+        clothes.web.server.gr.Blocks.block_thread = lambda *a, **k: None
+    try: main()
+    except SystemExit as ended: found[line] = [ended.code, sorted(set(json.loads(sys.argv[0])) & set(sys.modules))]
+print("FOUND", json.dumps(found), file=sys.stderr)
+"""
+
+
+def imported(lines: list[str], heavy: tuple[str, ...] = HEAVY) -> dict[str, tuple[int, list[str]]]:
+    """The exit status of each command, and the heavy packages imported after it, in a new process."""
+    code = CODE.replace("json.loads(sys.argv[0])", repr(list(heavy)))
+    done = subprocess.run([sys.executable, "-c", code, json.dumps(lines)], capture_output=True, text=True)
+    assert "FOUND " in done.stderr, done.stderr
+    found = json.loads(done.stderr.rpartition("FOUND ")[2])
+    return {line: (status, modules) for line, (status, modules) in found.items()}
+
+
+def test_light_commands(place: Path) -> None:
+    lines = ["--help", "check photos", "split photos --out new.csv", "info runs/small", "predict bar.png"]
+    assert imported(lines, (*HEAVY, "gradio")) == {line: (0, []) for line in lines}
+
+
+def test_help_imports_no_photos(place: Path) -> None:
+    assert imported(["--help", "train --help"], ("numpy", "PIL", "rich.console")) == {
+        line: (0, []) for line in ("--help", "train --help")
+    }
+
+
+def test_the_web_page(place: Path) -> None:
+    assert imported(["serve --port 0"]) == {"serve --port 0": (0, [])}
+
+
+def test_early_refusals(place: Path) -> None:
+    wrong_usage = ["train photos --epochs many", "train photos --no-such-option", "tune photos --epochs 0"]
+    errors = [
+        "train photos --config none.json",
+        "tune photos --config none.json",
+        "evaluate runs/none",
+        "compare runs/none runs/small",
+        "report runs/none",
+        "export runs/none --format onnx --out new",
+    ]
+    expected = {line: (2, []) for line in wrong_usage} | {line: (1, []) for line in errors}
+    assert imported([*wrong_usage, *errors]) == expected
+
+
+def test_early_refusals_of_a_training(place: Path) -> None:
+    lines = [
+        "train empty",
+        "train photos --out runs/small",
+        "train photos --model no-such-network",
+        "train photos --out runs/none --resume",
+        "tune empty",
+        "tune photos --trials 0",
+    ]
+    assert imported(lines) == {line: (1, []) for line in lines}

@@ -1,0 +1,83 @@
+"""`clothes predict`, `info`, `verify` and `export`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import run_command
+
+SMALL = ("--model", "runs/small")
+
+
+def test_predict_prints_one_line_per_photo(place: Path) -> None:
+    shown = run_command("predict", "bar.png", "[odd] name.png", "photos/squ*/00[0-4].png", "--top", 1, *SMALL)
+    assert (shown.status, shown.err) == (0, "")
+    lines = shown.out.splitlines()
+    assert len(lines) == 7
+    assert lines[0].startswith("bar.png: ")
+
+
+def test_predict_uses_the_bundled_model_by_default(place: Path) -> None:
+    assert "t-shirt" in json.loads(run_command("predict", "bar.png", "--json").out)["scores"]
+
+
+def test_predict_as_json_continues_after_a_bad_photo(place: Path) -> None:
+    shown = run_command("predict", "-", "--json", *SMALL, stdin="bar.png\npage.jpg\nno.png\n")
+    assert shown.status == 1
+    good, bad, missing = map(json.loads, shown.out.splitlines())
+    assert list(good) == ["photo", "label", "confidence", "known", "scores"]
+    assert set(good["scores"]) == {"bar", "frame", "square"}
+    assert bad == {"photo": "page.jpg", "error": "this is not a picture of a known format", "code": "not-a-photo"}
+    assert missing == {"photo": "no.png", "error": "there is no such file", "code": "missing"}
+    top = run_command("predict", "bar.png", "--json", "--top", 2, *SMALL)
+    assert len(json.loads(top.out)["scores"]) == 2
+
+
+@pytest.mark.parametrize("folder", ["photos/frame", "photos/fr*", "pho*/frame/*.png"])
+def test_predict_takes_folders_and_globs(place: Path, folder: str) -> None:
+    shown = run_command("predict", folder, "--json", *SMALL)
+    assert len(shown.out.splitlines()) == 40
+
+
+def test_predict_without_any_photo_is_an_error(place: Path) -> None:
+    for word in ("empty", "-"):
+        shown = run_command("predict", word, *SMALL)
+        assert shown.status == 1
+        assert shown.err.startswith(f"Error: No photo in {word}.")
+
+
+def test_predict_prints_every_error(place: Path) -> None:
+    missing = [f"none-{i}.png" for i in range(40)]
+    shown = run_command("predict", "bar.png", *missing, "bar.png", *SMALL)
+    assert [line for line in shown.err.splitlines() if line.startswith("Error: none-")] == [
+        f"Error: {name}: there is no such file" for name in missing
+    ]
+
+
+def test_verify_finds_a_changed_bundle(place: Path) -> None:
+    shown = run_command("verify", "runs/small")
+    assert (shown.status, shown.err) == (0, "")
+    assert shown.out.endswith("is complete and answers as it was made to.\n")
+    assert json.loads(run_command("verify", "runs/small", "--json").out)["holds"] is True
+    model = next(place.glob("runs/small/bundle/model*"))
+    content = model.read_bytes()
+    try:
+        model.write_bytes(content[:-1])
+        shown = run_command("verify", "runs/small")
+    finally:
+        model.write_bytes(content)
+    assert shown.status == 1
+    assert "BAD " in shown.out
+    assert shown.out.endswith("is damaged or changed: do not use it.\n")
+
+
+def test_export_compares_and_lists_its_files(place: Path) -> None:
+    shown = run_command("export", "runs/small", "--format", "litert", "--out", "exported")
+    assert shown.status == 0, shown.err
+    assert shown.out.startswith("compared with the bundle")
+    assert shown.out.splitlines()[-1] == "exported/export.json"
+    taken = run_command("export", "runs/small", "--format", "litert", "--out", "exported")
+    assert taken.status == 1 and taken.err.startswith("Error: exported ")
+    data = json.loads(run_command("export", "runs/small", "--format", "litert", "--out", "more", "--json").out)
+    assert data["format"] == "litert"
