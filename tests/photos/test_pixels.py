@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import clothes
-from tests.cli.test_main import clothes_command
+from tests.support.commands import run_command
 from tests.support.pictures import draw
 from tests.web.test_predict_page import server  # noqa: F401 - a fixture
 
@@ -127,8 +127,8 @@ def test_library_command_line_page_and_api_answer_the_same(
     from tests.support.page_client import PageClient
 
     expected = {str(path): classifier.predict(path) for path in references}
-    done = clothes_command("predict", *references, "--json", "--model", bundle, cwd=tmp_path)
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    shown = run_command("predict", *references, "--json", "--model", bundle)
+    lines = [json.loads(line) for line in shown.out.splitlines()]
     assert {line.pop("photo"): line for line in lines} == {
         path: {"label": answer.label, "confidence": answer.confidence, "known": answer.known, "scores": answer.scores}
         for path, answer in expected.items()
