@@ -24,6 +24,7 @@ import pytest
 import clothes
 from tests.support.browser import browser  # noqa: F401 - a fixture for all tests
 from tests.support.pictures import SMALL, make_photos
+from tests.support.served_page import predict_url  # noqa: F401 - a fixture for all tests
 
 
 @pytest.fixture

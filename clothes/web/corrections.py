@@ -1,8 +1,8 @@
-"""Corrections: what people say a photo shows where the answer was wrong, kept in an inbox until someone decides.
+"""Corrections: visitors say what a photo shows where the answer was wrong; an inbox keeps that until a person decides.
 
-INBOX/<when>-<random>/ is one: the photo as it came, and correction.json with its hash, the answer and the correction.
-Each is a folder of its own, put in place in one step, so writers share nothing that could tear. What was decided
-lies in INBOX/accepted or INBOX/refused: nothing is deleted.
+INBOX/<when>-<random>/ holds one correction: the photo unchanged, and correction.json with its checksum, the answer and
+the correction. Each folder is put in place in one step, so that writers at the same time share no file. A decision
+moves it to INBOX/accepted or INBOX/refused. Nothing is deleted.
 """
 
 import json
@@ -31,7 +31,7 @@ _INFO = "correction.json"
 
 @dataclass(frozen=True)
 class Correction:
-    """What a person said of a photo: `label` instead of `answer`. `name` is its folder in the inbox."""
+    """A photo with the label that a visitor gave it, and the answer it had. `name` is its folder in the inbox."""
 
     name: str
     when: str
@@ -42,9 +42,9 @@ class Correction:
 
 
 class Inbox(AbstractContextManager["Inbox"]):
-    """A folder that takes in corrections, from any number of threads at once, for one process at a time.
+    """A folder, open for new corrections from any number of threads. One process at a time can open it.
 
-    Raises PhotosError when it cannot be used, or another process collects into it.
+    Raises PhotosError if the folder cannot be used, or another process has opened it.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
@@ -54,7 +54,7 @@ class Inbox(AbstractContextManager["Inbox"]):
             with ExitStack() as stack:
                 if not stack.enter_context(folder_lock(self.root)):
                     raise PhotosError(f"Another page collects corrections into {self.root} now. Name another folder.")
-                remove_unfinished(self.root)  # of writers that were killed
+                remove_unfinished(self.root)  # what killed writers left
                 self._stack = stack.pop_all()
         except OSError as error:
             raise PhotosError(
@@ -67,9 +67,9 @@ class Inbox(AbstractContextManager["Inbox"]):
         self._stack.close()
 
     def keep(self, photo: bytes, answer: Prediction, label: str) -> str:
-        """Keeps a correction, on the disk before it returns; its name.
+        """Writes a correction to the disk and returns its name.
 
-        Raises PhotoError when it is no photo, PhotosError when no class can be called so, or there is no room.
+        Raises PhotoError if the bytes are no photo, PhotosError if no class can have this label or the disk is full.
         """
         label = class_name(label)
         seen = examine(photo, name="the photo")
@@ -88,43 +88,43 @@ class Inbox(AbstractContextManager["Inbox"]):
 
 
 class Review(AbstractContextManager["Review"]):
-    """An inbox, open to be decided on; what is accepted goes into PHOTOS, to be trained on alone.
+    """An inbox, open for decisions from any number of threads, one decision at a time.
 
-    For any number of threads, which take turns. Raises PhotosError and SplitError as `Store` does.
+    Accepted photos go into PHOTOS, for the train part only. Raises PhotosError and SplitError as `Store` does.
     """
 
     def __init__(self, inbox: str | os.PathLike[str], photos: str | os.PathLike[str]) -> None:
         self.inbox, self.photos = Path(inbox), Path(photos)
         if not self.inbox.is_dir():
             raise PhotosError(f"There is no inbox {self.inbox}. `clothes serve --collect-corrections DIR` makes one.")
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._store = Store(self.photos)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._turn:
+        with self._lock:
             self._store.__exit__(kind, error, trace)
 
     def accept(self, name: str) -> bool:
-        """Puts a correction's photo into PHOTOS; whether it was not there yet.
+        """Puts a correction's photo into PHOTOS. Returns False if the photo was there already.
 
-        Raises PhotoError, and leaves it waiting, when it is gone or damaged, when the photo is there in another class,
-        or looks like one of the test part.
+        Raises PhotoError if the correction is gone or damaged, if the photo is there in another class, or if it is a
+        near-duplicate of a test photo. The correction then stays in the inbox.
         """
-        with self._turn:
-            correction = read_correction(self.inbox / _safe(name))
+        with self._lock:
+            correction = read_correction(self.inbox / _check_name(name))
             photo = examine(correction.photo, name="the photo")
             new = self._store.put(photo, correction.label, Origin(CORRECTION)) is not None
-            self._decide(name, ACCEPTED)
+            self._move(name, ACCEPTED)
             return new
 
     def refuse(self, name: str) -> None:
-        """Lays a correction aside. Raises PhotoError when it is gone."""
-        with self._turn:
-            self._decide(_safe(name), REFUSED)
+        """Sets a correction aside. Raises PhotoError if it is gone."""
+        with self._lock:
+            self._move(_check_name(name), REFUSED)
 
-    def _decide(self, name: str, to: str) -> None:
+    def _move(self, name: str, to: str) -> None:
         try:
             (self.inbox / to).mkdir(exist_ok=True)
             (self.inbox / name).rename(self.inbox / to / name)
@@ -137,7 +137,7 @@ class Review(AbstractContextManager["Review"]):
 
 
 def list_corrections(inbox: str | os.PathLike[str]) -> tuple[list[str], list[Skipped]]:
-    """The names of the corrections that wait, the first ones first, and what else lies there."""
+    """The names of the undecided corrections, the oldest first, and the other entries of the inbox as skipped."""
     found = sorted(path for path in Path(inbox).iterdir() if not path.name.startswith("."))
     names = [path.name for path in found if (path / _INFO).is_file()]
     skipped = [Skipped(path.name, "not a correction") for path in found if path.name not in (*names, ACCEPTED, REFUSED)]
@@ -145,7 +145,7 @@ def list_corrections(inbox: str | os.PathLike[str]) -> tuple[list[str], list[Ski
 
 
 def read_correction(path: Path) -> Correction:
-    """The correction in a folder, whole. Raises PhotoError when it is gone or damaged."""
+    """Reads the correction in a folder. Raises PhotoError if it is gone or damaged."""
     try:
         info = json.loads((path / _INFO).read_text(encoding="utf-8"))
         verify_checksum(info)
@@ -165,8 +165,8 @@ def read_correction(path: Path) -> Correction:
         raise PhotoError(path.name, "damaged", f"it was changed or damaged: {error}") from None
 
 
-def _safe(name: str) -> str:
-    """A name that leads to no other folder."""
+def _check_name(name: str) -> str:
+    """The name, if it leads to no other folder. Raises PhotoError."""
     if Path(name).name != name or name.startswith("."):
         raise _gone()
     return name

@@ -386,7 +386,7 @@ def started_space(space: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     if done.returncode and "No matching distribution" in done.stderr + done.stdout:
         pytest.skip("the package index cannot be reached")
     assert done.returncode == 0, done.stderr
-    port = pages._free_port("127.0.0.1", 0)
+    port = pages.free_port("127.0.0.1", 0)
     own = bare | {"GRADIO_SERVER_PORT": str(port), "GRADIO_TEMP_DIR": str(place / "uploads")}
     running = subprocess.Popen([python, "app.py"], cwd=space, env=own, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:

@@ -14,7 +14,6 @@ from PIL import Image
 import clothes
 from tests.support.commands import run_command
 from tests.support.pictures import draw
-from tests.web.test_predict_page import server  # noqa: F401 - a fixture
 
 PICTURE = np.asarray(draw("bar", 700, size=(90, 70))).copy()
 PICTURE[:20, :30] = (250, 20, 20)  # no symmetry: a turn or a mirror is seen
@@ -123,7 +122,7 @@ def test_library_command_line_page_and_api_answer_the_same(
     tmp_path: Path,
 ) -> None:
     pytest.importorskip("gradio", reason="the page needs the extra 'serve'")
-    from clothes.web import predict_page
+    from clothes.web import rendering
     from tests.support.page_client import PageClient
 
     expected = {str(path): classifier.predict(path) for path in references}
@@ -133,9 +132,9 @@ def test_library_command_line_page_and_api_answer_the_same(
         path: {"label": answer.label, "confidence": answer.confidence, "known": answer.known, "scores": answer.scores}
         for path, answer in expected.items()
     }
-    with PageClient(request.getfixturevalue("server")) as client:
+    with PageClient(request.getfixturevalue("predict_url")) as client:
         for path, answer in expected.items():
-            assert client.look(Path(path)) == predict_page._bars(answer), path
+            assert client.look(Path(path)) == rendering.prediction_html(answer), path
             assert client.predict(Path(path))["scores"] == answer.scores, path
     assert len({tuple(answer.scores.values()) for answer in expected.values()}) > 5
     print(f"{len(expected)} photos answered the same in 4 ways")

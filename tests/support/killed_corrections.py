@@ -17,14 +17,10 @@ from pathlib import Path
 from clothes.inference.confidence import Prediction
 from clothes.web.corrections import Inbox, Review, list_corrections, read_correction
 from tests.support.killed_collecting import kill_at_line, killed
-from tests.support.pictures import draw, encode
+from tests.support.pictures import photo
 
 WRITERS = 50
 ANSWER = Prediction("hat", 0.7, {"hat": 0.7, "bar": 0.3}, known=True)
-
-
-def photo(seed: int) -> bytes:
-    return encode(draw("bar", seed), "PNG")
 
 
 def write(root: Path) -> None:

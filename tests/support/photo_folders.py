@@ -1,6 +1,7 @@
 """Reads what lies in photo folders, for comparison."""
 
 import csv
+import hashlib
 from pathlib import Path
 
 from clothes.collection.collect import Collected
@@ -17,3 +18,10 @@ def below(folder: Path) -> dict[str, bytes]:
 
 def reasons(result: Collected) -> dict[str, str]:
     return {item.path: item.reason for item in result.refused}
+
+
+def stored_hashes(photos: Path) -> dict[str, str]:
+    """The SHA-256 of each photo by its path, after a check that sources.csv says the same."""
+    found = {name: hashlib.sha256(data).hexdigest() for name, data in below(photos).items() if "/" in name}
+    assert sorted((row["file"], row["sha256"]) for row in rows(photos)) == sorted(found.items())
+    return found

@@ -59,6 +59,11 @@ def encode(image: Image.Image, kind: str, **options: object) -> bytes:
     return file.getvalue()
 
 
+def photo(seed: int) -> bytes:
+    """A PNG file of a bar."""
+    return encode(draw("bar", seed), "PNG")
+
+
 def jpeg(image: Image.Image, quality: int) -> bytes:
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)

@@ -1,12 +1,13 @@
-"""The camera page in a real headless Chromium, with a camera that Chromium draws."""
+"""The camera page in a headless Chromium, with a camera that Chromium draws."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.pictures import draw
-from tests.web.test_camera import agree, photo, served
+from tests.support.photo_folders import stored_hashes
+from tests.support.pictures import draw, photo
+from tests.support.served_page import served_camera
 
 pytestmark = pytest.mark.browser
 
@@ -32,7 +33,7 @@ def counts(page: Any, wanted: dict[str, int]) -> None:
 def test_a_person_takes_three_photos_and_undoes_one(browser: Any, tmp_path: Path) -> None:
     (tmp_path / "hat").mkdir()
     draw("bar", 1).save(tmp_path / "hat" / "mine.png")
-    with served(tmp_path) as url:
+    with served_camera(tmp_path) as url:
         page = opened(browser, url)
         take = page.get_by_role("button", name="Take a photo")
         take.click()
@@ -68,13 +69,14 @@ def agree_but_mine(root: Path) -> dict[str, str]:
     data = mine.read_bytes()
     mine.unlink()
     try:
-        return agree(root)
+        return stored_hashes(root)
     finally:
         mine.write_bytes(data)
 
 
+@pytest.mark.slow
 def test_a_burst_keeps_each_photo(browser: Any, tmp_path: Path) -> None:
-    with served(tmp_path) as url:
+    with served_camera(tmp_path) as url:
         page = opened(browser, url)
         page.get_by_label("Class", exact=True).fill("jacket")
         page.evaluate(
@@ -87,11 +89,12 @@ def test_a_burst_keeps_each_photo(browser: Any, tmp_path: Path) -> None:
         )
         counts(page, {"jacket": 10})
         page.context.close()
-    assert len(agree(tmp_path)) == 10
+    assert len(stored_hashes(tmp_path)) == 10
 
 
+@pytest.mark.slow
 def test_a_phone_over_plain_http_takes_photos_with_its_own_camera(browser: Any, tmp_path: Path) -> None:
-    with served(tmp_path) as url:
+    with served_camera(tmp_path) as url:
         phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
         page = opened(browser, url.replace("127.0.0.1", "192.0.2.7"), **phone)
         assert not page.evaluate("isSecureContext")
@@ -109,11 +112,12 @@ def test_a_phone_over_plain_http_takes_photos_with_its_own_camera(browser: Any, 
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
         page.context.close()
     assert sorted(path.read_bytes() for path in tmp_path.glob("*/*")) == sorted([photo(0), photo(1)])
-    assert len(agree(tmp_path)) == 2
+    assert len(stored_hashes(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_two_browsers_undo_their_own(browser: Any, tmp_path: Path) -> None:
-    with served(tmp_path) as url:
+    with served_camera(tmp_path) as url:
         pages = [opened(browser, url) for _ in range(2)]
         for number, page in enumerate(pages, 1):
             page.get_by_label("Class", exact=True).fill(f"class {number}")
@@ -125,4 +129,4 @@ def test_two_browsers_undo_their_own(browser: Any, tmp_path: Path) -> None:
         assert pages[0].get_by_role("button", name="Undo").is_disabled()
         for page in pages:
             page.context.close()
-    assert {name.split("/")[0] for name in agree(tmp_path)} == {"class 2"}
+    assert {name.split("/")[0] for name in stored_hashes(tmp_path)} == {"class 2"}

@@ -1,4 +1,4 @@
-"""Corrections: nothing acknowledged is lost or torn, and what is accepted is trained on alone. In a browser: _page."""
+"""Corrections: none that was acknowledged is lost, and accepted photos go into the train part only."""
 
 import hashlib
 import json
@@ -6,9 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +17,11 @@ from clothes.errors import PhotoError, PhotosError
 from clothes.photos.folders import OTHER
 from clothes.photos.splits import PARTS, Split
 from clothes.web.corrections import Inbox, Review, list_corrections, read_correction
-from tests.support.killed_corrections import ANSWER, WRITERS, photo
+from tests.support.commands import run_command
+from tests.support.killed_corrections import ANSWER, WRITERS
 from tests.support.photo_folders import below, rows
-from tests.support.pictures import jpeg, make_photos, smooth
+from tests.support.pictures import jpeg, make_photos, photo, smooth
+from tests.support.served_page import call_function, served
 
 ROOT = Path(__file__).parents[2]
 STEP = os.environ.get("CLOTHES_KILL_STEP", "5")  # 1: a kill at every line
@@ -41,7 +41,7 @@ def test_a_correction_is_kept_as_it_came(tmp_path: Path) -> None:
     assert {path.name for path in (inbox.root / second).iterdir()} == {"photo.jpg", "correction.json"}
 
 
-def test_what_is_no_photo_or_no_class_is_not_kept(tmp_path: Path) -> None:
+def test_no_photo_and_no_class_are_refused(tmp_path: Path) -> None:
     with Inbox(tmp_path) as inbox:
         with pytest.raises(PhotoError, match="not a picture"):
             inbox.keep(b"<html>", ANSWER, "bar")
@@ -60,8 +60,9 @@ def test_one_process_collects_into_an_inbox(tmp_path: Path) -> None:
         Inbox(tmp_path / "file")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL")
-def test_fifty_writers_and_a_kill_lose_and_tear_nothing_acknowledged(tmp_path: Path) -> None:
+def test_killed_writers_lose_nothing_acknowledged(tmp_path: Path) -> None:
     kept: dict[str, tuple[str, str]] = {}
     half_done = 0
     for kill in range(KILLS):
@@ -79,30 +80,24 @@ def test_fifty_writers_and_a_kill_lose_and_tear_nothing_acknowledged(tmp_path: P
         names, skipped = list_corrections(tmp_path)
         assert not skipped
         assert kept.keys() <= set(names)
-        for name in names:  # also what was not acknowledged any more
+        for name in names:  # also those written without an acknowledgement
             found = read_correction(tmp_path / name)
             expected = kept.get(name, (found.label.split()[1], hashlib.sha256(found.photo).hexdigest()))
             assert (found.label, hashlib.sha256(found.photo).hexdigest()) == (f"class {expected[0]}", expected[1])
     with Inbox(tmp_path):
-        assert not list(tmp_path.glob(".making-*"))  # unacknowledged halves are swept up
+        assert not list(tmp_path.glob(".making-*"))  # unfinished ones are removed
     print(f"{WRITERS} writers, {KILLS} kills: {len(kept)} acknowledged, none lost, none torn; {half_done} half done")
 
 
 # --- the review ---
 
 
-@pytest.fixture
-def inbox(tmp_path: Path) -> Iterator[Inbox]:
-    with Inbox(tmp_path / "inbox") as opened:
-        yield opened
-
-
 def split_of(photos: Path, **more: Any) -> dict[str, str]:
-    """Hash -> part."""
+    """The part of each photo by its SHA-256."""
     return {row.sha256: row.part for row in clothes.split(photos, **more).rows}
 
 
-def test_what_is_accepted_joins_train_alone(inbox: Inbox, tmp_path: Path) -> None:
+def test_accepted_photos_go_into_train_only(inbox: Inbox, tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "photos", each=30, shapes=("bar", "frame"))
     first = clothes.split(photos)
     first.write(photos / "split.csv")
@@ -128,10 +123,10 @@ def test_what_is_accepted_joins_train_alone(inbox: Inbox, tmp_path: Path) -> Non
     plain = make_photos(tmp_path / "plain", each=30, shapes=("bar", "frame"))
     for i, data in enumerate(given[:25]):
         (plain / "bar" / f"new{i}.png").write_bytes(data)
-    assert len({split_of(plain)[sha256] for sha256 in joined}) == 3  # without their origin they would be shared out
+    assert len({split_of(plain)[sha256] for sha256 in joined}) == 3  # without their origin they go into all parts
 
 
-def test_with_part_folders_they_go_into_train(inbox: Inbox, tmp_path: Path) -> None:
+def test_with_part_folders_they_go_into_the_train_folder(inbox: Inbox, tmp_path: Path) -> None:
     for part in ("train", "test"):
         make_photos(tmp_path / "photos" / part, each=3, shapes=("bar", "frame"), seed=100 if part == "test" else 0)
     with Review(inbox.root, tmp_path / "photos") as review:
@@ -139,7 +134,7 @@ def test_with_part_folders_they_go_into_train(inbox: Inbox, tmp_path: Path) -> N
     assert rows(tmp_path / "photos")[0]["file"].startswith("train/bar/")
 
 
-def test_what_looks_like_a_test_photo_waits(inbox: Inbox, tmp_path: Path) -> None:
+def test_a_near_duplicate_of_a_test_photo_stays_in_the_inbox(inbox: Inbox, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     (photos / "hat").mkdir(parents=True)
     for i in range(10):
@@ -153,14 +148,14 @@ def test_what_looks_like_a_test_photo_waits(inbox: Inbox, tmp_path: Path) -> Non
             review.accept(like)
         same = inbox.keep((photos / "hat" / "3.jpg").read_bytes(), ANSWER, "hat")
         other = inbox.keep((photos / "hat" / "4.jpg").read_bytes(), ANSWER, "shoes")
-        assert not review.accept(same)  # there already: nothing new
+        assert not review.accept(same)  # there already
         with pytest.raises(PhotoError, match="not as shoes"):
             review.accept(other)
         assert sorted(list_corrections(inbox.root)[0]) == sorted([like, other])
     assert len(list((photos / "hat").iterdir())) == 10
 
 
-def test_what_was_tampered_with_or_decided_is_refused(inbox: Inbox, tmp_path: Path) -> None:
+def test_changed_and_decided_corrections_are_refused(inbox: Inbox, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "secret").mkdir()
     names = [inbox.keep(photo(i), ANSWER, "bar") for i in range(4)]
@@ -174,7 +169,7 @@ def test_what_was_tampered_with_or_decided_is_refused(inbox: Inbox, tmp_path: Pa
                 review.accept(name)
         review.accept(names[2])
         for name in (names[2], "../secret", "..", ".making-x", "accepted/..", "nothing"):
-            for act in (review.accept, review_page.refuse):
+            for act in (review.accept, review.refuse):
                 with pytest.raises(PhotoError, match="decided on already"):
                     act(name)
         review.refuse(names[1])
@@ -186,7 +181,7 @@ def test_what_was_tampered_with_or_decided_is_refused(inbox: Inbox, tmp_path: Pa
         Review(tmp_path / "none", tmp_path / "photos")
 
 
-def test_a_sources_file_of_ones_own_disturbs_no_split(tmp_path: Path) -> None:
+def test_a_foreign_sources_file_changes_no_split(tmp_path: Path) -> None:
     photos = make_photos(tmp_path / "photos", each=10, shapes=("bar", "frame"))
     plain = split_of(photos)
     (photos / "sources.csv").write_bytes(b"photo;from\nK\xe4se.jpg;my phone\n")
@@ -198,7 +193,7 @@ def test_a_sources_file_of_ones_own_disturbs_no_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
-def test_a_kill_at_any_moment_of_accepting_is_settled(tmp_path: Path) -> None:
+def test_a_kill_while_accepting_is_recovered(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.support.killed_corrections", str(tmp_path / "here"), "accept", STEP]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
@@ -213,21 +208,10 @@ def test_a_kill_at_any_moment_of_accepting_is_settled(tmp_path: Path) -> None:
 gr = pytest.importorskip("gradio", reason="the pages need the extra 'serve'")
 import httpx
 
-from clothes.web import predict_page, review_page, server
-from tests.web.test_camera import ask
+from clothes.web import predict_page, rendering, review_page
 
 
-@contextmanager
-def served(page: Any, **more: Any) -> Iterator[str]:
-    port = server._free_port("127.0.0.1", 0)
-    _, url, _ = page.launch(server_name="127.0.0.1", server_port=port, quiet=True, prevent_thread_lock=True, **more)
-    try:
-        yield url
-    finally:
-        page.close()
-
-
-def test_what_the_review_answers(inbox: Inbox, tmp_path: Path) -> None:
+def test_the_answers_of_the_review_page(inbox: Inbox, tmp_path: Path) -> None:
     names = sorted(inbox.keep(photo(i), ANSWER, "bar") for i in range(15))
     (inbox.root / names[1] / "photo.png").write_bytes(b"torn")
     with (
@@ -235,21 +219,21 @@ def test_what_the_review_answers(inbox: Inbox, tmp_path: Path) -> None:
         served(review_page.build_page(opened)) as url,
         httpx.Client(base_url=url) as client,
     ):
-        seen = ask(client, "look", None).json()
+        seen = call_function(client, "look", None).json()
         assert seen["left"] == 15
         assert [item["name"] for item in seen["waiting"]] == names[:12]
         assert seen["waiting"][0]["was"] == "The answer was hat, 70.0 % sure."
         assert seen["waiting"][0]["photo"].startswith("data:image/jpeg;base64,")
         assert "changed or damaged" in seen["waiting"][1]["problem"]
-        yes = ask(client, "decide", [names[0], True]).json()
-        assert (yes["said"], yes["left"]) == ("Accepted: it is trained on the next time.", 14)
-        no = ask(client, "decide", [names[2], False]).json()
-        assert (no["said"], no["left"]) == ("Refused: it is laid aside.", 13)
+        yes = call_function(client, "decide", [names[0], True]).json()
+        assert (yes["said"], yes["left"]) == ("Accepted: the next training uses it.", 14)
+        no = call_function(client, "decide", [names[2], False]).json()
+        assert (no["said"], no["left"]) == ("Refused: it is set aside.", 13)
         for wrong in ([names[0], True], ["../photos", False]):
-            assert ask(client, "decide", wrong).json()["problem"] == "Not done: it was decided on already."
-        assert "changed or damaged" in ask(client, "decide", [names[1], True]).json()["problem"]
-        foreign = ask(client, "decide", [names[3], True], origin="https://elsewhere.test")
-        assert foreign.status_code == 403 and ask(client, "look", None).json()["left"] == 13
+            assert call_function(client, "decide", wrong).json()["problem"] == "Not done: it was decided on already."
+        assert "changed or damaged" in call_function(client, "decide", [names[1], True]).json()["problem"]
+        foreign = call_function(client, "decide", [names[3], True], origin="https://elsewhere.test")
+        assert foreign.status_code == 403 and call_function(client, "look", None).json()["left"] == 13
     assert len(rows(tmp_path / "photos")) == 1
 
 
@@ -260,9 +244,10 @@ def test_the_network_needs_a_password_to_review(inbox: Inbox, tmp_path: Path, ho
     assert not (tmp_path / "photos").exists()
 
 
-def test_fifty_people_correct_at_once_on_the_page(inbox: Inbox, classifier: clothes.Classifier, tmp_path: Path) -> None:
+@pytest.mark.parametrize("visitors", [5, pytest.param(50, marks=pytest.mark.slow)])
+def test_visitors_correct_at_the_same_time(inbox: Inbox, classifier: clothes.Classifier, visitors: int) -> None:
     page = predict_page.build_app(classifier, inbox=inbox)
-    send = next(i for i, fn in page.fns.items() if fn.name == "keep")
+    send = next(i for i, fn in page.fns.items() if fn.name == "keep_correction")
     with served(page) as url:
 
         def person(number: int) -> str:
@@ -275,25 +260,26 @@ def test_fifty_people_correct_at_once_on_the_page(inbox: Inbox, classifier: clot
                 with client.stream("GET", "gradio_api/queue/data", params={"session_hash": f"s{number}"}) as told:
                     return next(line for line in told.iter_lines() if "process_completed" in line)
 
-        with ThreadPoolExecutor(50) as people:
-            answers = list(people.map(person, range(50)))
+        with ThreadPoolExecutor(visitors) as people:
+            answers = list(people.map(person, range(visitors)))
         assert all("Thank you. The photo is kept as: " in answer for answer in answers), answers[0]
     found = [read_correction(inbox.root / name) for name in list_corrections(inbox.root)[0]]
-    assert {item.photo for item in found} == {photo(number) for number in range(50)}
+    assert {item.photo for item in found} == {photo(number) for number in range(visitors)}
     for item in found:
         assert item.answer == classifier.predict(item.photo).label
 
 
 def test_a_page_without_an_inbox_keeps_nothing(classifier: clothes.Classifier, inbox: Inbox) -> None:
-    assert "deleted within minutes." in predict_page._about(classifier)
-    assert "but for those that you send with a correction" in predict_page._about(classifier, collects=True)
+    assert "deleted within minutes." in rendering.model_html(classifier)
+    assert "except those that you send with a correction" in rendering.model_html(classifier, collects=True)
     names = [fn.name for fn in predict_page.build_app(classifier).fns.values()]
-    assert "keep" not in names and "offer" not in names
+    assert "keep_correction" not in names and "offer_correction" not in names
+    answers = predict_page.Answers(classifier, inbox)
     for upload, label, problem in ((None, "bar", "no photo"), ({"path": "x.png"}, None, "Choose first")):
-        with pytest.raises(clothes.ClothesError, match=problem):
-            predict_page._keep(classifier, inbox, upload, label)
+        assert problem in answers.keep_correction(upload, label)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -301,7 +287,7 @@ def test_a_page_without_an_inbox_keeps_nothing(classifier: clothes.Classifier, i
         (["corrections", "review", "here", "--into", "a b"], "Next:  clothes split 'a b', then clothes train 'a b'"),
     ],
 )
-def test_the_commands_from_start_to_ctrl_c(tmp_path: Path, arguments: list[str], told: str) -> None:
+def test_ctrl_c_ends_the_command(tmp_path: Path, arguments: list[str], told: str) -> None:
     (tmp_path / "here").mkdir()
     running = subprocess.Popen(
         [sys.executable, "-m", "clothes", *arguments, "--port", "0"],
@@ -321,3 +307,17 @@ def test_the_commands_from_start_to_ctrl_c(tmp_path: Path, arguments: list[str],
         running.kill()
     assert running.returncode == 0, errors
     assert errors.splitlines()[-1] == told
+
+
+def test_the_commands_print_the_address_and_the_next_step(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gr.Blocks, "block_thread", gr.Blocks.close)  # Ctrl-C at once
+    kept, photos = tmp_path / "kept", tmp_path / "photos"
+    for words, told in (
+        (["serve", "--model", bundle, "--collect-corrections", kept], f"clothes corrections review {kept} --into"),
+        (["corrections", "review", kept, "--into", photos], f"clothes split {photos}, then clothes train {photos}"),
+    ):
+        result = run_command(*words, "--port", 0)
+        assert result.status == 0 and "http://127.0.0.1:" in result.out, result.err
+        assert result.err.splitlines()[-1].startswith(f"Next:  {told}")

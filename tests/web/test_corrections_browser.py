@@ -1,4 +1,4 @@
-"""Corrections in a real headless Chromium: one person says what it is, another decides."""
+"""Corrections in a headless Chromium: one person says what it is, another decides."""
 
 from pathlib import Path
 from typing import Any
@@ -7,10 +7,10 @@ import pytest
 
 import clothes
 from clothes.web.corrections import Inbox, Review, list_corrections, read_correction
-from tests.support.killed_corrections import ANSWER, photo
+from tests.support.killed_corrections import ANSWER
 from tests.support.photo_folders import below, rows
-from tests.support.pictures import draw
-from tests.web.test_corrections import inbox, served  # noqa: F401 - a fixture among them
+from tests.support.pictures import draw, photo
+from tests.support.served_page import served
 
 app = pytest.importorskip("clothes.web.predict_page", reason="the pages need the extra 'serve'")
 review = pytest.importorskip("clothes.web.review_page", reason="the pages need the extra 'serve'")
@@ -25,9 +25,10 @@ def opened(browser: Any, url: str) -> Any:
     return page
 
 
+@pytest.mark.slow
 def test_a_person_says_what_it_is(
     browser: Any,
-    inbox: Inbox,  # noqa: F811
+    inbox: Inbox,
     classifier: clothes.Classifier,
     tmp_path: Path,
 ) -> None:
@@ -46,7 +47,7 @@ def test_a_person_says_what_it_is(
         page.get_by_role("option", name="frame").click()
         page.get_by_role("button", name="Send photo and correction").click()
         page.get_by_text("Thank you. The photo is kept as: frame.").wait_for()
-        page.get_by_text("but for those that you send with a correction").wait_for()
+        page.get_by_text("except those that you send with a correction").wait_for()
         page.context.close()
     (name,) = list_corrections(inbox.root)[0]
     found = read_correction(inbox.root / name)
@@ -54,7 +55,7 @@ def test_a_person_says_what_it_is(
     assert found.answer == classifier.predict(path).label
 
 
-def test_another_decides(browser: Any, inbox: Inbox, tmp_path: Path) -> None:  # noqa: F811
+def test_another_decides(browser: Any, inbox: Inbox, tmp_path: Path) -> None:
     for i, label in enumerate(("bar", "frame", "square")):
         inbox.keep(photo(i), ANSWER, label)
     names = list_corrections(inbox.root)[0]
@@ -66,9 +67,9 @@ def test_another_decides(browser: Any, inbox: Inbox, tmp_path: Path) -> None:  #
         first = page.locator(".review article").first
         label = first.locator("strong").inner_text()
         first.get_by_role("button", name="Yes").click()
-        page.get_by_text("Accepted: it is trained on the next time. 2 to decide.").wait_for()
+        page.get_by_text("Accepted: the next training uses it. 2 to decide.").wait_for()
         page.locator(".review article").first.get_by_role("button", name="No").click()
-        page.get_by_text("Refused: it is laid aside. 1 to decide.").wait_for()
+        page.get_by_text("Refused: it is set aside. 1 to decide.").wait_for()
         page.get_by_role("button", name="Yes").click()
         page.get_by_text("Nothing is left to decide.").wait_for()
         page.context.close()

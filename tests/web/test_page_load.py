@@ -12,6 +12,7 @@ pytest.importorskip("gradio", reason="the page needs the extra 'serve'")
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.skipif(not (ROOT / "benchmarks").exists(), reason="not in a checkout")
 def test_visitors_get_answers_or_busy_through_a_restart() -> None:

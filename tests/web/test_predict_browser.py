@@ -1,4 +1,4 @@
-"""The page in a real headless Chromium."""
+"""The page in a headless Chromium."""
 
 import base64
 import io
@@ -11,17 +11,16 @@ from PIL import Image
 
 from clothes.inference.confidence import percent
 from tests.support.pictures import draw
-from tests.web.test_predict_page import server  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(browser: Any, server: str) -> Iterator[Any]:  # noqa: F811
+def page(browser: Any, predict_url: str) -> Iterator[Any]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, permissions=["camera"])
     opened = context.new_page()
     opened.set_default_timeout(30_000)
-    opened.goto(server)
+    opened.goto(predict_url)
     opened.wait_for_selector("#photo input[type=file]", state="attached")
     yield opened
     context.close()
@@ -38,6 +37,7 @@ def test_a_person_uploads_a_photo_and_reads_the_answer(page: Any, classifier: An
     assert page.locator(".bars li").first.inner_text().split("\n")[0].startswith(expected.label)
 
 
+@pytest.mark.slow
 def test_one_click_shows_which_part_decided(page: Any, classifier: Any, tmp_path: Path) -> None:
     photo, bad = tmp_path / "bar.png", tmp_path / "bad.jpg"
     draw("bar", 902).save(photo)
@@ -56,6 +56,7 @@ def test_one_click_shows_which_part_decided(page: Any, classifier: Any, tmp_path
     assert not page.get_by_role("button", name="Which part decided?").is_visible()
 
 
+@pytest.mark.slow
 def test_the_webcam_takes_a_photo(page: Any) -> None:
     page.get_by_label("Capture from camera").click()
     page.get_by_text("Click to Access Webcam").click()
@@ -66,6 +67,7 @@ def test_the_webcam_takes_a_photo(page: Any) -> None:
     assert "sure" in page.inner_text(".answer")
 
 
+@pytest.mark.slow
 def test_an_example_is_answered_and_then_photos_are_read_as_before(page: Any, classifier: Any, tmp_path: Path) -> None:
     page.locator(".gallery-item").first.click()
     page.wait_for_selector(".bars")
@@ -101,6 +103,7 @@ def sure(classifier: Any, photo: str | Path) -> str:
     return f"{prediction.label} {percent(prediction.confidence)} sure"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["#photo .upload-container", "#head"])
 def test_a_dropped_photo_is_answered(page: Any, classifier: Any, target: str) -> None:
     first, second = encode("bar"), encode("square")
@@ -110,6 +113,7 @@ def test_a_dropped_photo_is_answered(page: Any, classifier: Any, target: str) ->
     page.get_by_text(sure(classifier, second)).wait_for()
 
 
+@pytest.mark.slow
 def test_a_pasted_photo_is_answered(page: Any, classifier: Any) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     photo = encode("bar")
@@ -126,6 +130,7 @@ def test_a_pasted_photo_is_answered(page: Any, classifier: Any) -> None:
     page.get_by_text(sure(classifier, other)).wait_for()
 
 
+@pytest.mark.slow
 def test_many_photos_are_dropped_beside_their_box(page: Any) -> None:
     page.get_by_role("tab", name="Many photos").click()
     page.wait_for_selector("#many input[type=file]", state="attached")
@@ -133,6 +138,7 @@ def test_many_photos_are_dropped_beside_their_box(page: Any) -> None:
     page.locator("#table").get_by_text("photo.png").wait_for()
 
 
+@pytest.mark.slow
 def test_a_text_file_named_jpg_gets_a_sentence_in_place_of_the_answer(page: Any, tmp_path: Path) -> None:
     photo, text = tmp_path / "bar.png", tmp_path / "fake.jpg"
     draw("bar", 909).save(photo)
@@ -145,6 +151,7 @@ def test_a_text_file_named_jpg_gets_a_sentence_in_place_of_the_answer(page: Any,
     assert "Traceback" not in page.content()
 
 
+@pytest.mark.slow
 def test_many_photos_give_a_table_and_a_csv(page: Any, classifier: Any, tmp_path: Path) -> None:
     good, bad = tmp_path / "good.png", tmp_path / "bad.jpg"
     draw("square", 903).save(good)
@@ -160,12 +167,13 @@ def test_many_photos_give_a_table_and_a_csv(page: Any, classifier: Any, tmp_path
     assert len(lines) == 3
 
 
-def test_it_fits_a_phone(browser: Any, server: str, tmp_path: Path) -> None:  # noqa: F811
+@pytest.mark.slow
+def test_it_fits_a_phone(browser: Any, predict_url: str, tmp_path: Path) -> None:
     photo, bad = tmp_path / "frame.png", tmp_path / f"{'long_name_' * 8}.jpg"
     draw("frame", 904).save(photo)
     bad.write_bytes(b"")
     narrow = browser.new_page(viewport={"width": 390, "height": 844})
-    narrow.goto(server)
+    narrow.goto(predict_url)
     narrow.wait_for_selector("#answer")
     narrow.set_input_files("#photo input[type=file]", str(photo))
     narrow.wait_for_selector(".bars")
@@ -178,12 +186,13 @@ def test_it_fits_a_phone(browser: Any, server: str, tmp_path: Path) -> None:  # 
     narrow.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_its_texts_stand_out(browser: Any, server: str, tmp_path: Path, scheme: str) -> None:  # noqa: F811
+def test_its_texts_stand_out(browser: Any, predict_url: str, tmp_path: Path, scheme: str) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"")
     opened = browser.new_page(color_scheme=scheme)
-    opened.goto(server)
+    opened.goto(predict_url)
     opened.wait_for_selector("#answer")
 
     def contrast(selector: str) -> float:

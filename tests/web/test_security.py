@@ -1,12 +1,11 @@
-"""The page on a public address: one check for each class of hole that an advisory on Gradio described, and some more.
+"""The page on a public address: a check for each kind of vulnerability in the advisories on Gradio, and some more.
 
-A real server, started here with a password; each check is what an attacker would send. Prints how many.
+Each check sends what an attacker would send to a real server with a password. Prints the number of checks.
 """
 
 import asyncio
 import re
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -18,17 +17,22 @@ import pytest
 import clothes
 
 gr = pytest.importorskip("gradio", reason="the page needs the extra 'serve'")
-from clothes.web import predict_page, security
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+from clothes.web import predict_page, security, uploads
 from clothes.web import server as pages
 from tests.support.page_client import PageClient
 from tests.support.pictures import draw
+from tests.support.served_page import served
 
-SECRET = "a file that is nobody's to read"
+SECRET = "a file that no visitor may read"
 HOST = "127.0.0.1"
 
 
 class Site:
-    """The page as an attacker finds it: `out` is not signed in, `me` is."""
+    """The page and two visitors: `out` is not signed in, `me` is."""
 
     def __init__(self, url: str, secret: Path) -> None:
         self.url, self.secret = url, secret
@@ -43,7 +47,7 @@ class Site:
         return self.me.http.post(path, **options)
 
     def ask(self, path: Any, **more: Any) -> httpx.Response:
-        """What the page says when a photo is this path."""
+        """The answer to a question whose photo has this path."""
         photo = {"path": path, "meta": {"_type": "gradio.FileData"}, **more}
         return self.post("gradio_api/call/predict", json={"data": [photo]})
 
@@ -55,21 +59,16 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     secret = tmp_path_factory.mktemp("foreign") / "secret.txt"
     secret.write_text(SECRET)
-    blocks = predict_page.build_app(clothes.load())
-    port = pages._free_port(HOST, 0)
-    _, url, _ = blocks.launch(
-        server_name=HOST, server_port=port, auth=("me", "right"), quiet=True, prevent_thread_lock=True
-    )
     with ExitStack() as stack:
+        url = stack.enter_context(served(predict_page.build_app(clothes.load()), auth=("me", "right")))
         found = Site(url, secret)
         stack.enter_context(found.out)
         stack.enter_context(found.me)
         yield found
-    blocks.close()
 
 
 def closed(*paths: str, method: str = "GET") -> Callable[[Site], None]:
-    """These routes are not there, not even for who is signed in."""
+    """These routes are closed, also for visitors who are signed in."""
 
     def check(site: Site) -> None:
         for path in paths:
@@ -80,7 +79,7 @@ def closed(*paths: str, method: str = "GET") -> Callable[[Site], None]:
 
 
 def unread(*paths: str) -> Callable[[Site], None]:
-    """What these would give is not given; `SECRET` stands for a file of somebody else's."""
+    """These paths give no file; `SECRET` stands for a file outside the page's folder."""
 
     def check(site: Site) -> None:
         for path in paths:
@@ -110,7 +109,7 @@ def signed_out(*paths: str, method: str = "GET") -> Callable[[Site], None]:
 
 
 def foreign(headers: dict[str, str]) -> Callable[[Site], None]:
-    """Another website's request is refused, and nothing in the answer lets it be read."""
+    """Another website's request is refused, and the answer tells it nothing."""
 
     def check(site: Site) -> None:
         for method, path in (("POST", "gradio_api/upload"), ("POST", "gradio_api/queue/join"), ("GET", "config")):
@@ -122,14 +121,14 @@ def foreign(headers: dict[str, str]) -> Callable[[Site], None]:
 
 
 def preflight(site: Site) -> None:
-    for host in (HOST, "clothes.test"):  # by its public name too
+    for host in (HOST, "clothes.test"):  # also by a public name
         headers = {"origin": "https://elsewhere.test", "access-control-request-method": "POST", "host": host}
         answer = site.me.http.request("OPTIONS", "gradio_api/queue/join", headers=headers)
         assert answer.status_code == 404 and not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def senseless_names(site: Site) -> None:
-    """A host or an origin that is none is refused, where Gradio fails at it."""
+def malformed_names(site: Site) -> None:
+    """A malformed host or origin, at which Gradio fails, is refused."""
     url = httpx.URL(site.url)
     for lines, status in (
         ("Origin: https://x.test\r\nSec-Fetch-Site: same-origin", 400),
@@ -143,14 +142,15 @@ def senseless_names(site: Site) -> None:
 
 
 def rebound(site: Site) -> None:
-    """A page that acts on this machine's disk is not asked by another website's name that leads to this machine."""
+    """A page with functions of its own refuses a foreign name that leads to this machine (DNS rebinding)."""
 
     async def statuses() -> list[int]:
-        async def app(scope: security.Scope, receive: security.Receive, send: security.Send) -> None:
-            await security._answer(send, 200, "the page")
-
+        page = Starlette(
+            routes=[Route("/config", lambda request: Response("the page"))],
+            middleware=security.security_middleware(pages.PAGE_FOLDER, max_upload=1, max_function=1),
+        )
         found = []
-        transport = httpx.ASGITransport(security.Gate(app, folder=pages.PAGE_FOLDER, most=1, most_body=1))
+        transport = httpx.ASGITransport(page)
         async with httpx.AsyncClient(transport=transport) as visitor:
             for server, name in (
                 ("127.0.0.1", "elsewhere.test"),
@@ -168,7 +168,7 @@ def rebound(site: Site) -> None:
 
 
 def served_inert(name: str, data: bytes) -> Callable[[Site], None]:
-    """An upload that is active content is given back as a download in a sandbox, if at all."""
+    """An upload with active content comes back as a download in a sandbox."""
 
     def check(site: Site) -> None:
         path = site.upload(name, data).json()[0]
@@ -177,7 +177,7 @@ def served_inert(name: str, data: bytes) -> Callable[[Site], None]:
         assert answer.headers["content-type"].startswith("application/octet-stream")
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "sandbox" in answer.headers["content-security-policy"]
-        security.forget(Path(path))
+        uploads.forget(Path(path))
 
     return check
 
@@ -192,7 +192,7 @@ def no_redirect(*paths: str, **headers: str) -> Callable[[Site], None]:
 
 
 def stays_inside(name: str) -> Callable[[Site], None]:
-    """An upload of this name ends in the page's folder, or is refused."""
+    """An upload of this name stays in the page's folder, or is refused."""
 
     def check(site: Site) -> None:
         answer = site.upload(name, b"x" * 50)
@@ -200,7 +200,7 @@ def stays_inside(name: str) -> Callable[[Site], None]:
         for path in answer.json() if answer.status_code == 200 else []:
             assert Path(path).resolve().is_relative_to(pages.PAGE_FOLDER)
             assert ".." not in Path(path).parts
-            security.forget(Path(path))
+            uploads.forget(Path(path))
 
     return check
 
@@ -212,7 +212,7 @@ def forged_cookie(site: Site) -> None:
         assert answer.status_code == 401, value
 
 
-def root_is_not_anothers(site: Site) -> None:
+def root_is_not_changed(site: Site) -> None:
     for name in ("x-forwarded-host", "host"):
         site.get("config", headers={name: "elsewhere.test"})
     assert "elsewhere.test" not in site.get("config").text + site.get("").text
@@ -235,16 +235,14 @@ def too_large(site: Site) -> None:
 
 
 def bad_multipart(site: Site) -> None:
-    start = time.monotonic()
     for boundary, body in (("x", b"--x" + b"-" * 2_000_000), ("x" * 70, b"\r\n" * 500_000), ("", b"--\r\n")):
         kind = {"content-type": f"multipart/form-data; boundary={boundary}"}
         assert site.post("gradio_api/upload", content=body, headers=kind).status_code in (200, 400, 413)
-    assert time.monotonic() - start < 10
     assert site.post("gradio_api/upload", content=b"x", headers={"content-type": "text/html"}).status_code == 400
 
 
-def senseless(site: Site) -> None:
-    """No HTTP 500, whatever is asked."""
+def malformed_requests(site: Site) -> None:
+    """No request gets HTTP 500."""
     for body in (
         b"",
         b"{",
@@ -267,7 +265,7 @@ def ranges(site: Site) -> None:
     path = site.upload("photo.png", b"x" * 100).json()[0]
     for value in ("bytes=0-1-2", "bytes=5-", "bytes=-", "bytes=99999-0", "bytes=0-0," * 500):
         assert site.get(f"gradio_api/file={path}", headers={"range": value}).status_code == 200
-    security.forget(Path(path))
+    uploads.forget(Path(path))
 
 
 def bombs(site: Site) -> None:
@@ -287,11 +285,11 @@ def gone_after_the_answer(site: Site) -> None:
     assert "photo.jpg" in site.me.join(many, [site.me.upload(_photo())])["data"][0]
     assert not list(folder.glob("*/*photo.jpg"))
     site.me.look(_photo())
-    assert len(list(folder.glob("*/*photo.jpg"))) == 1  # until its browser has shown it
+    assert len(list(folder.glob("*/*photo.jpg"))) == 1  # until the browser has shown it
 
 
 def others_answers(site: Site) -> None:
-    """An answer is its asker's: another visitor who does not know the number of the question gets nothing."""
+    """A visitor without the number of a question gets no answer to it."""
     event = site.ask(site.me.upload(_photo())["path"]).json()["event_id"]
     assert len(event) >= 32
     with suppress(httpx.RemoteProtocolError):  # Gradio breaks off
@@ -313,14 +311,14 @@ def formulas(site: Site) -> None:
 
 
 def passwords_in_bulk(site: Site) -> None:
-    """Last: from then on this address may try once a minute."""
+    """Runs last: afterwards this address may try once a minute."""
     statuses = []
     for number in range(60):
         answer = site.out.http.post("login", data={"username": "me", "password": f"wrong-{number}"})
         statuses.append(answer.status_code)
     assert statuses.count(400) <= 5 and statuses[-1] == 429
     assert int(answer.headers["retry-after"]) >= 30
-    assert site.get("config").status_code == 200  # who is in stays in
+    assert site.get("config").status_code == 200  # signed-in visitors stay
 
 
 def _photo() -> bytes:
@@ -372,7 +370,7 @@ CHECKS: dict[str, Callable[[Site], None]] = {
     "CVE-2024-47168 /monitoring": closed("monitoring", "monitoring/summary", "monitoring/x", "gradio_api/monitoring"),
     "CVE-2024-47868 files by what a component gives back": not_looked_at(str(pages.PAGE_FOLDER / ".." / "x"), "SECRET"),
     "CVE-2024-47869 a hash by its time": closed("gradio_api/profiling/traces", "gradio_api/profiling/summary"),
-    "CVE-2024-47870 the root of the page, changed": root_is_not_anothers,
+    "CVE-2024-47870 the root of the page, changed": root_is_not_changed,
     "CVE-2024-47872 SVG and HTML uploads": served_inert("x.svg", b"<svg xmlns='x' onload='alert(1)'/>"),
     "CVE-2024-47872 HTML": served_inert("x.html", b"<script>alert(1)</script>"),
     "CVE-2024-48052 requests by saving an address": not_looked_at("https://localhost/x.png", "http://0x7f000001/"),
@@ -409,36 +407,34 @@ CHECKS: dict[str, Callable[[Site], None]] = {
     "events of others cancelled": closed("gradio_api/cancel", "gradio_api/reset", method="POST"),
     "developers' routes": closed("gradio_api/dev/reload", "docs", "redoc", "openapi.json", "gradio_api/openapi.json"),
     "links into a session": closed("gradio_api/deep_link?session_hash=x", "gradio_api/stream/x/0/1/playlist.m3u8"),
-    "tokens told": closed("gradio_api/token", "gradio_api/app_id/../token"),
+    "tokens": closed("gradio_api/token", "gradio_api/app_id/../token"),
     "without the password": signed_out("config", "gradio_api/info", "gradio_api/queue/data", "gradio_api/file=/x"),
-    "without the password, asked": signed_out("gradio_api/upload", "gradio_api/call/predict", method="POST"),
+    "without the password, questions": signed_out("gradio_api/upload", "gradio_api/call/predict", method="POST"),
     "forged sessions": forged_cookie,
-    "other websites, by what browsers say": foreign({"sec-fetch-site": "cross-site"}),
-    "leave asked for by another website": preflight,
-    "hosts and origins that are none": senseless_names,
-    "another website's name that leads here": rebound,
+    "other websites, by Sec-Fetch-Site": foreign({"sec-fetch-site": "cross-site"}),
+    "preflight by another website": preflight,
+    "malformed hosts and origins": malformed_names,
+    "DNS rebinding": rebound,
     "headers": headers_are_there,
     "uploads over the limit": too_large,
-    "names out of the folder": stays_inside("../../../../tmp/evil.png"),
-    "names of another kind": stays_inside("..\\..\\evil\x00.png"),
+    "names that leave the folder": stays_inside("../../../../tmp/evil.png"),
+    "names with null bytes": stays_inside("..\\..\\evil\x00.png"),
     "script in a name": script_names,
     "ranges": ranges,
-    "what makes no sense": senseless,
+    "malformed requests": malformed_requests,
     "other methods": lambda site: _methods(site),
-    "uploads gone after the answer": gone_after_the_answer,
+    "uploads removed after the answer": gone_after_the_answer,
 }
 LAST = "CVE-2024-1729 a password by its time"
 
 
 def _never_shared() -> None:
-    settings = pages.launch_settings(css="")
+    settings = pages.safe_settings()
     assert settings["share"] is False and settings["enable_monitoring"] is False
 
 
 def _quick(site: Site, path: str, body: dict[str, Any]) -> None:
-    start = time.monotonic()
-    assert site.post(path, json=body).status_code < 500
-    assert time.monotonic() - start < 5
+    assert site.post(path, json=body).status_code < 500  # within the client's timeout
 
 
 def _beside(site: Site) -> None:
@@ -468,14 +464,14 @@ def _methods(site: Site) -> None:
 
 
 @pytest.mark.parametrize("name", [*(name for name in CHECKS if name != LAST), LAST])
-def test_a_class_of_holes_is_closed(site: Site, name: str) -> None:
+def test_a_kind_of_vulnerability_is_closed(site: Site, name: str) -> None:
     CHECKS[name](site)
 
 
-def test_the_checks_are_as_many_as_the_readme_says() -> None:
+def test_the_documentation_gives_the_number_of_checks() -> None:
     known = {name.split()[0] for name in CHECKS if name.startswith("CVE-")}
     print(f"{len(CHECKS)} checks of the page, {len(known)} advisories")
-    readme = Path(__file__).parents[2] / "README.md"
-    if readme.exists():
-        row = re.search(r"\(`tests/test_page_security\.py`\) \| (\d+) \|", readme.read_text(encoding="utf-8"))
+    page = Path(__file__).parents[2] / "docs" / "reliability.md"
+    if page.exists():
+        row = re.search(r"\(`tests/web/test_security\.py`\) \| (\d+) \|", page.read_text(encoding="utf-8"))
         assert row and int(row[1]) == len(CHECKS)

@@ -1,4 +1,4 @@
-"""How pages are served: their folder, their address, https, and a password where others reach them."""
+"""The server of the pages: its folder, its address, https, and when it needs a password."""
 
 import os
 import platform
@@ -13,13 +13,13 @@ import pytest
 import clothes
 
 gr = pytest.importorskip("gradio", reason="the pages need the extra 'serve'")
-from clothes.web import predict_page, server
+from clothes.web import predict_page, server, user_folder
 
 
-def test_the_folder_is_below_the_given_one_and_never_below_itself(tmp_path: Path) -> None:
-    own = server._own_folder(tmp_path)
-    assert own == tmp_path / f"clothes-page-{server._USER}"
-    assert server._own_folder(own) == own
+def test_the_folder_is_below_the_given_one_but_not_below_itself(tmp_path: Path) -> None:
+    own = user_folder(tmp_path)
+    assert own == tmp_path / f"clothes-page-{server.USER_ID}"
+    assert user_folder(own) == own
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def temp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_only_what_an_earlier_page_left_is_swept(temp: Path) -> None:
-    server.prepare()
+def test_only_old_uploads_are_removed(temp: Path) -> None:
+    server.prepare_folder()
     theirs, old, new = temp / "theirs", temp / "page" / "old", temp / "page" / "new"
     for folder in (theirs, old, new):
         folder.mkdir()
@@ -39,7 +39,7 @@ def test_only_what_an_earlier_page_left_is_swept(temp: Path) -> None:
         os.utime(folder, (0, 0))
     for link in (temp / "broken", temp / "page" / "broken"):
         link.symlink_to(temp / "nowhere")
-    server.prepare()
+    server.prepare_folder()
     assert not old.exists()
     assert new.exists()
     assert (theirs / "upload.jpg").exists()
@@ -48,7 +48,7 @@ def test_only_what_an_earlier_page_left_is_swept(temp: Path) -> None:
 def test_a_folder_open_to_others_is_closed(temp: Path) -> None:
     (temp / "page").mkdir()
     (temp / "page").chmod(0o777)
-    server.prepare()
+    server.prepare_folder()
     assert (temp / "page").stat().st_mode & 0o777 == 0o700
 
 
@@ -56,19 +56,19 @@ def test_a_folder_that_is_a_link_or_not_ours_is_refused(temp: Path, monkeypatch:
     (temp / "elsewhere").mkdir()
     (temp / "page").symlink_to(temp / "elsewhere")
     with pytest.raises(clothes.ClothesError, match=r"a link or belongs to someone else\. .*GRADIO_TEMP_DIR"):
-        server.prepare()
+        server.prepare_folder()
     (temp / "page").unlink()
     (temp / "page").mkdir()
-    monkeypatch.setattr(server, "_USER", server._USER + 1)
+    monkeypatch.setattr(server, "USER_ID", server.USER_ID + 1)
     with pytest.raises(clothes.ClothesError, match=r"a link or belongs to someone else\. .*GRADIO_TEMP_DIR"):
-        server.prepare()
+        server.prepare_folder()
     (temp / "page").rmdir()
     (temp / "page").write_bytes(b"")
     with pytest.raises(clothes.ClothesError, match=r"File exists\. .*GRADIO_TEMP_DIR"):
-        server.prepare()
+        server.prepare_folder()
 
 
-def test_an_address_that_cannot_be_had_gets_advice(
+def test_an_address_that_cannot_be_opened_gets_advice(
     classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket() as taken:
@@ -77,7 +77,7 @@ def test_an_address_that_cannot_be_had_gets_advice(
         port = taken.getsockname()[1]
         with pytest.raises(clothes.ClothesError, match=f"Port {port} is taken.*--port 0"):
             predict_page.launch(classifier, port=port)
-        monkeypatch.setattr(server, "_free_port", lambda host, port: port)  # it was taken since
+        monkeypatch.setattr(server, "free_port", lambda host, port: port)  # it was taken since
         with pytest.raises(clothes.ClothesError, match=f"Port {port} is taken.*--port 0"):
             predict_page.launch(classifier, port=port)
     monkeypatch.undo()
@@ -88,13 +88,13 @@ def test_an_address_that_cannot_be_had_gets_advice(
         predict_page.launch(classifier, host="192.0.2.1")
 
 
-def test_a_port_of_the_administrators_gets_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_privileged_port_gets_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
     with pytest.raises(clothes.ClothesError, match=r"may not open port 80\. .*above 1023"):
-        server._free_port("127.0.0.1", 80)
+        server.free_port("127.0.0.1", 80)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::1"])
@@ -112,21 +112,21 @@ def test_any_free_port(classifier: clothes.Classifier, monkeypatch: pytest.Monke
     assert seen == [200]
 
 
-def test_which_hosts_others_reach() -> None:
+def test_hosts_that_others_reach() -> None:
     for host in ("127.0.0.1", "localhost", "127.0.0.2", "::1", "127.1"):
         assert not server.opens_to_others(host), host
     for host in ("0.0.0.0", "::", "192.0.2.1", "nonsense.invalid", ""):
         assert server.opens_to_others(host), host
 
 
-def test_the_address_for_others_is_none_of_this_machine_alone() -> None:
+def test_the_address_for_others_is_not_local() -> None:
     url = server.address_for_others("http://localhost:7860/")
     assert url.startswith("http://") and url.endswith(":7860/")
     assert ("localhost" not in url and "127.0.0.1" not in url) or socket.gethostname() == "localhost"
 
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-def test_https_with_a_certificate_of_its_owners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_https_with_a_self_signed_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import httpx
 
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
@@ -168,8 +168,9 @@ with ThreadPoolExecutor(4) as threads:
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps it")
-def test_what_photos_took_goes_back_to_the_system() -> None:
+@pytest.mark.slow
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps memory")
+def test_memory_of_photos_goes_back_to_the_system() -> None:
     first, *later = map(int, subprocess.check_output([sys.executable, "-c", _DECODING], text=True).split())
     print(f"MB after 16 photos: {first}; after 32, 48 and 64: {later}")
     assert max(later) < first + 60  # 200 more without

@@ -1,4 +1,5 @@
-// The script of the camera page: in camera.py are `element`, its HTML; `server`, what it calls; and `props.most`.
+// The script of the camera page. Gradio gives `element`, the HTML of camera.html; `server`, the functions of
+// camera_page.py; and `props.max_megabytes`.
 const find = (selector) => element.querySelector(selector);
 const name = find(".name input");
 const classes = find(".classes");
@@ -11,44 +12,76 @@ const files = find(".files input");
 const undo = find(".undo");
 const said = find(".said");
 const strip = find(".taken");
-const SHOWN = 12; // small pictures
-const touch = matchMedia("(pointer: coarse)").matches;
-const taken = []; // by this page, in order: the key that takes a photo back, and its small picture
-let waiting = 0; // photos on their way to the server
-let line = Promise.resolve(); // they go one after another
 
-const say = (text, problem = false) => {
-  said.textContent = text;
-  said.classList.toggle("problem", problem);
+const MAX_THUMBNAILS = 12;
+const NO_ANSWER = "The server does not answer. Is `clothes collect camera` still running?";
+// Browsers give a live camera only to https pages and to pages of their own machine.
+const NO_CAMERA = {
+  SecurityError: "A page over plain http from another machine gets no live camera; one over https does.",
+  NotAllowedError: "The browser keeps the camera from this page: allow it beside the page's address, and reload.",
+  NotFoundError: "No camera is connected. Connect one and reload the page.",
+  other: "The camera cannot be used; perhaps another program has it. Reload the page to try again.",
 };
 
-const pick = () => {
-  const label = name.value.trim().toLowerCase();
-  for (const chip of classes.children) chip.ariaPressed = chip.dataset.name.toLowerCase() === label;
+const isTouch = matchMedia("(pointer: coarse)").matches;
+const taken = []; // this page's photos in order: the key for undo, and the thumbnail
+let waiting = 0; // photos on their way to the server
+let line = Promise.resolve(); // requests go one after another
+
+const say = (text, isProblem = false) => {
+  said.textContent = text;
+  said.classList.toggle("problem", isProblem);
 };
 
 const focusShutter = () => (take.hidden ? files : take).focus();
 
-const show = (answer, lost) => {
+const markClass = () => {
+  const label = name.value.trim().toLowerCase();
+  for (const chip of classes.children) chip.ariaPressed = chip.dataset.name.toLowerCase() === label;
+};
+
+const makeChip = ([label, count]) => {
+  const chip = document.createElement("button");
+  const number = document.createElement("b");
+  chip.type = "button";
+  chip.dataset.name = label;
+  number.textContent = count;
+  chip.append(label, " ", number);
+  chip.onclick = () => {
+    name.value = label;
+    markClass();
+    focusShutter();
+  };
+  return chip;
+};
+
+const show = (answer, failed = "") => {
   undo.disabled = !taken.length;
-  if (!answer) return say(lost, true);
-  classes.replaceChildren(...Object.entries(answer.counts).map(([label, count]) => {
-    const chip = document.createElement("button");
-    const number = document.createElement("b");
-    chip.type = "button";
-    chip.dataset.name = label;
-    number.textContent = count;
-    chip.append(label, " ", number);
-    chip.onclick = () => {
-      name.value = label;
-      pick();
-      focusShutter();
-    };
-    return chip;
-  }));
-  pick();
+  if (!answer) return say(`${failed}${NO_ANSWER}`, true);
+  classes.replaceChildren(...Object.entries(answer.counts).map(makeChip));
+  markClass();
   say(answer.problem ?? answer.said ?? "", "problem" in answer);
 };
+
+const addThumbnail = (blob, label) => {
+  const picture = new Image();
+  picture.src = URL.createObjectURL(blob);
+  picture.alt = label;
+  picture.className = "waiting";
+  strip.prepend(picture);
+  return picture;
+};
+
+const removeThumbnail = (picture) => {
+  URL.revokeObjectURL(picture.src);
+  picture.remove();
+};
+
+const toDataUrl = (blob) => new Promise((done) => {
+  const reader = new FileReader();
+  reader.onloadend = () => done(reader.result);
+  reader.readAsDataURL(blob);
+});
 
 const send = (blob) => {
   const label = name.value.trim();
@@ -56,32 +89,20 @@ const send = (blob) => {
     say("Name the class first.", true);
     return name.focus();
   }
-  if (blob.size > props.most * 1e6) return say(`Not stored: it has more than ${props.most} MB.`, true);
-  const picture = new Image();
-  picture.src = URL.createObjectURL(blob);
-  picture.alt = label;
-  picture.className = "waiting";
-  strip.prepend(picture);
+  if (blob.size > props.max_megabytes * 1e6) {
+    return say(`Not stored: it has more than ${props.max_megabytes} MB.`, true);
+  }
+  const picture = addThumbnail(blob, label);
   waiting += 1;
   line = line.then(async () => {
-    const photo = await new Promise((done) => {
-      const reader = new FileReader();
-      reader.onloadend = () => done(reader.result);
-      reader.readAsDataURL(blob);
-    });
-    const answer = await server.keep(label, photo);
+    const answer = await server.keep([label, await toDataUrl(blob)]);
     waiting -= 1;
     picture.classList.remove("waiting");
     if (answer?.key) taken.push({ key: answer.key, picture });
-    else drop(picture);
-    while (strip.children.length > SHOWN) strip.lastChild.remove();
-    show(answer, "Not stored: the server does not answer. Is `clothes collect camera` still running?");
+    else removeThumbnail(picture);
+    while (strip.children.length > MAX_THUMBNAILS) strip.lastChild.remove();
+    show(answer, "Not stored. ");
   });
-};
-
-const drop = (picture) => {
-  URL.revokeObjectURL(picture.src);
-  picture.remove();
 };
 
 take.onclick = () => {
@@ -103,27 +124,19 @@ undo.onclick = () => {
     const last = taken.pop();
     if (!last) return;
     const answer = await server.undo(last.key);
-    if (answer) drop(last.picture);
+    if (answer) removeThumbnail(last.picture);
     else taken.push(last);
-    show(answer, "Not taken back: the server does not answer. Is `clothes collect camera` still running?");
+    show(answer, "Not taken back. ");
   });
 };
 
-name.oninput = pick;
+name.oninput = markClass;
 name.onkeydown = (event) => {
   if (event.key === "Enter") focusShutter();
 };
 addEventListener("beforeunload", (event) => waiting && event.preventDefault());
 
-// A browser gives a live camera to https pages and to those of its own machine only.
-const NO_CAMERA = {
-  SecurityError: "A page over plain http from another machine gets no live camera; one over https does.",
-  NotAllowedError: "The browser keeps the camera from this page: allow it beside the page's address, and reload.",
-  NotFoundError: "No camera is connected. Connect one and reload the page.",
-  other: "The camera cannot be used; perhaps another program has it. Reload the page to try again.",
-};
-
-const start = async () => {
+const startCamera = async () => {
   const wanted = { facingMode: "environment", width: { ideal: 1920 }, height: { ideal: 1080 } };
   try {
     if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
@@ -131,12 +144,13 @@ const start = async () => {
     await video.play();
     view.hidden = take.hidden = false;
   } catch (error) {
-    why.textContent = touch && error.name === "SecurityError" ? "" : NO_CAMERA[error.name] ?? NO_CAMERA.other;
-    why.hidden = !why.textContent;
+    const phoneHasItsOwn = isTouch && error.name === "SecurityError";
+    why.textContent = phoneHasItsOwn ? "" : NO_CAMERA[error.name] ?? NO_CAMERA.other;
+    why.hidden = phoneHasItsOwn;
   }
   (take.hidden ? picker : take).classList.add("main");
-  picker.firstElementChild.textContent = !touch ? "Choose photos" : take.hidden ? "Take a photo" : "Camera app";
+  picker.firstElementChild.textContent = !isTouch ? "Choose photos" : take.hidden ? "Take a photo" : "Camera app";
 };
 
-start();
-server.look().then((answer) => show(answer, "The server does not answer. Is `clothes collect camera` still running?"));
+startCamera();
+server.look().then((answer) => show(answer));

@@ -1,0 +1,71 @@
+"""The requests that a browser may send to a page. Every other one is answered with 404."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+API = "/gradio_api"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path with its method and its purpose. GET allows HEAD too.
+
+    {id} stands for letters, digits and underscores, {file} for any text without a backslash.
+    """
+
+    method: str
+    path: str
+    purpose: str
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The path as a regular expression. Gradio takes its API's paths with a slash at the end too."""
+        text = re.escape(self.path).replace(r"\{id\}", r"\w+").replace(r"\{file\}", r"[^\\]+")
+        return re.compile(f"{text}/?" if self.path.startswith(API) else text)
+
+    def matches(self, method: str, path: str) -> bool:
+        same_method = method == self.method or (method, self.method) == ("HEAD", "GET")
+        return same_method and self.pattern.fullmatch(path) is not None
+
+
+ROUTES = (
+    # The page and its looks
+    Route("GET", "/", "the page"),
+    Route("GET", "/config", "its components, as JSON"),
+    Route("GET", "/theme.css", "its theme"),
+    Route("GET", f"{API}/theme.css", "its theme"),
+    Route("GET", "/assets/{file}", "Gradio's scripts and styles"),
+    Route("GET", "/static/{file}", "Gradio's fonts and pictures"),
+    Route("GET", "/svelte/{file}", "Gradio's scripts"),
+    Route("GET", "/favicon.ico", "its icon"),
+    Route("GET", "/pwa_icon", "its icon on a phone"),
+    Route("GET", "/pwa_icon/{id}", "its icon on a phone"),
+    Route("GET", "/manifest.json", "its name on a phone"),
+    Route("GET", "/robots.txt", "rules for search engines"),
+    # Passwords
+    Route("GET", "/login_check", "whether the visitor is signed in"),
+    Route("GET", f"{API}/login_check", "whether the visitor is signed in"),
+    Route("GET", f"{API}/user", "the visitor's user name"),
+    Route("POST", "/login", "signs in; five wrong passwords at once, then one a minute"),
+    Route("GET", "/logout", "signs out"),
+    # Photos and answers
+    Route("POST", f"{API}/upload", "uploads photos; only signed in, 25 MB each"),
+    Route("GET", f"{API}/upload_progress", "the progress of an upload"),
+    Route("GET", f"{API}/file={{file}}", "a photo or a table of this page; no other file"),
+    Route("POST", f"{API}/queue/join", "asks a question; photos in it must be uploads"),
+    Route("GET", f"{API}/queue/data", "the answers to this visitor's questions"),
+    Route("POST", f"{API}/call/predict", "asks for a prediction, for programs"),
+    Route("GET", f"{API}/call/predict/{{id}}", "the prediction, for programs"),
+    Route("GET", f"{API}/info", "how programs ask"),
+    # The visit
+    Route("GET", f"{API}/startup-events", "starts the queue"),
+    Route("GET", f"{API}/heartbeat/{{id}}", "tells when the visitor leaves"),
+    Route("GET", f"{API}/app_id", "tells when the server was restarted"),
+)
+FUNCTIONS = Route("POST", f"{API}/component_server", "the functions of the camera page and of the review page")
+
+
+def is_allowed(method: str, path: str, routes: Iterable[Route]) -> bool:
+    return any(route.matches(method, path) for route in routes)

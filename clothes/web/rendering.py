@@ -1,0 +1,117 @@
+"""Predictions as a visitor reads them: HTML for the page, CSV for a spreadsheet. Every value is escaped."""
+
+import base64
+import csv
+import html
+import io
+from collections.abc import Sequence
+
+from clothes.errors import PhotoError
+from clothes.inference.classifier import Classifier
+from clothes.inference.confidence import Prediction, percent
+from clothes.inference.occlusion import Explanation, to_jpeg
+
+PHOTO_HINT = '<p class="hint">Drop a photo or take one: the answer stands here.</p>'
+TABLE_HINT = '<p class="hint">Drop photos above: a table stands here, with a CSV file to download.</p>'
+_MAX_BARS = 5
+_HEATMAP = 480  # pixels
+
+Answer = Prediction | PhotoError
+NamedAnswer = tuple[str, Answer]  # the photo's name, and what was answered
+
+
+def prediction_html(prediction: Prediction) -> str:
+    """The answer, and bars for the highest scores."""
+    bars = "".join(_bar(name, score) for name, score in list(prediction.scores.items())[:_MAX_BARS])
+    label, sure = html.escape(prediction.label), html.escape(percent(prediction.confidence))
+    if prediction.known:
+        answer = f"{label} <small>{sure} sure</small>"
+    else:
+        answer = f"Not sure <small>Best guess: {label} {sure} sure. Perhaps it is none of these.</small>"
+    return _keep_percent(f'<p class="answer">{answer}</p><ul class="bars">{bars}</ul>')
+
+
+def _bar(name: str, score: float) -> str:
+    share = html.escape(percent(score))
+    return (
+        f'<li><span>{html.escape(name)}</span><span class="number">{share}</span>'
+        f'<span class="track" role="img" aria-label="{share}">'
+        f'<span class="fill" style="width:{score * 100:.2f}%"></span></span></li>'
+    )
+
+
+def hint_html(text: str) -> str:
+    return f'<p class="hint">{html.escape(text)}</p>'
+
+
+def problem_html(text: str) -> str:
+    return f'<p class="hint problem">{html.escape(text)}</p>'
+
+
+def heatmap_html(explanation: Explanation) -> str:
+    picture = base64.b64encode(to_jpeg(explanation.overlay(_HEATMAP))).decode()
+    label = html.escape(explanation.label)
+    return (
+        f'<img src="data:image/jpeg;base64,{picture}" alt="The photo, warm where it speaks for {label}">'
+        f"<p>Warm: what speaks for {label}. Found by covering parts of the photo.</p>"
+    )
+
+
+def table_html(answers: Sequence[NamedAnswer]) -> str:
+    """The answers to many photos, in order. A gr.Dataframe would be wider than a phone."""
+    head = '<tr><th>Photo</th><th>Answer</th><th class="number">Sure</th></tr>'
+    rows = "".join(_row(name, answer) for name, answer in answers)
+    return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
+
+
+def _row(name: str, answer: Answer) -> str:
+    if isinstance(answer, PhotoError):
+        cells = f'<td class="problem" colspan="2">{html.escape(answer.reason)}</td>'
+    else:
+        label = answer.label if answer.known else f"not sure ({answer.label}?)"
+        cells = f'<td>{html.escape(label)}</td><td class="number">{html.escape(percent(answer.confidence))}</td>'
+    return f"<tr><td>{html.escape(name)}</td>{cells}</tr>"
+
+
+def model_html(classifier: Classifier, *, collects: bool = False) -> str:
+    """The model's classes, accuracy and date. With `collects`, photos that are sent with a correction stay."""
+    info = classifier.info
+    lines = [f"This model knows {len(classifier.classes)} kinds: {', '.join(classifier.classes)}."]
+    measured = info.get("metrics", {})
+    part = "test" if "test" in measured else "validation"
+    if part in measured:
+        low, high = measured[part]["interval"]
+        lines.append(
+            f"It was right on {percent(measured[part]['accuracy'])} of {measured[part]['photos']} {part} photos "
+            f"(95 % interval {percent(low)} to {percent(high)})."
+        )
+    if "created" in info:
+        lines.append(f"Made on {str(info['created'])[:10]}.")
+    kept = ", except those that you send with a correction" if collects else ""
+    lines.append(f"Your photos stay on this server and are deleted within minutes{kept}.")
+    return _keep_percent(f"<p>{html.escape(' '.join(lines))}</p>")
+
+
+def _keep_percent(text: str) -> str:
+    """Puts a no-break space before percent signs."""
+    return text.replace(" %", "\u00a0%")
+
+
+def answers_csv(classes: Sequence[str], answers: Sequence[NamedAnswer]) -> str:
+    """The answers to many photos as CSV: photo, label, confidence, known, one score a class, problem."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["photo", "label", "confidence", "known", *map(_no_formula, classes), "problem"])
+    for name, answer in answers:
+        if isinstance(answer, PhotoError):
+            cells = ["", "", "", *[""] * len(classes), _no_formula(answer.reason)]
+        else:
+            scores = [f"{answer.scores[label]:.6f}" for label in classes]
+            cells = [_no_formula(answer.label), f"{answer.confidence:.6f}", str(answer.known).lower(), *scores, ""]
+        writer.writerow([_no_formula(name), *cells])
+    return text.getvalue()
+
+
+def _no_formula(cell: str) -> str:
+    """Quotes with ' what a spreadsheet would compute."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
