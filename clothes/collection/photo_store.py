@@ -15,7 +15,7 @@ from types import TracebackType
 from clothes.collection.provenance import Origin, Sources
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos.decode import Inspection, inspect
-from clothes.photos.duplicates import THUMB, Survey
+from clothes.photos.duplicates import Survey
 from clothes.photos.folders import (
     Listing,
     PhotoFile,
@@ -25,6 +25,7 @@ from clothes.photos.folders import (
     list_photos,
     without_part,
 )
+from clothes.photos.similarity import THUMB
 from clothes.photos.splits import Split
 
 Progress = Callable[[str, int, int], None]  # a title, how many are done, of how many

@@ -1,26 +1,27 @@
-"""`check`: what is wrong with a folder of photos -> CheckReport. Changes nothing."""
+"""`check`: problems in a folder of photos -> CheckReport. Changes nothing."""
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from clothes.photos.duplicates import Record, Survey
+from clothes.photos.duplicates import NearDuplicate, Pair, Record, Survey
 from clothes.photos.folders import OTHER, Skipped, list_class_folders
+from clothes.system.progress import Progress
 from clothes.system.text import columns, padded, plain
 
-TINY = 32  # pixels: shorter sides than this hold too little to see
+TINY = 32  # pixels: a shorter side has too little detail
 LONG = 4.0  # times as long as wide
 FEW = 20  # photos of a class
-UNEQUAL = 10.0  # the largest class over the smallest
-_SHOWN = 3  # examples of each finding
+UNEQUAL = 10.0  # the largest class divided by the smallest
+_MAX_EXAMPLES = 3  # shown of each finding
 
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A photo that cannot be used: `code` is one of `clothes.photos.decode`, `reason` a sentence."""
+    """A photo that cannot be used: `code` is a reason code of `clothes.photos.decode`, `reason` a sentence."""
 
     path: str
     code: str
@@ -28,20 +29,8 @@ class Unreadable:
 
 
 @dataclass(frozen=True)
-class Alike:
-    """Two photos that look the same: `kind` is exact (the same file, byte for byte) or near.
-
-    Each further copy of a file is listed once, beside the first.
-    """
-
-    photo: str
-    other: str
-    kind: str
-
-
-@dataclass(frozen=True)
 class CheckReport:
-    """What a check found. Every photo is in `counts` (part or "all" -> class -> photos) or among the `unreadable`."""
+    """The findings of a check. Every photo is in `counts` (part or "all" -> class -> photos) or in `unreadable`."""
 
     root: Path
     photos: int
@@ -51,20 +40,21 @@ class CheckReport:
     odd_files: tuple[Skipped, ...]
     tiny: tuple[str, ...]
     long: tuple[str, ...]
-    within_class: tuple[Alike, ...]
-    across_classes: tuple[Alike, ...]
-    across_parts: tuple[Alike, ...]
+    within_class: tuple[NearDuplicate, ...]
+    across_classes: tuple[NearDuplicate, ...]
+    across_parts: tuple[NearDuplicate, ...]
     located: tuple[str, ...]
     few: tuple[str, ...]
     untrained: tuple[str, ...]
     imbalance: float
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything, as plain lists and numbers."""
+    def to_dict(self) -> dict[str, Any]:
+        """Returns everything but the folder as plain lists and numbers."""
         return {name: value for name, value in asdict(self).items() if name != "root"}
 
     def __str__(self) -> str:
-        return "\n".join([*self._table(), "", *self._findings()])
+        findings = [*self._findings(), *self._class_findings()]
+        return "\n".join([*self._table(), "", *(findings or ["No problem was found."])])
 
     def _table(self) -> list[str]:
         parts = list(self.counts)
@@ -75,83 +65,91 @@ class CheckReport:
         total = f"{'':{width}}" + "".join(f"{sum(self.counts[p].values()):>12,}" for p in parts)
         return [head, *rows, total]
 
-    def _findings(self) -> list[str]:
-        lines: list[str] = []
-
-        def tell(found: Sequence[object], noun: str, what: str, advice: str) -> None:
+    def _findings(self) -> Iterator[str]:
+        findings: list[tuple[Sequence[object], str, str, str]] = [  # examples, noun, description, advice
+            (self.unreadable, "photo", "that cannot be read", "Left out. Replace or delete them."),
+            (self.across_parts, "near-duplicate pair", "in two parts", "The test is too easy: `clothes split --pool`."),
+            (self.across_classes, "near-duplicate pair", "in two classes", "One of the labels is probably wrong."),
+            (self.within_class, "near-duplicate pair", "within a class", "`clothes split` keeps both in one part."),
+            (self.tiny, "tiny photo", f"(a side under {TINY} pixels)", "Too little detail."),
+            (self.long, "photo", f"over {LONG:g} times as long as wide", "Crop them to the garment."),
+            (self.odd_files, "item", "skipped", "Is one of them a photo?"),
+            (self.few, "class", f"with under {FEW} photos", "Collect more first."),
+            (self.untrained, "class", "in test or validation but not in train", "Train needs photos of each class."),
+            (self.located, "photo", "with the place where it was taken (GPS)", "Remember that before you share them."),
+        ]
+        for found, noun, description, advice in findings:
             if found:
-                ending = "" if len(found) == 1 else "es" if noun.endswith("s") else "s"
-                lines.append(f"{len(found):,} {noun}{ending} {what}. {advice}")
-                lines.extend(f"    {_example(item)}" for item in found[:_SHOWN])
-                if len(found) > _SHOWN:
-                    lines.append(f"    ... and {len(found) - _SHOWN:,} more: --json lists all")
+                plural = "" if len(found) == 1 else "es" if noun.endswith("s") else "s"
+                yield f"{len(found):,} {noun}{plural} {description}. {advice}"
+                yield from (f"    {_example(item)}" for item in found[:_MAX_EXAMPLES])
+                if len(found) > _MAX_EXAMPLES:
+                    yield f"    ... and {len(found) - _MAX_EXAMPLES:,} more: --json lists all"
 
-        tell(self.unreadable, "photo", "that cannot be read", "Left out; to be replaced or deleted.")
-        tell(self.across_parts, "look-alike pair", "in two parts", "This flatters the test: `clothes split --pool`.")
-        tell(self.across_classes, "look-alike pair", "in two classes", "One of the two labels is probably wrong.")
-        tell(self.within_class, "look-alike pair", "within a class", "`clothes split` keeps both on one side.")
-        tell(self.tiny, "tiny photo", f"(a side under {TINY} pixels)", "Too little to see.")
-        tell(self.long, "photo", f"over {LONG:g} times as long as wide", "Best cut to the garment.")
-        tell(self.odd_files, "item", "skipped", "Should any be a photo?")
-        tell(self.few, "class", f"with under {FEW} photos", "Collect more first.")
-        tell(self.untrained, "class", "in test or validation but not in train", "Train needs photos of each.")
-        tell(self.located, "photo", "with the place where it was taken (GPS)", "Mind that before sharing.")
+    def _class_findings(self) -> Iterator[str]:
         if not self.classes:
-            lines.append(f"There are no classes beside {OTHER}, whose photos show none. Make a folder for each class.")
-        elif len(self.classes) < 2:
-            lines.append(
+            yield f"There are no classes beside {OTHER}, which is no class. Make a folder for each class."
+        elif len(self.classes) == 1:
+            yield (
                 f"There is one class only, {plain(self.classes[0])}; a recogniser needs two. If that folder holds the "
                 "class folders, name it instead."
             )
         if self.imbalance > UNEQUAL:
-            lines.append(f"The largest class has {self.imbalance:.0f} times the photos of the smallest.")
-        return lines or ["Nothing wrong was found."]
+            yield f"The largest class has {self.imbalance:.0f} times the photos of the smallest."
 
 
-def check(photos: str | os.PathLike[str], *, progress: Callable[[int, int], None] | None = None) -> CheckReport:
-    """What is wrong with a folder of class folders: unreadable, tiny, long, look-alike, unequal. Changes nothing.
+def check(photos: str | os.PathLike[str], *, progress: Progress | None = None) -> CheckReport:
+    """Find problems in a folder of class folders: unreadable, tiny, long, near-duplicate photos, unequal classes.
 
-    Raises PhotosError when there is no folder, or no photo in it.
+    Changes nothing. Raises PhotosError if the folder does not exist or has no photo.
     """
     listing = list_class_folders(photos)
     with Survey(listing, progress=progress) as survey:
         records, pairs = survey.records, survey.pairs()
-    good = [record for record in records if record.error is None]
+    readable = [record for record in records if record.error is None]
     counts = {
-        part or "all": dict(sorted(Counter(record.label for record in good if record.part == part).items()))
+        part or "all": dict(sorted(Counter(record.label for record in readable if record.part == part).items()))
         for part in listing.parts or (None,)
     }
-    sizes = Counter(record.label for record in good if record.label != OTHER)
-    tiny = [record.path for record in good if min(record.width, record.height) < TINY]
-    alike = [(records[pair.a], records[pair.b], pair.kind) for pair in pairs]
-
-    def those(holds: Callable[[Record, Record], bool]) -> tuple[Alike, ...]:
-        return tuple(Alike(a.path, b.path, kind) for a, b, kind in alike if holds(a, b))
-
+    sizes = Counter(record.label for record in readable if record.label != OTHER)
+    tiny = tuple(record.path for record in readable if min(record.width, record.height) < TINY)
     trained = set(counts["train"]) if "train" in counts else set(listing.classes)
     return CheckReport(
         root=listing.root,
-        photos=len(good),
+        photos=len(readable),
         classes=listing.classes,
         counts=counts,
         unreadable=tuple(Unreadable(r.path, r.error.code, r.error.reason) for r in records if r.error is not None),
         odd_files=listing.skipped,
-        # Where most are that small it is the data set's way, as in Fashion-MNIST, and no finding.
-        tiny=tuple(tiny) if len(tiny) < len(good) / 2 else (),
-        long=tuple(r.path for r in good if max(r.width, r.height) > LONG * min(r.width, r.height)),
-        within_class=those(lambda a, b: a.label == b.label and a.part == b.part),
-        across_classes=those(lambda a, b: a.label != b.label),
-        across_parts=those(lambda a, b: a.part != b.part),
-        located=tuple(r.path for r in good if r.located),
+        # Not a finding where most photos are that small, as in Fashion-MNIST.
+        tiny=tiny if len(tiny) < len(readable) / 2 else (),
+        long=tuple(r.path for r in readable if max(r.width, r.height) > LONG * min(r.width, r.height)),
+        **_near_duplicates(records, pairs),
+        located=tuple(r.path for r in readable if r.located),
         few=tuple(f"{name}: {sizes[name]}" for name in listing.classes if sizes[name] < FEW),
         untrained=tuple(name for name in listing.classes if name not in trained),
         imbalance=max(sizes.values(), default=0) / max(1, min(sizes.values(), default=1)),
     )
 
 
+def _near_duplicates(records: Sequence[Record], pairs: Sequence[Pair]) -> dict[str, tuple[NearDuplicate, ...]]:
+    """Returns the pairs by what separates them. One that differs in class and part is in both lists."""
+    found: dict[str, list[NearDuplicate]] = {"within_class": [], "across_classes": [], "across_parts": []}
+    for pair in pairs:
+        a, b = records[pair.a], records[pair.b]
+        near_duplicate = NearDuplicate(a.path, b.path, pair.kind)
+        if a.label != b.label:
+            found["across_classes"].append(near_duplicate)
+        if a.part != b.part:
+            found["across_parts"].append(near_duplicate)
+        if a.label == b.label and a.part == b.part:
+            found["within_class"].append(near_duplicate)
+    return {name: tuple(listed) for name, listed in found.items()}
+
+
 def _example(item: object) -> str:
     if isinstance(item, Skipped | Unreadable):
         return plain(f"{item.path}: {item.reason}")
-    if isinstance(item, Alike):
+    if isinstance(item, NearDuplicate):
         return plain(f"{item.photo}  {'=' if item.kind == 'exact' else '~'}  {item.other}")
     return plain(str(item))

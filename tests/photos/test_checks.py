@@ -71,11 +71,11 @@ def test_the_report_is_short_and_the_json_complete(messy: Path) -> None:
     assert "2 photos that cannot be read" in text
     assert "1 tiny photo (" in text
     assert "1 class in test or validation but not in train" in text
-    assert "1 item skipped. Should any be a photo?" in text
-    assert "One of the two labels is probably wrong" in text
+    assert "1 item skipped. Is one of them a photo?" in text
+    assert "One of the labels is probably wrong" in text
     assert max(map(len, text.splitlines())) < 140
     assert len(text.splitlines()) < 45
-    data = json.loads(json.dumps(report.to_json()))
+    data = json.loads(json.dumps(report.to_dict()))
     assert {item["code"] for item in data["unreadable"]} == {"truncated", "not-a-photo"}
     assert len(data["across_parts"]) == len(report.across_parts)
     assert str(messy) not in json.dumps(data)
@@ -86,7 +86,7 @@ def test_small_pictures_are_no_finding_where_all_are_small(tmp_path: Path) -> No
         (tmp_path / label).mkdir()
         for i in range(25):
             smooth(i + ord(label) * 100, (28, 28)).save(tmp_path / label / f"{i}.png")
-    assert str(clothes.check(tmp_path)).endswith("Nothing wrong was found.")
+    assert str(clothes.check(tmp_path)).endswith("No problem was found.")
 
 
 def test_examples_are_few_and_names_cannot_move_the_cursor(tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_folder_of_only_bad_photos_is_reported_not_raised(tmp_path: Path) -> N
     report = clothes.check(tmp_path)
     assert report.photos == 0
     assert "2 photos that cannot be read" in str(report)
-    assert json.dumps(report.to_json())
+    assert json.dumps(report.to_dict())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")

@@ -12,8 +12,9 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from clothes.photos.decode import inspect
-from clothes.photos.duplicates import THUMB, Pair, Survey, group
+from clothes.photos.duplicates import Pair, Survey, group
 from clothes.photos.folders import list_class_folders
+from clothes.photos.similarity import THUMB
 from tests.support.pictures import SHARED, jpeg, make_photos, smooth
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")

@@ -25,7 +25,7 @@ def check(photos: PhotosFolder, as_json: AsJson = False) -> None:
     with progress_bars() as bars:
         report = clothes.check(photos, progress=bars.to("Reading the photos"))
     if as_json:
-        print_json(report.to_json())
+        print_json(report.to_dict())
         return
     print(report)
     note(f"Next:  clothes split {quote(photos)}")
