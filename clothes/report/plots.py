@@ -146,7 +146,7 @@ def _plot_trials(scores: Sequence[tuple[int, float, str]], default: float | None
         ax.axhline(default, color=TRAIN_COLOR, linewidth=1, linestyle="--", label=label)
     ax.set(xlabel="Trial", ylabel="Validation accuracy", title="Trials")
     ax.locator_params(axis="x", integer=True)
-    ax.legend(frameon=False, loc="lower right")
+    ax.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
 
 
 def save(axes: Any, path: Path) -> Path:
