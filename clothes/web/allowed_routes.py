@@ -1,7 +1,6 @@
 """The requests that a browser may send to a page. Every other one is answered with 404."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -65,7 +64,3 @@ ROUTES = (
     Route("GET", f"{API}/app_id", "tells when the server was restarted"),
 )
 FUNCTIONS = Route("POST", f"{API}/component_server", "the functions of the camera page and of the review page")
-
-
-def is_allowed(method: str, path: str, routes: Iterable[Route]) -> bool:
-    return any(route.matches(method, path) for route in routes)

@@ -1,14 +1,16 @@
 """What the security rules are built from: a base class, a refusal, and reading a request's body."""
 
+from dataclasses import dataclass
+
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
+@dataclass
 class Rule:
-    """A middleware for HTTP requests. Leaves the server's start and end alone, and closes WebSockets."""
+    """A middleware for HTTP requests. Passes the server's start and end on, and closes WebSockets."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -67,7 +67,7 @@ class Camera(AbstractContextManager["Camera"]):
         """Removes the photo of this key and returns its class. Raises PhotoError for any other key."""
         with self._lock:
             if (path := self._taken.get(key)) is None:
-                raise PhotoError("the photo", "gone", "it was taken back already")
+                raise PhotoError("the photo", "gone", "it was removed already")
             self._store.take_back(path)
             del self._taken[key]
             self._counts[_label(path)] -= 1
@@ -93,21 +93,23 @@ class Answers:
             key = self.camera.store(label, photo)
         except ClothesError as error:
             return {"problem": describe_problem(error, "Not stored"), **self.look(None)}
-        said = f"Stored as {label}." if key else f"This photo is there already, as {label}."
-        return {"key": key, "said": said, **self.look(None)}
+        message = f"Stored as {label}." if key else f"This photo is there already, as {label}."
+        return {"key": key, "message": message, **self.look(None)}
 
     def undo(self, key: str) -> dict[str, Any]:
         try:
             label = self.camera.undo(key)
         except ClothesError as error:
-            return {"problem": describe_problem(error, "Not taken back"), **self.look(None)}
-        return {"said": f"Taken back from {label}.", **self.look(None)}
+            return {"problem": describe_problem(error, "Not removed"), **self.look(None)}
+        return {"message": f"Removed from {label}.", **self.look(None)}
 
 
 def build_page(camera: Camera) -> gr.Blocks:
     answers = Answers(camera)
     with Page("camera", title="Take photos", max_function=MAX_MEGABYTES * _BASE64_MEGABYTE) as page:
-        gr.HTML("<h1>Take photos</h1><p>Name a class and take photos of it. Each is kept at once.</p>", elem_id="head")
+        gr.HTML(
+            "<h1>Take photos</h1><p>Name a class and take photos of it. Each one is stored at once.</p>", elem_id="head"
+        )
         scripted_html("camera", answers.look, answers.keep, answers.undo, max_megabytes=MAX_MEGABYTES)
     return page
 

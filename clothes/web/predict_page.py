@@ -113,14 +113,14 @@ class Answers:
     def explain(self, upload: Upload) -> gr.HTML:
         """The heatmap of a photo that was shown."""
         if not upload or not Path(upload["path"]).exists():
-            raise gr.Error("The photo is deleted by now. Show it again.", print_exception=False)
+            raise gr.Error("The photo was deleted. Upload it again.", print_exception=False)
         return gr.HTML(rendering.heatmap_html(self.classifier.explain(upload["path"])), visible=True)
 
     def predict(self, upload: Upload) -> dict[str, Any]:
         """The answer for programs."""
         answer = self._predict(upload)
         if answer is None:
-            raise gr.Error("There is no photo to look at.", title="no-photo", print_exception=False)
+            raise gr.Error("The question contains no photo.", title="no-photo", print_exception=False)
         if isinstance(answer, PhotoError):
             raise gr.Error(describe_problem(answer, _REFUSED), title=answer.code, print_exception=False)
         return {

@@ -11,8 +11,8 @@ from clothes.inference.classifier import Classifier
 from clothes.inference.confidence import Prediction, percent
 from clothes.inference.occlusion import Explanation, to_jpeg
 
-PHOTO_HINT = '<p class="hint">Drop a photo or take one: the answer stands here.</p>'
-TABLE_HINT = '<p class="hint">Drop photos above: a table stands here, with a CSV file to download.</p>'
+PHOTO_HINT = '<p class="hint">Drop a photo or take one: the answer appears here.</p>'
+TABLE_HINT = '<p class="hint">Drop photos above: a table appears here, with a CSV file to download.</p>'
 _MAX_BARS = 5
 _HEATMAP = 480  # pixels
 
@@ -52,8 +52,8 @@ def heatmap_html(explanation: Explanation) -> str:
     picture = base64.b64encode(to_jpeg(explanation.overlay(_HEATMAP))).decode()
     label = html.escape(explanation.label)
     return (
-        f'<img src="data:image/jpeg;base64,{picture}" alt="The photo, warm where it speaks for {label}">'
-        f"<p>Warm: what speaks for {label}. Found by covering parts of the photo.</p>"
+        f'<img src="data:image/jpeg;base64,{picture}" alt="The photo, in warm colours where it supports {label}">'
+        f"<p>Warm colours show what supports {label}, found by covering parts of the photo.</p>"
     )
 
 

@@ -40,10 +40,10 @@ class Answers:
         """Accepts or refuses a correction. `given` is its name, and whether it is accepted."""
         name, accepted = str(given[0]), given[1] is True
         try:
-            said = self._accept(name) if accepted else self._refuse(name)
+            message = self._accept(name) if accepted else self._refuse(name)
         except ClothesError as error:
             return {"problem": describe_problem(error, "Not done"), **self.look(None)}
-        return {"said": said, **self.look(None)}
+        return {"message": message, **self.look(None)}
 
     def _accept(self, name: str) -> str:
         is_new = self.review.accept(name)
@@ -58,7 +58,8 @@ def build_page(review: Review) -> gr.Blocks:
     answers = Answers(review)
     with Page("review", title="Corrections", max_function=_MAX_CALL) as page:
         gr.HTML(
-            "<h1>Corrections</h1><p>Are they right? What you accept is trained on, never tested on.</p>", elem_id="head"
+            "<h1>Corrections</h1><p>Are they right? Accepted photos are used for training, never for testing.</p>",
+            elem_id="head",
         )
         scripted_html("review", answers.look, answers.decide)
     return page

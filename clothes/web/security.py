@@ -9,14 +9,15 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from clothes.web.allowed_routes import FUNCTIONS, ROUTES, Route, is_allowed
+from clothes.web.allowed_routes import FUNCTIONS, ROUTES, Route
 from clothes.web.asgi import Rule, read_body, refuse, replay
 from clothes.web.uploads import FILE_PATH, OwnFiles, Questions, Uploads
 
@@ -86,20 +87,20 @@ class NoRanges(Rule):
         await self.app({**scope, "headers": headers}, receive, send)
 
 
+@dataclass
 class AllowedRoutes(Rule):
     """Closes all routes but those of the table."""
 
-    def __init__(self, app: ASGIApp, *, routes: Sequence[Route]) -> None:
-        super().__init__(app)
-        self.routes = routes
+    routes: Sequence[Route]
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if is_allowed(scope["method"], scope["path"], self.routes):
+        if any(route.matches(scope["method"], scope["path"]) for route in self.routes):
             await self.app(scope, receive, send)
         else:
             await refuse(404, "There is no such page.")(scope, receive, send)
 
 
+@dataclass
 class TrustedHosts(Rule):
     """Refuses requests without a host name, at which Gradio fails.
 
@@ -108,9 +109,7 @@ class TrustedHosts(Rule):
     machines reach the page.
     """
 
-    def __init__(self, app: ASGIApp, *, local_names_only: bool) -> None:
-        super().__init__(app)
-        self.local_names_only = local_names_only
+    local_names_only: bool
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = _host_name(Headers(scope=scope))
@@ -132,12 +131,11 @@ class SameOrigin(Rule):
             await self.app(scope, receive, send)
 
 
+@dataclass
 class LoginLimit(Rule):
     """Slows down wrong passwords: five at once from an address, then one a minute. The right one resets the count."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        super().__init__(app)
-        self._tries: OrderedDict[str, tuple[float, float]] = OrderedDict()  # address: tries left, and when
+    tries: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)  # address: tries left, and when
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != "/login":
@@ -154,7 +152,7 @@ class LoginLimit(Rule):
 
         async def send_and_reset(message: Message) -> None:
             if message.get("status") == 200:
-                self._tries.pop(address, None)
+                self.tries.pop(address, None)
             await send(message)
 
         body = await read_body(receive, _LOGIN_BYTES)
@@ -163,11 +161,11 @@ class LoginLimit(Rule):
     def _take_try(self, address: str) -> float:
         """Counts a try and returns how many were left before it. Tries at the same time count too."""
         now = time.monotonic()
-        left, since = self._tries.pop(address, (float(_PASSWORD_TRIES), now))
+        left, since = self.tries.pop(address, (float(_PASSWORD_TRIES), now))
         left = min(_PASSWORD_TRIES, left + (now - since) / 60)
-        self._tries[address] = (max(0.0, left - 1), now)
-        while len(self._tries) > _MAX_ADDRESSES:
-            self._tries.popitem(last=False)
+        self.tries[address] = (max(0.0, left - 1), now)
+        while len(self.tries) > _MAX_ADDRESSES:
+            self.tries.popitem(last=False)
         return left
 
 

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -16,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from clothes.web.allowed_routes import API, FUNCTIONS
 from clothes.web.asgi import Rule, read_body, refuse, replay
@@ -27,26 +28,24 @@ _MIN_FREE_BYTES = 1_000_000_000  # of the disk, after an upload
 _PREFIX = re.compile(r"[0-9a-f]{16}-")
 
 
+@dataclass
 class Uploads(Rule):
     """Takes uploads in Gradio's place, from visitors who are signed in."""
 
-    def __init__(self, app: ASGIApp, *, folder: Path, max_bytes: int) -> None:
-        super().__init__(app)
-        self.folder = folder
-        self.max_bytes = max_bytes
+    folder: Path
+    max_bytes: int
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].rstrip("/") != f"{API}/upload":
             await self.app(scope, receive, send)
             return
-        answer = refuse(401, "Not signed in.")
-        if await self._is_signed_in(scope):
-            try:
-                answer = JSONResponse(
-                    await store_uploads(Request(scope, receive), self.folder, max_bytes=self.max_bytes)
-                )
-            except HTTPException as error:
-                answer = refuse(error.status_code, error.detail)
+        try:
+            if not await self._is_signed_in(scope):
+                raise HTTPException(401, "Not signed in.")
+            paths = await store_uploads(Request(scope, receive), self.folder, max_bytes=self.max_bytes)
+            answer = JSONResponse(paths)
+        except HTTPException as error:
+            answer = refuse(error.status_code, error.detail)
         await answer(scope, receive, send)
 
     async def _is_signed_in(self, scope: Scope) -> bool:
@@ -61,12 +60,11 @@ class Uploads(Rule):
         return statuses[0] == 200
 
 
+@dataclass
 class OwnFiles(Rule):
     """Serves files of the page's folder only. Gradio would also fetch the files of other servers."""
 
-    def __init__(self, app: ASGIApp, *, folder: Path) -> None:
-        super().__init__(app)
-        self.folder = folder
+    folder: Path
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
@@ -76,16 +74,15 @@ class OwnFiles(Rule):
             await self.app(scope, receive, send)
 
 
+@dataclass
 class Questions(Rule):
     """Checks the JSON of a question: its length, and that the photos in it are uploads.
 
     Removes the uploads if the page is too busy to answer.
     """
 
-    def __init__(self, app: ASGIApp, *, folder: Path, max_function: int) -> None:
-        super().__init__(app)
-        self.folder = folder
-        self.max_function = max_function
+    folder: Path
+    max_function: int
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST" or scope["path"] == "/login":

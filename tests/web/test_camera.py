@@ -42,7 +42,7 @@ def test_a_photo_is_kept_as_it_came_and_undone(tmp_path: Path) -> None:
         assert list(stored_hashes(tmp_path)) == [name for name in names if name.startswith("Hat/")]
         assert not (tmp_path / "shoes").exists()  # made for this class alone
         for wrong in (key, "", "shoes"):
-            with pytest.raises(clothes.PhotoError, match="taken back already"):
+            with pytest.raises(clothes.PhotoError, match="removed already"):
                 open_camera.undo(wrong)
         assert open_camera.store("shoes", jpeg(smooth(1), 90))  # and again
     assert len(stored_hashes(tmp_path)) == 2
@@ -137,9 +137,9 @@ def test_the_answers_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     left = sorted(below(server.PAGE_FOLDER)) if server.PAGE_FOLDER.exists() else []
     with served_camera(tmp_path) as url, httpx.Client(base_url=url) as client:
         kept = call_function(client, "keep", [" hat ", address(photo(0))]).json()
-        assert (kept["said"], kept["counts"]) == ("Stored as hat.", {"hat": 1})
+        assert (kept["message"], kept["counts"]) == ("Stored as hat.", {"hat": 1})
         again = call_function(client, "keep", ["hat", address(photo(0))]).json()
-        assert again == {"key": "", "said": "This photo is there already, as hat.", "counts": {"hat": 1}}
+        assert again == {"key": "", "message": "This photo is there already, as hat.", "counts": {"hat": 1}}
         other = call_function(client, "keep", ["shoes", address(photo(0))]).json()
         assert other["problem"].startswith("Not stored: it is there already, but not as shoes: hat/")
         bad = call_function(client, "keep", ["a/b", address(photo(1))]).json()
@@ -149,9 +149,9 @@ def test_the_answers_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(camera_page, "MAX_MEGABYTES", 0)
         assert "more than 0 MB" in call_function(client, "keep", ["hat", address(photo(2))]).json()["problem"]
         undone = call_function(client, "undo", kept["key"]).json()
-        assert undone == {"said": "Taken back from hat.", "counts": {}}
+        assert undone == {"message": "Removed from hat.", "counts": {}}
         twice = call_function(client, "undo", kept["key"]).json()
-        assert twice == {"problem": "Not taken back: it was taken back already.", "counts": {}}
+        assert twice == {"problem": "Not removed: it was removed already.", "counts": {}}
     assert stored_hashes(tmp_path) == {}
     assert sorted(below(server.PAGE_FOLDER)) == left  # photos make no files on their way
 

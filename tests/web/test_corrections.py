@@ -226,9 +226,9 @@ def test_the_answers_of_the_review_page(inbox: Inbox, tmp_path: Path) -> None:
         assert seen["waiting"][0]["photo"].startswith("data:image/jpeg;base64,")
         assert "changed or damaged" in seen["waiting"][1]["problem"]
         yes = call_function(client, "decide", [names[0], True]).json()
-        assert (yes["said"], yes["left"]) == ("Accepted: the next training uses it.", 14)
+        assert (yes["message"], yes["left"]) == ("Accepted: the next training uses it.", 14)
         no = call_function(client, "decide", [names[2], False]).json()
-        assert (no["said"], no["left"]) == ("Refused: it is set aside.", 13)
+        assert (no["message"], no["left"]) == ("Refused: it is set aside.", 13)
         for wrong in ([names[0], True], ["../photos", False]):
             assert call_function(client, "decide", wrong).json()["problem"] == "Not done: it was decided on already."
         assert "changed or damaged" in call_function(client, "decide", [names[1], True]).json()["problem"]

@@ -46,7 +46,7 @@ def test_one_click_shows_which_part_decided(page: Any, classifier: Any, tmp_path
     page.set_input_files("#photo input[type=file]", str(photo))
     page.get_by_role("button", name="Which part decided?").click()
     page.wait_for_selector("#heatmap img")
-    assert f"what speaks for {classifier.predict(photo).label}" in page.inner_text("#heatmap")
+    assert f"what supports {classifier.predict(photo).label}" in page.inner_text("#heatmap")
     assert page.evaluate("document.querySelector('#heatmap img').naturalWidth") > 300
     page.get_by_label("Remove Image").click()
     page.wait_for_selector("#answer .hint")

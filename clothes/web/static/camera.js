@@ -10,15 +10,15 @@ const take = find(".take");
 const picker = find(".files");
 const files = find(".files input");
 const undo = find(".undo");
-const said = find(".said");
+const status = find(".status");
 const strip = find(".taken");
 
 const MAX_THUMBNAILS = 12;
 const NO_ANSWER = "The server does not answer. Is `clothes collect camera` still running?";
 // Browsers give a live camera only to https pages and to pages of their own machine.
 const NO_CAMERA = {
-  SecurityError: "A page over plain http from another machine gets no live camera; one over https does.",
-  NotAllowedError: "The browser keeps the camera from this page: allow it beside the page's address, and reload.",
+  SecurityError: "Browsers allow a live camera only over https or on this machine. Choose photos instead.",
+  NotAllowedError: "The browser blocks the camera for this page. Allow it beside the page's address, then reload the page.",
   NotFoundError: "No camera is connected. Connect one and reload the page.",
   other: "The camera cannot be used; perhaps another program has it. Reload the page to try again.",
 };
@@ -29,8 +29,8 @@ let waiting = 0; // photos on their way to the server
 let line = Promise.resolve(); // requests go one after another
 
 const say = (text, isProblem = false) => {
-  said.textContent = text;
-  said.classList.toggle("problem", isProblem);
+  status.textContent = text;
+  status.classList.toggle("problem", isProblem);
 };
 
 const focusShutter = () => (take.hidden ? files : take).focus();
@@ -60,7 +60,7 @@ const show = (answer, failed = "") => {
   if (!answer) return say(`${failed}${NO_ANSWER}`, true);
   classes.replaceChildren(...Object.entries(answer.counts).map(makeChip));
   markClass();
-  say(answer.problem ?? answer.said ?? "", "problem" in answer);
+  say(answer.problem ?? answer.message ?? "", "problem" in answer);
 };
 
 const addThumbnail = (blob, label) => {
@@ -126,7 +126,7 @@ undo.onclick = () => {
     const answer = await server.undo(last.key);
     if (answer) removeThumbnail(last.picture);
     else taken.push(last);
-    show(answer, "Not taken back. ");
+    show(answer, "Not removed. ");
   });
 };
 

@@ -1,6 +1,6 @@
 // The script of the review page. Gradio gives `element`, the HTML of review.html, and `server`, the functions of
 // review_page.py.
-const said = element.querySelector(".said");
+const status = element.querySelector(".status");
 const waiting = element.querySelector(".waiting");
 const NO_ANSWER = "The server does not answer. Is `clothes corrections review` still running?";
 
@@ -44,15 +44,15 @@ const makeCard = (item) => {
 };
 
 const show = (answer) => {
-  said.classList.toggle("problem", !answer || "problem" in answer);
+  status.classList.toggle("problem", !answer || "problem" in answer);
   if (!answer) {
-    said.textContent = NO_ANSWER;
+    status.textContent = NO_ANSWER;
     for (const button of waiting.querySelectorAll("button")) button.disabled = false;
     return;
   }
   const left = answer.left ? `${answer.left} to decide.` : "Nothing is left to decide.";
   const skipped = answer.skipped.length ? ` Skipped: ${answer.skipped.join("; ")}.` : "";
-  said.textContent = `${answer.problem ?? answer.said ?? ""} ${left}${skipped}`.trim();
+  status.textContent = `${answer.problem ?? answer.message ?? ""} ${left}${skipped}`.trim();
   waiting.replaceChildren(...answer.waiting.map(makeCard));
 };
 
