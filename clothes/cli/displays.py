@@ -29,6 +29,7 @@ _TITLES = {
     "fit": "Fitting the last layer",
     "train": "Training",
 }
+_MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")
 _TRIALS_SHOWN = 12
 _SECONDS_BETWEEN_DRAWINGS = 0.2
 
@@ -67,7 +68,8 @@ class TrainingDisplay(TrainingCallback):
         self.run, self._epochs = run, config.train.epochs
         photos = ", ".join(f"{sum(found.values()):,} {part}" for part, found in split.counts().items())
         size = config.model.image_size
-        self._print(f"{len(split.classes)} classes; {photos} photos. Run folder: {run.path}")
+        self._print(f"Run folder: {run.path}")
+        self._print(f"{len(split.classes)} classes: {photos} photos.")
         self._print(f"Network: {config.model.architecture}, {size} x {size} pixels.")
         for line in split.notes:
             self._print(line)
@@ -77,14 +79,12 @@ class TrainingDisplay(TrainingCallback):
         self._print(f"{self._epochs} epochs take about {duration(seconds)} on this machine.")
 
     def on_epoch(self, row: dict[str, float]) -> None:
-        better = row["val_accuracy"] > self._best
+        if self._best < 0:
+            self._print(f"{'epoch':>9}" + "".join(f"{name:>13}" for name in _MEASURES) + f"{'time':>10}")
+        mark = "  best" if row["val_accuracy"] > self._best else ""
         self._best = max(self._best, row["val_accuracy"])
-        width = len(str(self._epochs))
-        self._print(
-            f"epoch {row['epoch']:{width}.0f}/{self._epochs}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.3f}  "
-            f"val_loss {row['val_loss']:.3f}  val_accuracy {row['val_accuracy']:.3f}  {row['seconds']:.1f} s"
-            + ("  best" if better else "")
-        )
+        epoch, seconds = f"{row['epoch']:.0f}/{self._epochs}", f"{row['seconds']:8.1f} s"
+        self._print(f"{epoch:>9}" + "".join(f"{row[name]:13.3f}" for name in _MEASURES) + seconds + mark)
         self._check_stop()
 
     def _print(self, text: str) -> None:
@@ -119,8 +119,8 @@ class SearchDisplay(SearchCallback):
         self.path, self._epochs, self._most = path, config.train.epochs, most
         photos = ", ".join(f"{len(split.part(part)):,} {part}" for part in ("train", "validation"))
         size = config.model.image_size
-        text = f"Trials of {self._epochs} epochs on {photos} photos of {size} x {size} pixels. Search folder: {path}"
-        self._live.console.print(text, markup=False, emoji=False, soft_wrap=True)
+        self._print(f"Search folder: {path}")
+        self._print(f"Trials of {self._epochs} epochs on {photos} photos of {size} x {size} pixels.")
 
     def on_trials(self, trials: tuple["Trial", ...]) -> None:
         self._check_stop()
@@ -135,8 +135,10 @@ class SearchDisplay(SearchCallback):
                 self._printed.add(trial.number)
                 number, state, score, best, epochs, *more = self._row(trial)
                 cells = (f"trial {number}", state, score, best and f"best {best}", f"epoch {epochs}", *more)
-                text = "  ".join(filter(None, cells))
-                self._live.console.print(text, markup=False, emoji=False, soft_wrap=True)
+                self._print("  ".join(filter(None, cells)))
+
+    def _print(self, text: str) -> None:
+        self._live.console.print(text, markup=False, emoji=False, soft_wrap=True)
 
     def _row(self, trial: "Trial") -> tuple[str, ...]:
         """The cells of a trial: number, state, accuracy, best so far, epochs, seconds, note."""

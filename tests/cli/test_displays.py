@@ -46,7 +46,8 @@ def show(run: clothes.Run, screen: io.StringIO, *, terminal: bool, most: int | N
 def test_a_search_on_a_terminal_is_a_table(run: clothes.Run, screen: io.StringIO) -> None:
     show(run, screen, terminal=True)
     lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue()).splitlines()
-    assert lines[0].startswith("Trials of 4 epochs on 84 train, 12 validation photos of 28 x 28 pixels.")
+    assert lines[0] == "Search folder: tunings/small"
+    assert lines[1] == "Trials of 4 epochs on 84 train, 12 validation photos of 28 x 28 pixels."
     table = lines[len(lines) - lines[::-1].index(next(line for line in lines[::-1] if "accuracy" in line)) - 1 :]
     assert table[0].split() == ["trial", "state", "accuracy", "best", "epochs", "time"]
     assert table[1].split() == ["0", "done", "0.812", "0.812", "4/4", "12", "s"]
@@ -58,7 +59,7 @@ def test_a_search_on_a_terminal_is_a_table(run: clothes.Run, screen: io.StringIO
 
 def test_a_search_in_a_log_is_a_line_per_ended_trial(run: clothes.Run, screen: io.StringIO) -> None:
     show(run, screen, terminal=False)
-    assert screen.getvalue().splitlines()[1:4] == [
+    assert screen.getvalue().splitlines()[2:5] == [
         "trial 0  done  0.812  best 0.812  epoch 4/4  12 s",
         "trial 1  done  0.750  best 0.812  epoch 4/4  11 s  trial 0 with seed + 1",
         "trial 2  failed  best 0.812  epoch 0/4  1 s  no memory for [/f?[2J]",
@@ -74,8 +75,9 @@ def test_a_training_in_a_log_is_a_line_per_epoch(run: clothes.Run, capsys: pytes
             row = {"epoch": epoch, "loss": 1, "accuracy": 0.5, "val_loss": 1, "val_accuracy": accuracy, "seconds": 2}
             display.on_epoch(row)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == f"3 classes; 84 train, 24 test, 12 validation photos. Run folder: {run.path}"
-    assert lines[1] == "Network: sequential, 28 x 28 pixels."
-    assert lines[-4] == "4 epochs take about 3 minutes on this machine."
-    assert lines[-2] == "epoch 2/4  loss 1.000  accuracy 0.500  val_loss 1.000  val_accuracy 0.750  2.0 s  best"
+    assert lines[:2] == [f"Run folder: {run.path}", "3 classes: 84 train, 24 test, 12 validation photos."]
+    assert lines[2] == "Network: sequential, 28 x 28 pixels."
+    assert lines[-5] == "4 epochs take about 3 minutes on this machine."
+    assert lines[-4].split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "time"]
+    assert lines[-2].split() == ["2/4", "1.000", "0.500", "1.000", "0.750", "2.0", "s", "best"]
     assert [line.endswith("best") for line in lines[-3:]] == [True, True, False]
