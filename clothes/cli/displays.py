@@ -29,6 +29,7 @@ _TITLES = {
     "fit": "Fitting the last layer",
     "train": "Training",
 }
+_PREPARING = "Preparing the network"
 _MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")
 _TRIALS_SHOWN = 12
 _SECONDS_BETWEEN_DRAWINGS = 0.2
@@ -74,8 +75,10 @@ class TrainingDisplay(TrainingCallback):
         for line in split.notes:
             self._print(line)
         note_skipped(split.skipped)
+        self._bars.show(_PREPARING, 0, 1)  # TensorFlow is imported and the first steps are compiled
 
     def on_estimate(self, seconds: float) -> None:
+        self._bars.show(_PREPARING, 1, 1)
         self._print(f"{self._epochs} epochs take about {duration(seconds)} on this machine.")
 
     def on_epoch(self, row: dict[str, float]) -> None:
@@ -124,6 +127,8 @@ class SearchDisplay(SearchCallback):
 
     def on_trials(self, trials: tuple["Trial", ...]) -> None:
         self._check_stop()
+        if len(trials) > len(self._trials):  # a new trial
+            self._step = ""
         self._trials = trials
         if not self._live.console.is_terminal:
             self._print_ended()

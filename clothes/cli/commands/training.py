@@ -105,11 +105,11 @@ def render_training(run: "clothes.Run", photos: Path, *, plot: Path) -> None:
     print_files({"model": run.path / "bundle", "history": run.path / "history.csv", "plot": plot})
     print(
         f"Validation accuracy {percent(validation['accuracy'])} (95 % interval {percent(low)} to {percent(high)}), "
-        f"epoch {epochs['best']} of {epochs['trained']}. Optimistic: this part also chose the epoch."
+        f"epoch {epochs['best']} of {epochs['trained']}.\nOptimistic: this part also chose the epoch."
     )
     if run.config.model.architecture == "sequential":
         print(
-            "A network that was trained on a million other photos first often does better (transfer learning):\n"
+            "A network that already knows a million photos often does better:\n"
             f"    clothes train {quote(photos)} --model efficientnet-lite0"
         )
     print(f"Next, measure it on the test part:  clothes evaluate {quote(run.path)}")
@@ -196,7 +196,7 @@ def render_tuning(result: "clothes.Tuning", *, plot: Path) -> None:
         print(f"In {ended} trials nothing was better than the settings at the start: {accuracy}.")
         return
     gain = "" if result.gain is None else f", {100 * result.gain:.1f} points more than at the start"
-    print(f"Best of {ended} trials: {accuracy}{gain}. Optimistic: the best of many trials was also lucky.")
+    print(f"Best of {ended} trials: {accuracy}{gain}.\nOptimistic: the best of many trials was also lucky.")
 
 
 def _setting(tried: "Tried", name: str) -> str:
