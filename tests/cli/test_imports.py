@@ -45,6 +45,7 @@ def test_help_imports_no_photos(place: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_web_page(place: Path) -> None:
     assert imported(["serve --port 0"]) == {"serve --port 0": (0, [])}
 

@@ -73,7 +73,7 @@ def test_wrong_usage_has_status_2(words: str) -> None:
         ("train empty", "Error: No photo below empty"),
         ("split photos --ratios 1/2", "Error: --ratios must look like 70/20/10"),
         ("predict bar.png --model none", "Error: none is not a bundle: there is no such folder."),
-        ("evaluate runs", "Error: runs is not a bundle: it holds no bundle.json."),
+        ("evaluate runs", "Error: runs is not a bundle: it has no bundle.json."),
         ("info photos", "Error: photos is not a bundle"),
         ("serve --model none", "Error: none is not a bundle"),
         ("plot photos", "Error: photos is not a run folder"),

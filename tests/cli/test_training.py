@@ -12,20 +12,33 @@ from tests.support.commands import run_command
 from tests.support.pictures import SMALL, make_photos
 
 
+def test_a_finished_run_is_not_trained_again(place: Path) -> None:
+    before = (place / "runs/small/bundle/bundle.json").stat().st_mtime_ns
+    shown = run_command("train", "photos", "--out", "runs/small", "--resume")
+    assert shown.status == 0, shown.err
+    assert "runs/small was finished already, on 20" in shown.err
+    assert "Validation accuracy" in shown.out
+    assert shown.out.splitlines()[-1] == "Next, measure it on the test part:  clothes evaluate runs/small"
+    assert (place / "runs/small/bundle/bundle.json").stat().st_mtime_ns == before
+
+
+def test_a_taken_run_folder_is_an_error(place: Path) -> None:
+    shown = run_command("train", "photos", "--out", "runs/small")
+    assert shown.status == 1
+    assert shown.err.startswith("Error: runs/small is in use.")
+
+
+@pytest.mark.slow
 def test_train_ends_with_the_accuracy_and_the_next_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     make_photos(tmp_path / "photos", each=12)
     (tmp_path / "small.json").write_text(SMALL.to_json())
-    settings = ("photos", "--config", "small.json", "--out", "runs/a b")
-    shown = run_command("train", *settings, "--epochs", 2)
+    shown = run_command("train", "photos", "--config", "small.json", "--out", "runs/a b", "--epochs", 2)
     assert shown.status == 0, shown.err
     assert " 2/2 " in shown.err
     assert "Validation accuracy" in shown.out
     assert shown.out.splitlines()[-1] == "Next, measure it on the test part:  clothes evaluate 'runs/a b'"
     assert (tmp_path / "runs/a b/history.png").stat().st_size > 2000
-    again = run_command("train", *settings)
-    assert again.status == 1
-    assert again.err.startswith("Error: runs/a b is in use.")
 
 
 @pytest.mark.parametrize(("better", "words"), [(True, "25.0 points more than at the start"), (False, "nothing was")])
