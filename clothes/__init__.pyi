@@ -39,7 +39,7 @@ from .models.architectures import build_model as build_model
 from .photos.checks import CheckReport as CheckReport
 from .photos.checks import check as check
 from .photos.splits import Split as Split
-from .photos.splits import split as split
+from .photos.splitting import split as split
 from .report.report_page import Report as Report
 from .report.report_page import write_report as write_report
 from .training.pipeline import train as train

@@ -13,7 +13,7 @@ from clothes.errors import ConfigError, PhotoError, PhotosError, SplitError
 from clothes.photos import decode
 from clothes.photos.folders import list_class_folders
 from clothes.photos.splits import Split
-from clothes.photos.splits import split as make_split
+from clothes.photos.splitting import split as make_split
 from clothes.system.progress import Progress
 
 Changes = Mapping[str, Mapping[str, Any]]

@@ -72,7 +72,7 @@ def test_look_alikes_stay_on_one_side(tmp_path: Path) -> None:
     assert len(sides) == 24
     assert all(len(parts) == 1 for parts in sides.values())
     assert split.leaks_prevented > 5
-    assert f"{split.leaks_prevented} look-alike pairs would have leaked" in " ".join(split.notes)
+    assert f"{split.leaks_prevented} near-duplicate pairs would have leaked" in " ".join(split.notes)
 
 
 def test_part_folders_are_kept_and_validation_is_cut_from_train(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_part_folders_are_kept_and_validation_is_cut_from_train(tmp_path: Path) 
     kept = clothes.split(tmp_path)
     assert {row.photo.split("/")[0] for row in kept.part("validation")} == {"val"}
     assert len(kept.part("train")) == 96
-    assert "look-alike pairs still stand on two sides" in " ".join(kept.notes)
+    assert "near-duplicate pairs are still in two parts" in " ".join(kept.notes)
     pooled = clothes.split(tmp_path, pool=True)
     assert {row.photo.split("/")[0] for row in pooled.part("train")} == {"train", "test", "val"}
 

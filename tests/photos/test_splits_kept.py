@@ -55,7 +55,7 @@ def test_the_test_folder_does_not_grow_by_look_alikes(tmp_path: Path) -> None:
     result = clothes.split(photos)
     assert len(result.part("test")) == 5
     assert parts_of(result)["train/dress/copy.png"] != "test"
-    assert "1 look-alike pair still stands on two sides: test/dress/002.png and train/dress/copy.png." in result.notes
+    assert "1 near-duplicate pair is still in two parts: test/dress/002.png and train/dress/copy.png." in result.notes
 
 
 def test_the_test_folder_does_not_grow_by_groups(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_the_test_folder_does_not_grow_by_groups(tmp_path: Path) -> None:
             sides[int(row.photo[-7:-4]) % 10].add(row.part)
     assert all(len(parts) == 1 for parts in sides.values())
     assert len(result.part("validation")) in (4, 8)
-    assert "10 groups still stand on two sides, such as g0." in result.notes
+    assert "10 groups are still in two parts, such as g0." in result.notes
 
 
 # --- an earlier split ---
@@ -114,7 +114,7 @@ def test_groups_that_do_not_fit_the_earlier_split_are_refused(tmp_path: Path) ->
     photos = make(tmp_path / "photos", {"dress": 20})
     before = clothes.split(photos)
     pairs = [("photo", "group"), *((f"dress/{i:03}.png", f"g{i // 2}") for i in range(20))]
-    with pytest.raises(SplitError, match=r"groups of .* would stand on two sides, such as g.*--overwrite.*--out"):
+    with pytest.raises(SplitError, match=r"groups of .* would be in two parts, such as g.*--overwrite.*--out"):
         clothes.split(photos, previous=before, groups=write_groups(tmp_path / "groups.csv", pairs))
     fitting = [("photo", "group"), *((row.photo, f"all of {row.part}") for row in before.rows)]
     after = clothes.split(photos, previous=before, groups=write_groups(tmp_path / "groups.csv", fitting))

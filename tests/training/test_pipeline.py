@@ -251,7 +251,7 @@ def test_a_new_split_tells_what_it_noticed(tmp_path: Path, capsys: pytest.Captur
         patch.setattr(fit, "Trainer", Interrupting)
         train_command(photos, out=tmp_path / "a run")
     shown = capsys.readouterr().err
-    assert "1 look-alike pair in two classes" in shown
+    assert "1 near-duplicate pair in two classes" in shown
     assert "Skipped bar/page.png: this is not a picture" in shown
     assert shown.splitlines()[-1] == f"Continue with:  clothes train {photos} --out '{tmp_path}/a run' --resume"
 

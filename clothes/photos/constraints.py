@@ -1,0 +1,206 @@
+"""What is decided before chance: groups of people, part folders, an earlier split, corrections.
+
+Photos go by their positions in the survey.
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clothes.config import SplitConfig
+from clothes.errors import SplitError
+from clothes.photos.duplicates import Record
+from clothes.photos.folders import PART_FOLDERS, without_part
+from clothes.photos.splits import ALIKE, PARTS, Split
+
+CORRECTION = "correction"  # the origin, in sources.csv, of photos that are trained on only
+SPLIT_ANEW = "Split anew with --overwrite, or write another split with --out."
+
+
+@dataclass
+class Constraints:
+    """`groups` (name -> photos), the parts that are decided already (photo -> part), and the shares of the others.
+
+    `fixed` parts are those of part folders, `earlier` those of an earlier split, `pinned` those of corrections.
+    """
+
+    groups: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    fixed: dict[int, str] = field(default_factory=dict)
+    earlier: dict[int, str] = field(default_factory=dict)
+    pinned: dict[int, str] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> dict[int, str]:
+        return self.fixed | self.earlier | self.pinned
+
+
+def find_constraints(
+    records: Sequence[Record],
+    root: Path,
+    config: SplitConfig,
+    *,
+    groups: Path | None,
+    pool: bool,
+    previous: Split | None,
+) -> Constraints:
+    """Returns what is decided already. Raises SplitError for a group file, `pool` or sources.csv that does not fit."""
+    found = Constraints()
+    readable = [i for i, record in enumerate(records) if record.error is None]
+    there = {record.part for record in records}
+    parts = tuple(part for part in ("train", "validation", "test") if part in there)
+    if groups is not None:
+        found.groups = _read_groups(groups, records, found.notes)
+    if previous is not None:
+        is_pooled = _is_pooled(previous)
+        if pool and parts and not is_pooled:
+            raise SplitError(f"The existing split keeps the test folder as it is, which --pool does not. {SPLIT_ANEW}")
+        pool = is_pooled
+        found.earlier = _earlier_parts(records, previous, found.notes)
+        found.groups = _with_earlier_groups(found.groups, records, previous)
+        if groups is None and found.groups and len(found.earlier) < len(readable):
+            found.notes.append(
+                "The earlier split has groups, and the new photos are in none: name theirs with --groups."
+            )
+    _add_folder_parts(found, records, parts, config, pool=pool)
+    corrections = _read_corrections(root)
+    found.pinned = {i: "train" for i in readable if records[i].sha256 in corrections and i not in found.fixed}
+    if found.pinned:
+        found.notes.append(f"{count(len(found.pinned), 'correction')} in train: never tested on.")
+    kept = found.kept
+    if moved := sum(kept[i] != part for i, part in found.fixed.items()):
+        found.notes.append(
+            f"{count(moved, 'photo')} in another folder than the part of the earlier split, which is kept."
+        )
+    return found
+
+
+def count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+def _read_groups(path: Path, records: Sequence[Record], notes: list[str]) -> dict[str, list[int]]:
+    """Returns the groups of a CSV file: name -> photos."""
+    lines, photo, column = _read_group_file(path)
+    positions: dict[str, int] = {}
+    for i, record in enumerate(records):
+        if record.error is None:
+            positions[record.path] = i
+            positions.setdefault(without_part(record.path).as_posix(), i)
+    groups: dict[str, list[int]] = defaultdict(list)
+    unknown = 0
+    for number, cells in enumerate(lines, 2):
+        if not any(cells):
+            continue
+        if len(cells) <= max(photo, column):
+            raise SplitError(f"{path}, line {number}: {','.join(cells)!r} has too few columns. Add the group.")
+        name = cells[photo].strip().replace("\\", "/").removeprefix("./")
+        position = positions.get(name, positions.get(without_part(name).as_posix()))
+        if position is None:
+            unknown += 1
+        elif cells[column].strip():
+            groups[cells[column].strip()].append(position)
+    if not groups:
+        raise SplitError(f"{path} names none of the photos. Its column 'photo' needs paths such as {records[0].path}.")
+    if unknown:
+        notes.append(f"{count(unknown, 'photo')} named in {path.name} not found (or not readable).")
+    alone = len(set(positions.values()) - {i for members in groups.values() for i in members})
+    if alone:
+        notes.append(f"{count(alone, 'photo')} in no group of {path.name}: each counts as a group of its own.")
+    return dict(groups)
+
+
+def _read_group_file(path: Path) -> tuple[list[list[str]], int, int]:
+    """Returns the lines below the header, and the numbers of the columns with the photo and the group."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.reader(file))
+    except OSError as error:
+        raise SplitError(f"The groups in {path} cannot be read: {error.strerror}.") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SplitError(f"{path} is not a CSV file in UTF-8: {error}.") from None
+    header = [name.strip().lower() for name in lines[0]] if lines else []
+    if len(header) < 2 or "photo" not in header:
+        raise SplitError(
+            f"{path} must begin with a line such as photo,group; it begins with {','.join(header) or 'nothing'}."
+        )
+    photo = header.index("photo")
+    column = next((header.index(name) for name in ("group", "person") if name in header), 1 if photo == 0 else 0)
+    return lines[1:], photo, column
+
+
+def _is_pooled(previous: Split) -> bool:
+    """Returns whether an earlier split moved photos out of a test folder, or into test from another part's folder."""
+    folders = [(PART_FOLDERS.get(row.photo.partition("/")[0].lower()), row.part) for row in previous.rows]
+    return any(folder is not None and (folder == "test") != (part == "test") for folder, part in folders)
+
+
+def _earlier_parts(records: Sequence[Record], previous: Split, notes: list[str]) -> dict[int, str]:
+    """Returns the parts of photos that were split before, also if a photo was renamed or put into another class."""
+    by_name = {(row.photo, row.sha256): row.part for row in previous.rows}
+    by_content = {row.sha256: row.part for row in previous.rows}
+    readable = [(i, record) for i, record in enumerate(records) if record.error is None]
+    found = {i: by_name.get((r.path, r.sha256), by_content.get(r.sha256)) for i, r in readable}
+    kept = {i: part for i, part in found.items() if part is not None}
+    gone = len(by_content.keys() - {record.sha256 for _, record in readable})
+    notes.append(
+        f"{count(len(kept), 'photo')} with the part of the earlier split (--overwrite splits anew), "
+        f"{len(readable) - len(kept):,} new" + f", {gone:,} gone" * bool(gone) + "."
+    )
+    return kept
+
+
+def _with_earlier_groups(
+    groups: Mapping[str, Sequence[int]], records: Sequence[Record], previous: Split
+) -> dict[str, Sequence[int]]:
+    """Returns the groups, and those of an earlier split for photos that are in none now."""
+    names = {row.sha256: row.group for row in previous.rows if row.group and not row.group.startswith(ALIKE)}
+    earlier: dict[str, list[int]] = defaultdict(list)
+    for i, record in enumerate(records):
+        if record.error is None and record.sha256 in names:
+            earlier[names[record.sha256]].append(i)
+    grouped = {i for members in groups.values() for i in members}
+    rest = {
+        name: [*groups.get(name, []), *(i for i in members if i not in grouped)]
+        for name, members in earlier.items()
+        # Otherwise near-duplicates joined two groups, or the file names the photos anew.
+        if name in groups or grouped.isdisjoint(members)
+    }
+    return {**groups, **rest}
+
+
+def _add_folder_parts(
+    found: Constraints, records: Sequence[Record], parts: tuple[str, ...], config: SplitConfig, *, pool: bool
+) -> None:
+    """Sets the parts that folders decide, and the shares of the others."""
+    if not parts or pool:
+        found.weights = {"train": config.train, "test": config.test, "validation": config.validation}
+        return
+    found.weights = {"train": config.train, "validation": config.validation}
+    stay = {"test"} if found.groups or "validation" not in parts else set(PARTS)
+    if len(stay) == len(PARTS):
+        found.notes.append(f"The folders {', '.join(parts)} are kept as they are (--pool splits anew).")
+    elif "validation" in parts:
+        found.notes.append("Train and validation are split anew" + ", test is kept as it is." * ("test" in parts))
+    else:
+        share = 100 * config.validation / (config.train + config.validation)
+        found.notes.append(f"The validation part is cut from train ({share:.3g} % of it), test is kept as it is.")
+    if "test" not in parts:
+        found.notes.append("There is no test folder: `clothes evaluate` will need --photos.")
+    found.fixed = {i: r.part for i, r in enumerate(records) if r.part in stay and r.error is None and r.part}
+
+
+def _read_corrections(root: Path) -> set[str]:
+    """Returns the SHA-256 of each photo that came as a correction, by sources.csv."""
+    try:
+        with (root / "sources.csv").open(encoding="utf-8-sig", errors="replace", newline="") as file:
+            return {row.get("sha256", "") for row in csv.DictReader(file) if row.get("origin") == CORRECTION}
+    except FileNotFoundError:
+        return set()
+    except (OSError, csv.Error) as error:
+        raise SplitError(
+            f"{root / 'sources.csv'}, which lists the photos that are trained on only, cannot be read: {error}."
+        ) from None
