@@ -1,8 +1,8 @@
 """The feature maps of a network for one photo, as a page of its own and as a section of the report."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -18,47 +18,25 @@ _MAPS, _COLUMNS, _TILE, _GAP = 8, 4, 88, 4  # maps of a stage, maps in a row, pi
 _COLORS = np.array([[20, 16, 60], [112, 31, 129], [205, 64, 113], [253, 159, 108], [252, 253, 191]])  # dark to bright
 
 
-@dataclass(frozen=True)
-class StageView:
-    """A stage as the page shows it; `picture` is a data URI, `size` is empty for a single map."""
-
-    name: str
-    size: str
-    picture: str
-    text: str
-
-
-@dataclass(frozen=True)
-class LookView:
-    """The network's input as a data URI, and its stages."""
-
-    picture: str
-    stages: tuple[StageView, ...]
-
-
 def write_look(photo: str | os.PathLike[str], *, model: str | os.PathLike[str], out: Path) -> None:
     """Writes the page with the feature maps of a photo. Raises ClothesError if the file exists."""
     taken = ClothesError(f"{out} exists and is not replaced. Name another file: --out FILE.html")
     if out.exists():
         raise taken
-    view = view_of(look(photo, model=model))
-    page = fill("activations.html", name=Path(photo).name, answer=load(model).predict(photo), look=view)
+    shown = show_look(look(photo, model=model))
+    page = fill("activations.html", name=Path(photo).name, answer=load(model).predict(photo), look=shown)
     try:
         write_new(out, page)
     except FileExistsError:
         raise taken from None
 
 
-def view_of(found: Look) -> LookView:
-    """The feature maps as the template `stages.html` shows them."""
+def show_look(found: Look) -> dict[str, Any]:
+    """The network's input and the stages as the macro `feature_maps` shows them, with pictures as data URIs."""
     picture = Image.fromarray(found.picture)
     picture.thumbnail((LARGE, LARGE))
-    stages = []
-    for stage in found.stages:
-        count, height, width = stage.maps.shape
-        size = f"{count} maps of {width} x {height}" if count > 1 else ""
-        stages.append(StageView(stage.name, size, draw_maps(stage), stage.text))
-    return LookView(embed_image(picture), tuple(stages))
+    stages = [{"stage": stage, "picture": draw_maps(stage)} for stage in found.stages]
+    return {"picture": embed_image(picture), "stages": stages}
 
 
 def draw_maps(stage: Stage) -> str:

@@ -46,13 +46,10 @@ def write_report(
     embeddings = _read_embeddings(run, classifier, progress)
     reduced = None if embeddings is None else embeddings.reduced()
     advice = None if reduced is None else _recommend(classifier, reduced, curve)
-    cells = sections.confusion_cells(run, classifier.classes, predictions)
     mistakes = sections.find_mistakes(predictions)
-    shown_mistakes = sections.show_mistakes(
+    explained = sections.show_mistakes(
         run, classifier, embeddings, mistakes, lambda *at: progress("Explaining the wrong predictions", *at)
     )
-    feature_maps = sections.show_feature_maps(run, predictions)
-    label_errors = None if reduced is None else sections.show_label_errors(run, classifier.classes, reduced)
     found = audit(run.split, progress=lambda *at: progress("Comparing the photos", *at))
     page = fill(
         "report.html",
@@ -61,13 +58,13 @@ def write_report(
         evaluation=evaluation,
         advice=advice,
         learning_curve=advice and _draw_learning_curve(advice),
-        cells=cells,
+        cells=sections.confusion_cells(run, classifier.classes, predictions),
         reliability=_draw_reliability(predictions),
         history_curves=[_embed(plots.history_curve(run.history, name)) for name in _HISTORY_CURVES],
-        mistakes=shown_mistakes,
+        mistakes=explained,
         mistake_count=len(mistakes),
-        look=feature_maps,
-        label_errors=label_errors,
+        look=sections.show_feature_maps(run, predictions),
+        label_errors=None if reduced is None else sections.show_label_errors(run, classifier.classes, reduced),
         audit=found,
         duplicates=sections.show_duplicates(run, found.pairs),
         counts=run.split.counts(),

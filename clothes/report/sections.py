@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from clothes.errors import BundleError, PhotoError
 from clothes.evaluation.activations import look
@@ -12,7 +13,7 @@ from clothes.inference.classifier import Classifier
 from clothes.inference.confidence import Prediction, percent
 from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
-from clothes.report.activations_page import LookView, view_of
+from clothes.report.activations_page import show_look
 from clothes.report.dataset_audit import DuplicateRows
 from clothes.report.thumbnails import LARGE, SMALL, embed_image, thumbnail
 from clothes.system.progress import Progress
@@ -44,14 +45,6 @@ class Mistake:
     picture: str
     heatmap: str
     neighbours: list[Figure]
-
-
-@dataclass(frozen=True)
-class DuplicateFigures:
-    """Two near-duplicates, and a sentence about a problem, if there is one."""
-
-    figures: tuple[Figure, Figure]
-    problem: str
 
 
 def confusion_cells(run: Run, classes: Sequence[str], predictions: Predictions) -> dict[tuple[int, int], list[Figure]]:
@@ -95,14 +88,14 @@ def show_mistakes(
     return shown
 
 
-def show_feature_maps(run: Run, predictions: Predictions) -> LookView | str:
+def show_feature_maps(run: Run, predictions: Predictions) -> dict[str, Any] | str:
     """The feature maps of the most confident correct prediction, or the reason why there are none."""
     correct = [p for truth, p in predictions if p.label == truth]
     if not correct:
         return "No prediction is correct, so there is no photo to show."
     try:
         best = max(correct, key=lambda p: p.confidence)
-        return view_of(look(run.photos / str(best.photo), model=run.path))
+        return show_look(look(run.photos / str(best.photo), model=run.path))
     except PhotoError:
         return "The test photos were moved or deleted."
     except BundleError as error:
@@ -111,26 +104,15 @@ def show_feature_maps(run: Run, predictions: Predictions) -> LookView | str:
 
 def show_label_errors(run: Run, classes: tuple[str, ...], embeddings: Embeddings) -> list[Figure]:
     """The most likely label errors."""
-    return [
-        _figure(
-            run,
-            error.photo,
-            f"labelled {error.label}, looks like {error.suggestion} ({percent(error.suggestion_probability)})",
-        )
-        for error in find_label_errors(embeddings, classes)[:_MAX_LABEL_ERRORS]
-    ]
+    errors = find_label_errors(embeddings, classes)[:_MAX_LABEL_ERRORS]
+    captions = [f"labelled {e.label}, looks like {e.suggestion} ({percent(e.suggestion_probability)})" for e in errors]
+    return [_figure(run, error.photo, caption) for error, caption in zip(errors, captions, strict=True)]
 
 
-def show_duplicates(run: Run, pairs: Sequence[DuplicateRows]) -> list[DuplicateFigures]:
-    """The first near-duplicates."""
+def show_duplicates(run: Run, pairs: Sequence[DuplicateRows]) -> list[tuple[list[Figure], str]]:
+    """The first near-duplicates, each with a sentence about a problem, if there is one."""
     return [
-        DuplicateFigures(
-            (
-                _figure(run, pair.a.photo, f"{pair.a.label}, {pair.a.part}"),
-                _figure(run, pair.b.photo, f"{pair.b.label}, {pair.b.part}"),
-            ),
-            pair.problem,
-        )
+        ([_figure(run, row.photo, f"{row.label}, {row.part}") for row in (pair.a, pair.b)], pair.problem)
         for pair in pairs[:_MAX_PAIRS]
     ]
 
