@@ -11,7 +11,7 @@ API = "/gradio_api"
 class Route:
     """A path with its method and its purpose. GET allows HEAD too.
 
-    {id} stands for letters, digits and underscores, {file} for any text without a backslash.
+    {id} stands for letters, digits and underscores, {file} for any text without a backslash, {path} for any text.
     """
 
     method: str
@@ -21,7 +21,9 @@ class Route:
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         """The path as a regular expression. Gradio takes its API's paths with a slash at the end too."""
-        text = re.escape(self.path).replace(r"\{id\}", r"\w+").replace(r"\{file\}", r"[^\\]+")
+        text = re.escape(self.path)
+        for name, stands_for in (("id", r"\w+"), ("file", r"[^\\]+"), ("path", ".+")):
+            text = text.replace(rf"\{{{name}\}}", stands_for)
         return re.compile(f"{text}/?" if self.path.startswith(API) else text)
 
     def matches(self, method: str, path: str) -> bool:
@@ -52,7 +54,7 @@ ROUTES = (
     # Photos and answers
     Route("POST", f"{API}/upload", "uploads photos; only signed in, 25 MB each"),
     Route("GET", f"{API}/upload_progress", "the progress of an upload"),
-    Route("GET", f"{API}/file={{file}}", "a photo or a table of this page; no other file"),
+    Route("GET", f"{API}/file={{path}}", "a photo or a table of this page; no other file"),
     Route("POST", f"{API}/queue/join", "asks a question; photos in it must be uploads"),
     Route("GET", f"{API}/queue/data", "the answers to this visitor's questions"),
     Route("POST", f"{API}/call/predict", "asks for a prediction, for programs"),

@@ -1,7 +1,7 @@
-"""Kills those who write and decide on corrections, and looks at what it leaves. Run by test_corrections.
+"""Kills processes that write or accept corrections, and checks what is left. Run by test_corrections.
 
-    python -m tests.support.killed_corrections FOLDER write      # 50 threads write until killed; tells each name kept
-    python -m tests.support.killed_corrections FOLDER accept 4   # at each fourth line of sources.py and files.py
+    python -m tests.support.killed_corrections FOLDER write      # 50 threads write until killed; prints each name
+    python -m tests.support.killed_corrections FOLDER accept 4   # at every fourth line of provenance.py and files.py
 
 The second prints JSON: `kills`, and `waiting`, after how many of them the correction still waited.
 """
@@ -31,7 +31,7 @@ def write(root: Path) -> None:
             while True:
                 data = photos[number % len(photos)]
                 name = inbox.keep(data, ANSWER, f"class {number}")
-                os.write(1, f"{name} {number} {hashlib.sha256(data).hexdigest()}\n".encode())  # in one piece
+                os.write(1, f"{name} {number} {hashlib.sha256(data).hexdigest()}\n".encode())  # in one write
 
         people = [threading.Thread(target=person, args=(number,)) for number in range(WRITERS)]
         for thread in people:
@@ -59,7 +59,7 @@ def accept(root: Path, step: int) -> None:
             waited += 1
             act(inbox, photos)
         else:
-            with Review(inbox, photos):  # settles
+            with Review(inbox, photos):  # recovers
                 pass
         assert list_corrections(inbox) == ([], []), line
         assert read_correction(inbox / "accepted" / name).photo == photo(1), line

@@ -1,4 +1,4 @@
-"""Asks the web page as a browser does: its own routes, its private events, one session."""
+"""Uses the predict page as a browser does: its routes, its private events, one session."""
 
 import json
 import uuid
@@ -22,12 +22,12 @@ class PageClient:
         self.http.close()
 
     def upload(self, data: bytes, name: str = "photo.jpg") -> dict[str, Any]:
-        """What the page knows an uploaded photo by. Raises httpx.HTTPStatusError when it is refused."""
+        """Uploads a photo and returns its reference. Raises httpx.HTTPStatusError if it is refused."""
         answer = self.http.post("gradio_api/upload", files={"files": (name, data)}).raise_for_status()
         return {"path": answer.json()[0], "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
     def look(self, photo: Path | bytes) -> str:
-        """What stands beside a photo that was dropped: HTML."""
+        """The HTML beside a photo that was dropped."""
         return str(self.join(self.dependency("photo")["id"], self._given(photo))["data"][0])
 
     def join(self, fn_index: int, *data: Any) -> dict[str, Any]:
@@ -42,20 +42,20 @@ class PageClient:
         raise AssertionError("the page did not answer")
 
     def predict(self, photo: Path | bytes) -> dict[str, Any]:
-        """The answer of the API. Raises AssertionError with what it says of a photo it refuses."""
+        """The answer of the API. Raises AssertionError with its message if it refuses the photo."""
         kind, answer = self.call(self._given(photo))
         assert kind == "complete", answer
         return dict(answer[0])
 
     def call(self, *data: Any) -> tuple[str, Any]:
-        """How the API's event ended, "complete" or "error", and what came of it."""
+        """How the event of the API ended, "complete" or "error", and its result."""
         event = self.http.post("gradio_api/call/predict", json={"data": data}).raise_for_status().json()["event_id"]
         text = self.http.get(f"gradio_api/call/predict/{event}").raise_for_status().text
         kind, answer = text.strip().rsplit("event: ", 1)[1].split("\ndata: ", 1)
         return kind, json.loads(answer)
 
     def dependency(self, elem_id: str) -> dict[str, Any]:
-        """The event of a part of the page."""
+        """The event of a component of the page."""
         config = self.http.get("config").json()
         part = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == elem_id)
         return next(event for event in config["dependencies"] if [part, "change"] in event["targets"])

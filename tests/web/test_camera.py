@@ -153,7 +153,7 @@ def test_the_answers_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         twice = call_function(client, "undo", kept["key"]).json()
         assert twice == {"problem": "Not removed: it was removed already.", "counts": {}}
     assert stored_hashes(tmp_path) == {}
-    assert sorted(below(server.PAGE_FOLDER)) == left  # photos make no files on their way
+    assert sorted(below(server.PAGE_FOLDER)) == left  # an upload makes no temporary file
 
 
 def test_other_websites_cannot_store_photos(tmp_path: Path) -> None:

@@ -16,12 +16,12 @@ def opened(browser: Any, url: str, **more: Any) -> Any:
     page = browser.new_context(permissions=["camera"], **more).new_page()
     page.set_default_timeout(30_000)
     page.goto(url)
-    page.wait_for_selector(".camera .main")  # it has found out whether there is a camera
+    page.wait_for_selector(".camera .main")  # after the search for a camera
     return page
 
 
 def counts(page: Any, wanted: dict[str, int]) -> None:
-    """Waits until the page shows so many photos of each class."""
+    """Waits until the page shows these numbers of photos by class."""
     page.wait_for_function(
         """(wanted) => JSON.stringify(wanted) === JSON.stringify(Object.fromEntries(
             [...document.querySelectorAll(".classes button")].map((chip) =>
@@ -44,13 +44,13 @@ def test_a_person_takes_three_photos_and_undoes_one(browser: Any, tmp_path: Path
         for number in (1, 2, 3):
             take.click()
             counts(page, {"hat": 1, "jacket": number})
-        stored = agree_but_mine(tmp_path)
+        stored = collected_hashes(tmp_path)
         assert len(stored) == 3
         assert page.locator(".taken img").count() == 3
         page.get_by_role("button", name="Undo").click()
         counts(page, {"hat": 1, "jacket": 2})
         page.get_by_text("Removed from jacket.").wait_for()
-        assert stored.items() > agree_but_mine(tmp_path).items()
+        assert stored.items() > collected_hashes(tmp_path).items()
         assert page.locator(".taken img").count() == 2
         page.get_by_label("Class", exact=True).fill("a/b")
         take.click()
@@ -63,8 +63,8 @@ def test_a_person_takes_three_photos_and_undoes_one(browser: Any, tmp_path: Path
     assert [path.name for path in (tmp_path / "hat").iterdir()] == ["mine.png"]
 
 
-def agree_but_mine(root: Path) -> dict[str, str]:
-    """As `agree`, for photos beside one that was not collected."""
+def collected_hashes(root: Path) -> dict[str, str]:
+    """`stored_hashes` without the photo that was not collected."""
     mine = root / "hat" / "mine.png"
     data = mine.read_bytes()
     mine.unlink()

@@ -1,4 +1,4 @@
-"""Corrections in a headless Chromium: one person says what it is, another decides."""
+"""Corrections in a headless Chromium: one person corrects an answer, another decides."""
 
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def opened(browser: Any, url: str) -> Any:
 
 
 @pytest.mark.slow
-def test_a_person_says_what_it_is(
+def test_a_person_corrects_an_answer(
     browser: Any,
     inbox: Inbox,
     classifier: clothes.Classifier,

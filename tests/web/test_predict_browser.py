@@ -1,4 +1,4 @@
-"""The page in a headless Chromium."""
+"""The predict page in a headless Chromium."""
 
 import base64
 import io
@@ -68,10 +68,10 @@ def test_the_webcam_takes_a_photo(page: Any) -> None:
 
 
 @pytest.mark.slow
-def test_an_example_is_answered_and_then_photos_are_read_as_before(page: Any, classifier: Any, tmp_path: Path) -> None:
+def test_photos_after_an_example_are_decoded_by_the_library(page: Any, classifier: Any, tmp_path: Path) -> None:
     page.locator(".gallery-item").first.click()
     page.wait_for_selector(".bars")
-    photo = tmp_path / "clear.png"  # which Gradio's decoder would see on black, not on white
+    photo = tmp_path / "clear.png"  # Gradio's decoder would put it on black, not on white
     Image.new("RGBA", (40, 48), (0, 0, 0, 0)).save(photo)
     page.set_input_files("#photo input[type=file]", str(photo))
     page.get_by_text(sure(classifier, photo)).wait_for()
@@ -98,7 +98,7 @@ def encode(shape: str) -> str:
 
 
 def sure(classifier: Any, photo: str | Path) -> str:
-    """What the page says of a photo, given by its path or encoded: no other photo of a test has the same number."""
+    """The answer of the page to a photo (path or base64). Its number tells the photos of a test apart."""
     prediction = classifier.predict(photo if isinstance(photo, Path) else base64.b64decode(photo))
     return f"{prediction.label} {percent(prediction.confidence)} sure"
 
@@ -139,7 +139,7 @@ def test_many_photos_are_dropped_beside_their_box(page: Any) -> None:
 
 
 @pytest.mark.slow
-def test_a_text_file_named_jpg_gets_a_sentence_in_place_of_the_answer(page: Any, tmp_path: Path) -> None:
+def test_a_text_file_named_jpg_is_refused_in_words(page: Any, tmp_path: Path) -> None:
     photo, text = tmp_path / "bar.png", tmp_path / "fake.jpg"
     draw("bar", 909).save(photo)
     text.write_text("<html>this is no photo</html>")
@@ -188,7 +188,7 @@ def test_it_fits_a_phone(browser: Any, predict_url: str, tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_its_texts_stand_out(browser: Any, predict_url: str, tmp_path: Path, scheme: str) -> None:
+def test_its_texts_have_enough_contrast(browser: Any, predict_url: str, tmp_path: Path, scheme: str) -> None:
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"")
     opened = browser.new_page(color_scheme=scheme)
@@ -196,7 +196,7 @@ def test_its_texts_stand_out(browser: Any, predict_url: str, tmp_path: Path, sch
     opened.wait_for_selector("#answer")
 
     def contrast(selector: str) -> float:
-        """By WCAG 2: 4.5 is the least for text."""
+        """The contrast by WCAG 2, which asks for at least 4.5."""
         return opened.evaluate(
             """(selector) => {
                 const style = (node) => getComputedStyle(node);

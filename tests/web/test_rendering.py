@@ -8,7 +8,7 @@ from clothes.inference.confidence import Prediction
 from clothes.web import rendering
 
 
-def test_bars_never_round_up_and_escape_names() -> None:
+def test_bars_never_round_up_and_names_are_escaped() -> None:
     scores = {"<script>alert(1)</script>": 0.9996, "b": 0.0003, "c": 0.0001}
     shown = rendering.prediction_html(Prediction("<script>alert(1)</script>", 0.9996, scores, known=True))
     assert "99.9\u00a0%" in shown
@@ -41,7 +41,7 @@ def test_the_model_is_described(classifier: clothes.Classifier) -> None:
     assert str(classifier.info["created"])[:10] in about
 
 
-def test_the_table_names_each_photo_and_escapes() -> None:
+def test_the_table_names_each_photo_and_is_escaped() -> None:
     answer = Prediction("<b>", 0.9996, {"<b>": 0.9996, "c": 0.0004}, known=True)
     bad = clothes.PhotoError("x.jpg", "empty", "the file is empty")
     shown = rendering.table_html([("<i>.jpg", answer), ("x.jpg", bad)])

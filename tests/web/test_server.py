@@ -24,7 +24,7 @@ def test_the_folder_is_below_the_given_one_but_not_below_itself(tmp_path: Path) 
 
 @pytest.fixture
 def temp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A temporary folder for the page's own, which is not made yet."""
+    """A temporary folder. The page's folder below it does not exist yet."""
     monkeypatch.setattr(server, "PAGE_FOLDER", tmp_path / "page")
     return tmp_path
 
@@ -77,7 +77,7 @@ def test_an_address_that_cannot_be_opened_gets_advice(
         port = taken.getsockname()[1]
         with pytest.raises(clothes.ClothesError, match=f"Port {port} is taken.*--port 0"):
             predict_page.launch(classifier, port=port)
-        monkeypatch.setattr(server, "free_port", lambda host, port: port)  # it was taken since
+        monkeypatch.setattr(server, "free_port", lambda host, port: port)  # taken in the meantime
         with pytest.raises(clothes.ClothesError, match=f"Port {port} is taken.*--port 0"):
             predict_page.launch(classifier, port=port)
     monkeypatch.undo()
