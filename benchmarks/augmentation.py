@@ -5,7 +5,7 @@
 Trains EfficientNet-Lite0 at 160 pixels for 5 epochs on clothing-dataset-small split by person (without street crops
 and other things), once for each step, and measures on three kinds of photo: validation photos, all street crops of
 DATA (garments as worn), and catalogue pictures on white, 100 test pictures of each class of FASHION_MNIST that the ten
-classes have. No test photo of clothing-dataset-small is read. OUT is what recipes/box_photos.py made of DATA.
+classes have. No test photo of clothing-dataset-small is read. OUT is what recipes/bundled_photos.py made of DATA.
 """
 
 import dataclasses

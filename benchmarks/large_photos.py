@@ -16,7 +16,8 @@ import pillow_heif
 from PIL import Image
 
 READ = (
-    "import re, sys; from pathlib import Path; from clothes import images; images.read_square(Path(sys.argv[1]), 96); "
+    "import re, sys; from pathlib import Path; from clothes.photos import decode; "
+    "decode.read_square(Path(sys.argv[1]), 96); "
     "print(int(re.search(r'VmHWM:\\s+(\\d+)', Path('/proc/self/status').read_text())[1]) // 1000)"
 )
 WIDTH, HEIGHT = 8000, 6500

@@ -20,8 +20,8 @@ OURS = """
 import sys, time
 begun = time.perf_counter()
 import clothes
-from clothes.training import trainer
-from clothes.training import pipeline
+from clothes.training import pipeline, trainer
+from clothes.training.callbacks import TrainingCallback
 
 goal, photos, out, epochs = float(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 waited = 0.0

@@ -1,6 +1,6 @@
-"""The recogniser in the box against Keras' MobileNetV2 called the usual way, in turn on one machine.
+"""The bundled model against Keras' MobileNetV2 called the usual way, in turn on one machine.
 
-    uv run python benchmarks/box_speed.py PHOTOS
+    uv run python benchmarks/bundled_speed.py PHOTOS
 
 PHOTOS is a folder with photos. MobileNetV2 has random weights: they take as long.
 """

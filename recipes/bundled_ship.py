@@ -1,6 +1,6 @@
-"""Puts the best of some runs into the box, chosen on their validation photos, and writes its model card.
+"""Publishes the best of several runs, by validation loss, as the bundled model, and writes its model card.
 
-    uv run python recipes/box_ship.py RUN...
+    uv run python recipes/bundled_ship.py RUN...
 
 Every RUN was evaluated on its test part and, into RUN/street, on the street crops that were held out.
 """
@@ -20,7 +20,7 @@ from clothes.photos.folders import OTHER
 from clothes.report import plots
 
 ROOT = Path(__file__).parents[1]
-CARD = Path(__file__).parent / "box_card.md"
+CARD = Path(__file__).parent / "bundled_card.md"
 
 
 def main(paths: list[Path]) -> None:
@@ -28,21 +28,21 @@ def main(paths: list[Path]) -> None:
     run = min(runs, key=lambda run: run.bundle.info["metrics"]["validation"]["loss"])
     bundle = run.bundle
     kept = {name: bundle.file(name) for name in bundle.info["files"] if name != WEIGHTS}
-    box = write_bundle(BUNDLED, bundle.info | {"name": "box"}, kept)
+    published = write_bundle(BUNDLED, bundle.info | {"name": "box"}, kept)
     for path in BUNDLED.iterdir():
         print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1e6:.2f} MB")
 
     images = ROOT / "docs" / "images"
     test, street = read_evaluation(run.path), read_evaluation(run.path / "street")
     title = f"{percent(test['accuracy'])} of {test['photos']} test photos right"
-    plots.save(plots.confusion(test["classes"], test["confusion"], title=title), images / "box-confusion.png")
+    plots.save(plots.confusion(test["classes"], test["confusion"], title=title), images / "bundled-confusion.png")
     with (run.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
         answers = [row for row in csv.DictReader(file) if row["truth"] != OTHER]
     confidence = [float(row["confidence"]) for row in answers]
     right = [row["truth"] == row["label"] for row in answers]
-    plots.save(plots.reliability(confidence, right), images / "box-reliability.png")
+    plots.save(plots.reliability(confidence, right), images / "bundled-reliability.png")
     (ROOT / "docs" / "model-card.md").write_text(write_card(runs, run, test, street), encoding="utf-8")
-    print(json.dumps(box.info["metrics"], indent=2))
+    print(json.dumps(published.info["metrics"], indent=2))
 
 
 def write_card(runs: list[Run], run: Run, test: dict, street: dict) -> str:

@@ -1,6 +1,6 @@
-"""The photos of the recogniser in the box, as links in class folders with a split of their own.
+"""The photos of the bundled model, as links in class folders with a split of their own.
 
-    uv run python recipes/box_photos.py DATA OUT
+    uv run python recipes/bundled_photos.py DATA OUT
 
 DATA holds clothing-dataset-small/, clothing-dataset-small-people.csv, street-crops/ and not-clothes/. OUT gets
 

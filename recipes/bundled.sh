@@ -1,0 +1,15 @@
+#!/bin/sh
+# The bundled model: three seeds; the best on validation photos ships, with its model card.
+#   recipes/bundled.sh DATA
+# DATA is what recipes/bundled_photos.py says. A seed takes 20 minutes on two cores.
+set -e
+uv run python recipes/bundled_photos.py "$1" runs/bundled-data
+for seed in 0 1 2; do
+  uv run clothes train runs/bundled-data/photos --config recipes/bundled.json --seed $seed --out runs/bundled-$seed
+done
+for seed in 0 1 2; do
+  uv run clothes evaluate runs/bundled-$seed
+  uv run clothes evaluate runs/bundled-$seed --photos runs/bundled-data/street --out runs/bundled-$seed/street
+done
+uv run python benchmarks/accuracy.py runs/bundled-0 runs/bundled-1 runs/bundled-2
+uv run python recipes/bundled_ship.py runs/bundled-0 runs/bundled-1 runs/bundled-2
