@@ -9,6 +9,7 @@ import numpy as np
 from clothes.config import Config
 from clothes.errors import BundleError
 from clothes.inference.bundle import WEIGHTS, read_bundle
+from clothes.models.requirements import require_training
 from clothes.photos import decode
 
 if TYPE_CHECKING:
@@ -57,8 +58,9 @@ class Look:
 def look(photo: decode.Photo, *, model: str | os.PathLike[str]) -> Look:
     """The feature maps of a photo in the network of a bundle or run.
 
-    Raises PhotoError, or BundleError if the bundle has no weights.
+    Raises PhotoError, BundleError if the bundle has no weights, MissingExtraError without Keras.
     """
+    require_training("Looking at layers")
     bundle = read_bundle(model)
     if WEIGHTS not in bundle.info["files"]:
         raise BundleError(

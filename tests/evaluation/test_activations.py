@@ -8,9 +8,10 @@ import pytest
 
 import clothes
 from clothes.config import ModelConfig
-from clothes.errors import BundleError
+from clothes.errors import BundleError, MissingExtraError
 from clothes.evaluation.activations import _visible_layers
 from clothes.inference.classifier import BUNDLED
+from clothes.models import requirements
 from clothes.models.architectures import build_model
 from clothes.photos import decode
 from tests.support.pictures import draw
@@ -50,3 +51,9 @@ def test_deep_network_shows_the_last_layer_of_each_size() -> None:
 def test_bundle_without_weights_is_refused(photo: Path) -> None:
     with pytest.raises(BundleError, match=r"the bundle box has none.*clothes train PHOTOS"):
         clothes.look(photo, model=BUNDLED)
+
+
+def test_look_without_keras_names_the_extra(monkeypatch: pytest.MonkeyPatch, photo: Path, run: clothes.Run) -> None:
+    monkeypatch.setattr(requirements, "find_spec", lambda name: None if name == "keras" else object())
+    with pytest.raises(MissingExtraError, match="Looking at layers needs the extra 'train'"):
+        clothes.look(photo, model=run.path)
