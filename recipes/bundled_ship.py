@@ -34,7 +34,7 @@ def main(paths: list[Path]) -> None:
 
     images = ROOT / "docs" / "images"
     test, street = read_evaluation(run.path), read_evaluation(run.path / "street")
-    title = f"{percent(test['accuracy'])} of {test['photos']} test photos right"
+    title = f"Accuracy {percent(test['accuracy'])} on {test['photos']} test photos"
     plots.save(plots.confusion(test["classes"], test["confusion"], title=title), images / "bundled-confusion.png")
     with (run.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
         answers = [row for row in csv.DictReader(file) if row["truth"] != OTHER]

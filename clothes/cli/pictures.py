@@ -26,7 +26,7 @@ def draw_confusion(folder: Path, ending: str) -> Path:
     from clothes.report import plots
 
     result = read_evaluation(folder)
-    title = f"{percent(result['accuracy'])} of {result['photos']} test photos right"
+    title = f"Accuracy {percent(result['accuracy'])} on {result['photos']} test photos"
     matrix = plots.confusion(result["classes"], result["confusion"], title=title)
     return plots.save(matrix, folder / f"confusion.{ending}")
 

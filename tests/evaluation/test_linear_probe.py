@@ -1,5 +1,7 @@
 """The linear probe learns from few examples and keeps groups apart; label errors are found with it."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -68,3 +70,9 @@ def test_planted_label_errors_are_found() -> None:
 
 def test_single_photos_of_each_class_have_no_label_errors() -> None:
     assert find_label_errors(clusters(4), CLASSES) == ()
+
+
+def test_report_without_scikit_learn_names_the_extra() -> None:
+    code = "import sys; sys.modules['sklearn'] = None; import clothes; clothes.write_report"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "MissingExtraError: clothes.write_report needs the extra 'train'" in done.stderr
