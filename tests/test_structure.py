@@ -58,7 +58,6 @@ TOO_LONG = {
     "collection.public_datasets",
     "config",
     "exporting.export.export",
-    "photos.folders",
     "training.optuna_study",
     "training.pipeline",
     "training.trainer",

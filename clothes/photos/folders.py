@@ -1,30 +1,27 @@
-"""Photos on disk: one folder per class, perhaps below train/, validation/ and test/."""
+"""Lists photos on disk: one folder per class, possibly below train/, validation/ and test/."""
 
 import os
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from clothes.errors import PhotosError
 from clothes.photos.decode import SUFFIXES
 
-# What people call the three parts.
-PART_FOLDERS = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "val": "validation",
-    "valid": "validation",
-    "test": "test",
-    "testing": "test",
-}
-OTHER = "_other"  # the folder of photos that show none of the classes, to learn from what not to recognise
-_DEEPEST = 40  # folders below one another
-_LONGEST_NAME = 100  # bytes of a class's name
+# Folder names of the three parts.
+PART_FOLDERS = (
+    dict.fromkeys(("train", "training"), "train")
+    | dict.fromkeys(("validation", "val", "valid"), "validation")
+    | dict.fromkeys(("test", "testing"), "test")
+)
+OTHER = "_other"  # the folder of photos that show none of the classes, to learn rejection
+_DEEPEST = 40  # levels of folders
+_LONGEST_NAME = 100  # bytes of a class name
 _NO_LETTERS = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 _WINDOWS_NAMES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{i}" for name in ("COM", "LPT") for i in "123456789¹²³")}
-RECORDS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # what clothes itself puts beside photos
+RECORDS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # written by clothes beside photos
 
 
 @dataclass(frozen=True)
@@ -37,9 +34,9 @@ class Skipped:
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """A photo in a class folder: `path` is relative to the root, with slashes; `label` is the class.
+    """A photo in a class folder. `path` is relative to the root, with slashes, and `label` is the class.
 
-    The path is spelt as on disk. The label is in Unicode's form NFC, so that a class that one system wrote into train/
+    The path is spelt as on disk. The label is in Unicode form NFC, so that a class that one system wrote into train/
     and another into test/ is one class.
     """
 
@@ -50,9 +47,9 @@ class PhotoFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder of class folders. `part` of the photos is None unless there are part folders.
+    """The photos of a folder of class folders. Their `part` is None unless there are part folders.
 
-    Photos in a folder `_other` are listed with that label, which is no class.
+    Photos in a folder `_other` have that label, which is not in `classes`.
     """
 
     root: Path
@@ -62,110 +59,95 @@ class Listing:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The parts that stand there as folders: of train, validation, test."""
+        """The parts that exist as folders: of train, validation, test."""
         found = {photo.part for photo in self.photos}
         return tuple(part for part in ("train", "validation", "test") if part in found)
 
 
 def list_class_folders(root: str | os.PathLike[str]) -> Listing:
-    """The photos of ROOT/<class>/** or ROOT/{train,validation|val|valid,test}/<class>/**, sorted by path.
+    """Returns the photos of ROOT/<class>/** or ROOT/{train,validation|val|valid,test}/<class>/**, sorted by path.
 
     A folder that holds train/ alone, with class folders in it, has that one part. Hidden folders, odd files and empty
-    classes are listed as skipped. Nothing is opened. Raises PhotosError when there is nothing to list, or parts without
+    classes are listed as skipped. Opens no file. Raises PhotosError if there is nothing to list, or parts without
     train.
     """
-    root = Path(root)
-    entries = _entries(root)
-    skipped: list[Skipped] = []
-    folders, loose = _sort_out(root, entries, skipped)
+    lister = _Lister(Path(root))
+    folders, loose = lister.sort_entries(lister.root)
     photos: list[PhotoFile] = []
-    followed: set[str] = set()
-    if as_parts := _part_folders(root, folders):
+    if part_folders := _part_folders(lister.root, folders):
         for name in folders:
-            if name not in as_parts:
-                skipped.append(Skipped(name, "beside train/ and test/ a folder is not a class"))
-                continue
-            classes, lost = _sort_out(root / name, _entries(root / name), skipped, prefix=f"{name}/")
-            skipped += [Skipped(path, "lies outside the class folders") for path in lost]
-            for label in classes:
-                photos += _class_photos(root, f"{name}/{label}", as_parts[name], skipped, followed)
+            if name in part_folders:
+                photos += lister.part_photos(name, part_folders[name])
+            else:
+                lister.skip(name, "beside train/ and test/ a folder is not a class")
     else:
         for name in folders:
-            photos += _class_photos(root, name, None, skipped, followed)
+            photos += lister.class_photos(name, None)
     if not photos:
-        if loose:
-            raise PhotosError(
-                f"{root} has {len(loose)} photos but no class folders. Make one folder per class and put the photos "
-                f"into them: {root / 'shirt'}, {root / 'trousers'}, ..."
-            )
-        found = f"{len(skipped)} other files" if skipped else "nothing"
-        raise PhotosError(f"No photo below {root}; it holds {found}. Put photos into one folder per class there.")
-    skipped += [Skipped(path, "lies outside the class folders") for path in loose]
+        raise _no_photos(lister.root, loose, lister.skipped)
+    for path in loose:
+        lister.skip(path, "lies outside the class folders")
     return Listing(
-        root=root,
+        root=lister.root,
         photos=tuple(sorted(photos, key=lambda photo: photo.path)),
         classes=tuple(sorted({photo.label for photo in photos} - {OTHER})),
-        skipped=tuple(sorted(skipped, key=lambda item: item.path)),
+        skipped=tuple(sorted(lister.skipped, key=lambda item: item.path)),
     )
 
 
 def list_photos(root: str | os.PathLike[str]) -> tuple[list[Path], list[Skipped]]:
-    """Every photo below a folder, sorted, and what was skipped."""
-    root = Path(root)
-    _entries(root)
-    skipped: list[Skipped] = []
-    found = [root / path for path in _walk(root, "", skipped, set())]
-    return sorted(found), skipped
+    """Returns every photo below a folder, sorted, and what was skipped. Raises PhotosError if it cannot be read."""
+    lister = _Lister(Path(root))
+    _entries(lister.root)
+    return sorted(lister.root / path for path in lister.walk("")), lister.skipped
 
 
 def class_folder(root: str | os.PathLike[str], label: str) -> Path:
-    """Where new photos of a class go: ROOT/<label>, or ROOT/train/<label> where there are part folders.
+    """Returns the folder for new photos of a class: ROOT/<label>, or ROOT/train/<label> if there are part folders.
 
-    A class that is there is met whatever its case, so that Shirt and shirt are one class on every system. Raises
-    PhotosError when there is no folder, or parts without train.
+    An existing class is found whatever its case, so that Shirt and shirt are one class on every system. Raises
+    PhotosError if the root does not exist or has parts without train.
     """
     root = Path(root)
-    folders, _ = _sort_out(root, _entries(root), [])
+    folders, _ = _Lister(root).sort_entries(root)
     for name, part in _part_folders(root, folders).items():
         if part == "train":
             root = root / name
-            folders, _ = _sort_out(root, _entries(root), [])
+            folders, _ = _Lister(root).sort_entries(root)
             break
-    alike = [name for name in folders if _folded(name) == _folded(label)]
-    return root / (label if label in alike or not alike else alike[0])
+    same = [name for name in folders if _folded(name) == _folded(label)]
+    return root / (label if label in same or not same else same[0])
 
 
 def class_name(text: str) -> str:
-    """A class's name in Unicode's form NFC. Raises PhotosError unless a folder may bear it on every system."""
+    """Returns a class name in Unicode form NFC. Raises PhotosError unless a folder can have it on every system."""
     name = unicodedata.normalize("NFC", text)
-    if reason := _why_no_class(name):
+    if name.startswith((".", "__")):
+        reason = "it begins with a dot or two underscores"
+    elif name.lower() in PART_FOLDERS:
+        reason = "that is the name of a part of a split"
+    else:
+        reason = why_no_name(name, longest=_LONGEST_NAME)
+    if reason:
         raise PhotosError(f"No class can be called {text[:50]!r}: {reason}. Give it another name.")
     return name
 
 
 def why_no_name(name: str, *, longest: int) -> str:
-    """Why a file or folder cannot be called so on every system, or nothing; `longest` is in bytes."""
+    """Returns why a file or folder cannot have this name on every system, or nothing. `longest` is in bytes."""
     if not name.strip():
         return "the name is empty"
     if len(name.encode("utf-8", "replace")) > longest:
         return f"the name is longer than {longest} bytes"
     if any(unicodedata.category(c) in _NO_LETTERS and c not in "\u200c\u200d" for c in name):
-        return "it holds characters that cannot be seen, or are no text"
+        return "it has invisible or invalid characters"
     if odd := sorted(set(name) & set('/\\:*?"<>|')):
-        return f"it holds {odd[0]}, which is no part of a name everywhere"
+        return f"it has {odd[0]}, which some systems do not allow"
     if name != name.strip() or name.endswith("."):
-        return "it has a space at its beginning, or a space or a dot at its end"
+        return "it begins with a space, or ends with a space or a dot"
     if name.partition(".")[0].strip().upper() in _WINDOWS_NAMES:
-        return "Windows keeps that name for a device"
+        return "Windows reserves that name for a device"
     return ""
-
-
-def _why_no_class(name: str) -> str:
-    if name.startswith((".", "__")):
-        return "it begins with a dot or two underscores"
-    if name.lower() in PART_FOLDERS:
-        return "that is the name of a part of a split"
-    return why_no_name(name, longest=_LONGEST_NAME)
 
 
 def _folded(name: str) -> str:
@@ -173,7 +155,7 @@ def _folded(name: str) -> str:
 
 
 def without_part(photo: str) -> PurePosixPath:
-    """A photo's path from its class folder on: train/shirt/1.jpg -> shirt/1.jpg."""
+    """Returns a photo's path without the part folder: train/shirt/1.jpg -> shirt/1.jpg."""
     path = PurePosixPath(photo)
     return PurePosixPath(*path.parts[1:]) if len(path.parts) > 2 and path.parts[0].lower() in PART_FOLDERS else path
 
@@ -191,10 +173,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _part_folders(root: Path, folders: list[str]) -> dict[str, str]:
-    """The folders of a root that are parts, and which part each is; none where all are classes.
-
-    Raises PhotosError when parts are there without train.
-    """
+    """Returns the folders that are parts: name -> part. Raises PhotosError if there are parts without train."""
     as_parts = {name: PART_FOLDERS[name.lower()] for name in folders if name.lower() in PART_FOLDERS}
     holds_classes = [name for name in as_parts if _holds_folders_alone(root / name)]
     if "train" in as_parts.values() and (len(as_parts) > 1 or holds_classes == folders):
@@ -209,105 +188,110 @@ def _part_folders(root: Path, folders: list[str]) -> dict[str, str]:
 
 
 def _holds_folders_alone(folder: Path) -> bool:
-    """Whether there are folders and no photos in it."""
-    inner, loose = _sort_out(folder, _entries(folder), [])
-    return bool(inner) and not loose
+    """Returns whether a folder has folders and no photos."""
+    folders, loose = _Lister(folder).sort_entries(folder)
+    return bool(folders) and not loose
 
 
-def _sort_out(
-    root: Path, entries: list[os.DirEntry[str]], skipped: list[Skipped], *, prefix: str = ""
-) -> tuple[list[str], list[str]]:
-    """The names of the folders, and the paths of the photos that lie loose beside them."""
-    folders, loose = [], []
-    for entry in entries:
-        if reason := _unwanted(entry):
-            skipped.append(Skipped(prefix + _shown(entry.name), reason))
-        elif _is_dir(entry):
-            folders.append(entry.name)
-        elif _is_photo(entry):
-            loose.append(prefix + entry.name)
-        elif entry.name not in RECORDS:
-            skipped.append(Skipped(prefix + entry.name, _why_no_photo(entry)))
-    return folders, loose
+def _no_photos(root: Path, loose: list[str], skipped: list[Skipped]) -> PhotosError:
+    if loose:
+        return PhotosError(
+            f"{root} has {len(loose)} photos but no class folders. Make one folder per class and put the photos "
+            f"into them: {root / 'shirt'}, {root / 'trousers'}, ..."
+        )
+    found = f"{len(skipped)} other files" if skipped else "nothing"
+    return PhotosError(f"No photo below {root}; it holds {found}. Put photos into one folder per class there.")
 
 
-def _class_photos(
-    root: Path, folder: str, part: str | None, skipped: list[Skipped], followed: set[str]
-) -> list[PhotoFile]:
-    label = unicodedata.normalize("NFC", folder.rpartition("/")[2])
-    told = len(skipped)
-    photos = [PhotoFile(path, label, part) for path in _walk(root, folder, skipped, followed)]
-    if not photos and not any(item.path == folder for item in skipped[told:]):
-        skipped.append(Skipped(folder, "a class folder without photos"))
-    return photos
+class _Lister:
+    """Lists photos below a root and keeps what was skipped. Paths are relative to the root, with slashes."""
 
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.skipped: list[Skipped] = []
+        self._followed: set[str] = set()  # targets of links: none is followed twice
 
-def _walk(root: Path, folder: str, skipped: list[Skipped], followed: set[str]) -> Iterator[str]:
-    """Paths (relative to root, with slashes) of the photos below a folder.
+    def skip(self, path: str, reason: str) -> None:
+        self.skipped.append(Skipped(path, reason))
 
-    `followed` are the folders that links led to so far: none is followed twice, nor one back to the root or above.
-    """
-    if folder and os.path.islink(root / folder):  # noqa: PTH114 - Path's raises where the folder above is locked
-        real = os.path.realpath(root / folder)
-        if Path(os.path.realpath(root)).is_relative_to(real) or _leads_back(root, folder, real):
-            skipped.append(Skipped(folder, "a link that leads back to a folder above it"))
+    def sort_entries(self, folder: Path, *, prefix: str = "") -> tuple[list[str], list[str]]:
+        """Returns the names of the folders in a folder, and the paths of the photos beside them."""
+        folders, loose = [], []
+        for entry in _entries(folder):
+            if self._skips(entry, prefix):
+                continue
+            if entry.is_dir():
+                folders.append(entry.name)
+            else:
+                loose.append(prefix + entry.name)
+        return folders, loose
+
+    def part_photos(self, folder: str, part: str) -> list[PhotoFile]:
+        classes, loose = self.sort_entries(self.root / folder, prefix=f"{folder}/")
+        for path in loose:
+            self.skip(path, "lies outside the class folders")
+        return [photo for label in classes for photo in self.class_photos(f"{folder}/{label}", part)]
+
+    def class_photos(self, folder: str, part: str | None) -> list[PhotoFile]:
+        label = unicodedata.normalize("NFC", folder.rpartition("/")[2])
+        before = len(self.skipped)
+        photos = [PhotoFile(path, label, part) for path in self.walk(folder)]
+        if not photos and not any(item.path == folder for item in self.skipped[before:]):
+            self.skip(folder, "a class folder without photos")
+        return photos
+
+    def walk(self, folder: str) -> Iterator[str]:
+        """Yields the paths of the photos below a folder."""
+        if reason := self._why_not_entered(folder):
+            self.skip(folder, reason)
             return
-        if real in followed:
-            skipped.append(Skipped(folder, "a link to a folder that another link led to"))
+        try:
+            with os.scandir(self.root / folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            self.skip(folder, f"the folder cannot be read ({error.strerror})")
             return
-        followed.add(real)
-    if folder.count("/") >= _DEEPEST:
-        skipped.append(Skipped(folder, f"more than {_DEEPEST} folders deep"))
-        return
-    try:
-        with os.scandir(root / folder) as found:
-            entries = sorted(found, key=lambda entry: entry.name)
-    except OSError as error:
-        skipped.append(Skipped(folder, f"the folder cannot be read ({error.strerror})"))
-        return
-    for entry in entries:
-        path = f"{folder}/{entry.name}" if folder else entry.name
-        if reason := _unwanted(entry):
-            skipped.append(Skipped(f"{folder}/{_shown(entry.name)}" if folder else _shown(entry.name), reason))
-        elif _is_dir(entry):
-            yield from _walk(root, path, skipped, followed)
-        elif _is_photo(entry):
-            yield path
-        elif entry.name not in RECORDS:
-            skipped.append(Skipped(path, _why_no_photo(entry)))
+        prefix = f"{folder}/" if folder else ""
+        for entry in entries:
+            if self._skips(entry, prefix):
+                continue
+            if entry.is_dir():
+                yield from self.walk(prefix + entry.name)
+            else:
+                yield prefix + entry.name
+
+    def _why_not_entered(self, folder: str) -> str:
+        if folder and os.path.islink(self.root / folder):  # noqa: PTH114 - Path's raises below a locked folder
+            target = os.path.realpath(self.root / folder)
+            ways = (os.path.realpath(self.root / parent) for parent in Path(folder).parents)
+            if Path(os.path.realpath(self.root)).is_relative_to(target) or target in ways:
+                return "a link that leads back to a folder above it"
+            if target in self._followed:
+                return "a link to a folder that another link led to"
+            self._followed.add(target)
+        return f"more than {_DEEPEST} folders deep" if folder.count("/") >= _DEEPEST else ""
+
+    def _skips(self, entry: os.DirEntry[str], prefix: str) -> bool:
+        """Skips an entry that is neither a folder nor a photo. Records of clothes are not listed as skipped."""
+        shown = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
+        if entry.name.startswith((".", "__")):
+            reason = "hidden"
+        elif shown != entry.name:
+            reason = "its name is not valid text (UTF-8): rename it"
+        elif _is_folder_or_photo(entry):
+            return False
+        elif entry.name in RECORDS:
+            return True
+        else:
+            reason = _why_no_photo(entry)
+        self.skip(prefix + shown, reason)
+        return True
 
 
-def _leads_back(root: Path, folder: str, real: str) -> bool:
-    """Whether a link's target is one of the folders on the way to it."""
-    above = Path(folder).parents
-    return any(os.path.realpath(root / parent) == real for parent in above)
-
-
-def _unwanted(entry: os.DirEntry[str]) -> str:
-    """Why an entry is not even looked at, or nothing."""
-    if entry.name.startswith((".", "__")):
-        return "hidden"
-    return "" if _shown(entry.name) == entry.name else "its name is not valid text (UTF-8): rename it"
-
-
-def _shown(name: str) -> str:
-    """A name as it can be printed and saved; bytes that are no text as \\xe4."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
-
-
-def _is_dir(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to itself, or into a locked folder
-        return False
-
-
-def _is_photo(entry: os.DirEntry[str]) -> bool:
-    """Whether it is a file with a photo's ending."""
-    try:
-        return Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file()
-    except OSError:
-        return False
+def _is_folder_or_photo(entry: os.DirEntry[str]) -> bool:
+    with suppress(OSError):  # a link to itself, or into a locked folder
+        return entry.is_dir() or (Path(entry.name).suffix.lower() in SUFFIXES and entry.is_file())
+    return False
 
 
 def _why_no_photo(entry: os.DirEntry[str]) -> str:
