@@ -317,6 +317,7 @@ def test_a_photo_that_says_where_it_was_taken_is_known() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize(("mode", "kind"), [("RGBA", "PNG"), ("I;16", "PNG"), ("LA", "PNG"), ("P", "GIF")])
+@pytest.mark.slow
 def test_the_largest_photo_allowed_takes_less_than_512_mb(mode: str, kind: str, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6

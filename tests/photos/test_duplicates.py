@@ -135,6 +135,7 @@ def test_unreadable_photos_are_recorded_and_never_alike(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not FASHION_MNIST.exists(), reason="Debian's package dataset-fashion-mnist is not installed")
+@pytest.mark.slow
 def test_fashion_mnist_does_not_fall_into_one_group(tmp_path: Path) -> None:
     with gzip.open(FASHION_MNIST) as file:
         pictures = np.frombuffer(file.read(16 + 2000 * 784), np.uint8, offset=16).reshape(-1, 28, 28)

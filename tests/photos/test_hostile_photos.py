@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc"),
     pytest.mark.skipif(not (ROOT / "benchmarks").exists(), reason="not in a checkout"),
 ]

@@ -114,6 +114,7 @@ def test_every_photo_is_what_a_reference_says(references: dict[Path, np.ndarray]
     print(f"{turned} turned photos and {len(references) - turned} modes and formats equal their references")
 
 
+@pytest.mark.slow
 def test_library_command_line_page_and_api_answer_the_same(
     references: dict[Path, np.ndarray],
     bundle: Path,

@@ -75,6 +75,7 @@ def test_a_class_of_few_photos_fills_train_then_test() -> None:
     assert [found["three", part] for part in WEIGHTS] == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_split_of_large_groups_too() -> None:
     units, labels = people(seed=1, count=150)
     tests = [{i for i, part in share_out(units, labels, seed=seed).items() if part == "test"} for seed in range(5)]

@@ -33,6 +33,7 @@ from clothes.training.pipeline import train
 from tests.support.pictures import SMALL, draw
 
 PAGE = 4096
+pytestmark = pytest.mark.slow
 
 
 def mount(place: Path, *options: str) -> None:
