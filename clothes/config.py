@@ -1,70 +1,31 @@
-"""The settings of a split, a model and a training: frozen, validated, to and from JSON.
+"""The settings of a split, a network and a training, with their defaults: frozen, validated, to and from JSON.
 
-The defaults are those that won on clothing-dataset-small (see recipes/ and benchmarks/results.md); `Config.for_photos`
-switches to the ones that won on Fashion-MNIST when the photos are as small as those, and to fine-tuning when a network
-that knows ImageNet is asked for.
+The defaults did best on clothing-dataset-small (see recipes/ and benchmarks/results.md). `Config.for_photos` uses other
+presets for photos as small as those of Fashion-MNIST, and for networks with ImageNet weights.
 """
 
 import dataclasses
 import json
 import math
 import re
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from clothes.errors import ConfigError
+from clothes.system.validation import build, check_types, refuse_unknown, require, require_between
 
-FEWEST_STEPS = 1000  # of a training from scratch by default; fewer leave the network near where it began
-FEWEST_FINE_TUNING, MOST_FINE_TUNING = 300, 4000  # steps; it begins near its goal
-FEWEST_EPOCHS = 3
-SMALL_PHOTO = 48  # pixels: photos with a longer side up to this get the small preset
+MIN_STEPS = 1000  # of a training from scratch; fewer change the network too little
+MIN_FINE_TUNING_STEPS, MAX_FINE_TUNING_STEPS = 300, 4000
+MIN_EPOCHS = 3
+SMALL_PHOTO = 48  # pixels; photos with a longer side up to this get the small preset
 LITE_SIZES = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}  # pixels
-
-
-def _require(holds: bool, name: str, value: object, wanted: str) -> None:
-    if not holds:
-        raise ConfigError(f"{name} must be {wanted}; got {value!r}.")
-
-
-def _between(config: object, low: float, high: float, *names: str) -> None:
-    for name in names:
-        value = getattr(config, name)
-        _require(low <= value <= high, name, value, f"between {low:g} and {high:g}")
-
-
-def _check_types(config: Any) -> None:
-    """Lists from JSON become tuples; everything else must have the type it was declared with."""
-    hints = typing.get_type_hints(type(config))
-    for item in dataclasses.fields(config):
-        value, hint = getattr(config, item.name), hints[item.name]
-        if isinstance(value, list):
-            value = tuple(value)
-            object.__setattr__(config, item.name, value)
-        if typing.get_origin(hint) is Literal:
-            options = typing.get_args(hint)
-            _require(value in options, item.name, value, "one of " + ", ".join(map(repr, options)))
-        elif typing.get_origin(hint) is tuple:
-            kinds = typing.get_args(hint)
-            fits = isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
-            _require(fits, item.name, value, f"{len(kinds)} values of type {kinds[0].__name__}")
-        else:
-            options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-            _require(any(_fits(value, kind) for kind in options), item.name, value, f"of type {hint}")
-
-
-def _fits(value: object, kind: type) -> bool:
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
 
 
 @dataclass(frozen=True)
 class SplitConfig:
-    """How photos are divided: percentages of train, test and validation, and the seed of the division."""
+    """The percentages of train, test and validation photos, and the seed of the split."""
 
     train: float = 70
     test: float = 20
@@ -72,11 +33,11 @@ class SplitConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        _check_types(self)
+        check_types(self)
         total = self.train + self.test + self.validation
-        _require(min(self.train, self.test, self.validation) > 0, "ratios", self.ratios, "three numbers above 0")
-        _require(abs(total - 100) < 1e-6, "ratios", self.ratios, "three numbers that add up to 100")
-        _require(self.seed >= 0, "seed", self.seed, "0 or more")
+        require(min(self.train, self.test, self.validation) > 0, "ratios", self.ratios, "three numbers above 0")
+        require(abs(total - 100) < 1e-6, "ratios", self.ratios, "three numbers that add up to 100")
+        require(self.seed >= 0, "seed", self.seed, "0 or more")
 
     @property
     def ratios(self) -> str:
@@ -84,7 +45,7 @@ class SplitConfig:
 
     @classmethod
     def from_ratios(cls, ratios: str, *, seed: int = 0) -> Self:
-        """The config for a text such as "70/20/10": train, test, validation."""
+        """Returns the config of a text such as "70/20/10": train, test, validation."""
         try:
             train, test, validation = (float(part) for part in ratios.split("/"))
         except ValueError:
@@ -94,17 +55,17 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The network: by default three convolution layers, each with pooling, then three hidden dense layers.
+    """The network: "sequential" is a CNN of three convolutions with pooling and three hidden dense layers.
 
-    The others are known ones with one new layer for the classes: "efficientnet-lite0" (1, 2), or "keras:NAME" with the
-    name of any network of keras.applications, such as "keras:MobileNetV2". `weights` is what they begin with.
+    Other architectures are published networks with a new last layer: "efficientnet-lite0", -lite1 and -lite2, and
+    "keras:NAME" for a network of keras.applications, such as "keras:MobileNetV2". `weights` are those they start from.
     """
 
     architecture: str = "sequential"
     image_size: int = 96  # pixels, square
     weights: Literal["imagenet", "none"] = "none"
-    features_dropout: float = 0.2  # before the last layer; this and weights are not of the sequential network
-    # of the sequential network alone:
+    features_dropout: float = 0.2  # before the last layer; not in the sequential network
+    # Only in the sequential network:
     filters: tuple[int, int, int] = (48, 96, 192)
     kernels: tuple[int, int, int] = (7, 5, 3)
     strides: tuple[int, int, int] = (2, 1, 1)
@@ -115,59 +76,52 @@ class ModelConfig:
     dropout: tuple[float, float, float] = (0.3, 0.2, 0.1)  # before each hidden layer
 
     def __post_init__(self) -> None:
-        _check_types(self)
+        check_types(self)
         known = self.architecture in ("sequential", *LITE_SIZES) or re.fullmatch(r"keras:\w+", self.architecture)
         options = f"sequential, {', '.join(LITE_SIZES)} or keras:NAME"
-        _require(bool(known), "architecture", self.architecture, options)
+        require(bool(known), "architecture", self.architecture, options)
         if self.architecture == "sequential":
-            _require(self.weights == "none", "weights", self.weights, "'none' for the sequential network")
-        _between(self, 16, 1024, "image_size")
-        _require(0 <= self.features_dropout < 1, "features_dropout", self.features_dropout, "in [0, 1)")
+            require(self.weights == "none", "weights", self.weights, "'none' for the sequential network")
+        require_between(self, 16, 1024, "image_size")
+        require(0 <= self.features_dropout < 1, "features_dropout", self.features_dropout, "in [0, 1)")
         for name, low, high in (("filters", 1, 4096), ("kernels", 1, 31), ("strides", 1, 8), ("units", 1, 65536)):
             values = getattr(self, name)
-            _require(all(low <= v <= high for v in values), name, values, f"each between {low} and {high}")
-        _require(all(0 <= v < 1 for v in self.dropout), "dropout", self.dropout, "each at least 0 and under 1")
-        _require(0 <= self.convolution_dropout < 1, "convolution_dropout", self.convolution_dropout, "in [0, 1)")
+            require(all(low <= v <= high for v in values), name, values, f"each between {low} and {high}")
+        require(all(0 <= v < 1 for v in self.dropout), "dropout", self.dropout, "each at least 0 and under 1")
+        require(0 <= self.convolution_dropout < 1, "convolution_dropout", self.convolution_dropout, "in [0, 1)")
 
 
-_NOT_SEQUENTIAL = ("weights", "features_dropout")
 _SEQUENTIAL_ONLY = (
-    "filters",
-    "kernels",
-    "strides",
-    "normalization",
-    "activation",
-    "convolution_dropout",
-    "units",
-    "dropout",
-)
+    "filters", "kernels", "strides", "normalization", "activation", "convolution_dropout", "units", "dropout",
+)  # fmt: skip
+_NOT_SEQUENTIAL = ("weights", "features_dropout")
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random changes of each training photo. Zero (or an equal pair) switches one off."""
+    """Random changes of each training photo. Zero, or (1, 1) for zoom, switches a change off."""
 
     flip: bool = True  # left to right
     rotation: float = 15.0  # degrees, either way
-    zoom: tuple[float, float] = (0.7, 1.15)  # how much of the photo is seen, below 1 is closer
-    stretch: float = 0.1  # log of the width to height change
+    zoom: tuple[float, float] = (0.7, 1.15)  # visible share of the photo's side; below 1 enlarges
+    stretch: float = 0.1  # log of the change of width to height
     shear: float = 0.1
-    shift: float = 0.1  # of the side
+    shift: float = 0.1  # as a share of the side
     color: float = 0.2  # brightness, contrast, gamma and tint
     gray: float = 0.1  # probability
     erase: float = 0.3  # probability of one random rectangle
-    border: Literal["edge", "any"] = "edge"  # beside the photo: its edge drawn out; or also mirrored, or a colour
-    degrade: float = 0.0  # probability of a loss: fewer pixels, blur, or JPEG
+    border: Literal["edge", "any"] = "edge"  # around the photo: its edge repeated; or at random also other borders
+    degrade: float = 0.0  # probability of lower resolution, blur or JPEG noise
 
     def __post_init__(self) -> None:
-        _check_types(self)
-        _between(self, 0, 180, "rotation")
-        _between(self, 0, 1, "stretch", "shear", "shift", "color", "gray", "erase", "degrade")
+        check_types(self)
+        require_between(self, 0, 180, "rotation")
+        require_between(self, 0, 1, "stretch", "shear", "shift", "color", "gray", "erase", "degrade")
         low, high = self.zoom
-        _require(0.1 <= low <= high <= 10, "zoom", self.zoom, "a pair from 0.1 to 10, lowest first")
+        require(0.1 <= low <= high <= 10, "zoom", self.zoom, "a pair from 0.1 to 10, lowest first")
 
     def times(self, strength: float) -> Self:
-        """The same changes, all of them this much stronger; 0 leaves the photos as they are."""
+        """Returns all changes scaled by `strength`; 0 leaves the photos unchanged."""
         low, high = self.zoom
         chances = {name: min(1.0, getattr(self, name) * strength) for name in ("color", "gray", "erase", "degrade")}
         return dataclasses.replace(
@@ -183,7 +137,7 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the network learns."""
+    """The optimizer, its schedule, regularization and augmentation."""
 
     epochs: int = 80
     batch_size: int = 64
@@ -191,32 +145,32 @@ class TrainConfig:
     learning_rate: float = 4e-3
     weight_decay: float = 0.05
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup: float = 0.05  # of all steps
+    warmup: float = 0.05  # as a share of all steps
     label_smoothing: float = 0.1
-    balance: float = 0.0  # 0: each photo once an epoch, 1: each class equally often, 0.5: by the root of its photos
-    ema: float = 0.995  # momentum of the averaged weights; 0 switches it off
-    patience: int = 20  # epochs without a better validation accuracy; 0 never stops early
+    balance: float = 0.0  # 0: each photo once an epoch; 0.5: square-root class sampling; 1: equal classes
+    ema: float = 0.995  # momentum of the moving average of the weights; 0 switches it off
+    patience: int = 20  # epochs without a better validation accuracy until early stopping; 0 switches it off
     precision: Literal["auto", "float32", "mixed_bfloat16"] = "auto"
     seed: int = 0
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
         if isinstance(self.augmentation, dict):
-            object.__setattr__(self, "augmentation", _build(Augmentation, self.augmentation))
-        _check_types(self)
-        _between(self, 1, 100_000, "epochs", "batch_size")
-        _between(self, 0, 100_000, "patience")
-        _require(0 < self.learning_rate <= 10, "learning_rate", self.learning_rate, "above 0 and at most 10")
-        _between(self, 0, 10, "weight_decay")
-        _between(self, 0, 0.9, "warmup", "label_smoothing")
-        _between(self, 0, 1, "balance")
-        _require(0 <= self.ema < 1, "ema", self.ema, "at least 0 and under 1")
-        _between(self, 0, 2**31 - 1, "seed")
+            object.__setattr__(self, "augmentation", build(Augmentation, self.augmentation))
+        check_types(self)
+        require_between(self, 1, 100_000, "epochs", "batch_size")
+        require_between(self, 0, 100_000, "patience")
+        require(0 < self.learning_rate <= 10, "learning_rate", self.learning_rate, "above 0 and at most 10")
+        require_between(self, 0, 10, "weight_decay")
+        require_between(self, 0, 0.9, "warmup", "label_smoothing")
+        require_between(self, 0, 1, "balance")
+        require(0 <= self.ema < 1, "ema", self.ema, "at least 0 and under 1")
+        require_between(self, 0, 2**31 - 1, "seed")
 
 
 @dataclass(frozen=True)
 class Config:
-    """A model and its training: what `clothes train --config` reads and every run folder keeps."""
+    """A network and its training, as read by `clothes train --config` and kept in every run folder."""
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -230,10 +184,10 @@ class Config:
         architecture: str = "sequential",
         weights: str | None = None,
     ) -> Self:
-        """The defaults for photos of this size: the small preset up to 48 pixels, else the standard one.
+        """Returns the defaults for photos of this size: the small preset up to 48 pixels, else the standard one.
 
-        With the `count` of train photos, few of them get smaller batches and more epochs. Another architecture than the
-        sequential one is fine-tuned from its ImageNet weights, unless `weights` is "none".
+        If `count`, the number of train photos, is small, batches are smaller and epochs more. Architectures other than
+        the sequential one are fine-tuned from ImageNet weights, unless `weights` is "none".
         """
         if architecture == "sequential":
             preset = cls() if longer_side > SMALL_PHOTO else cls._small()
@@ -250,9 +204,9 @@ class Config:
         while batch > 16 and photos < 10 * batch:
             batch //= 2
         steps = max(1, photos // batch)
-        epochs = max(self.train.epochs, math.ceil((FEWEST_FINE_TUNING if fine_tuning else FEWEST_STEPS) / steps))
+        epochs = max(self.train.epochs, math.ceil((MIN_FINE_TUNING_STEPS if fine_tuning else MIN_STEPS) / steps))
         if fine_tuning:
-            epochs = min(epochs, max(FEWEST_EPOCHS, math.ceil(MOST_FINE_TUNING / steps)))
+            epochs = min(epochs, max(MIN_EPOCHS, math.ceil(MAX_FINE_TUNING_STEPS / steps)))
         patience = max(self.train.patience, epochs // 4) if self.train.patience else 0
         return self.changed({"train": {"batch_size": batch, "epochs": epochs, "patience": patience}})
 
@@ -294,14 +248,14 @@ class Config:
         )
 
     def changed(self, changes: Mapping[str, Mapping[str, Any]]) -> Self:
-        """This config with some settings of `model` and `train` replaced; a value None leaves one as it is."""
+        """Returns a copy with settings of `model` and `train` replaced. None keeps a setting."""
         data = dataclasses.asdict(self)
         for part, settings in changes.items():
             data[part] = data[part] | {name: value for name, value in settings.items() if value is not None}
         return self.from_dict(data)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain lists and numbers; a known network is described without the layers of the sequential one."""
+        """Returns plain values for JSON, without the settings that the architecture does not use."""
         data = dataclasses.asdict(self)
         foreign = _NOT_SEQUENTIAL if self.model.architecture == "sequential" else _SEQUENTIAL_ONLY
         data["model"] = {name: value for name, value in data["model"].items() if name not in foreign}
@@ -312,21 +266,21 @@ class Config:
 
     @classmethod
     def from_dict(cls, data: object, *, where: str = "config") -> Self:
-        """The config in `data`; what it leaves out keeps its default, what it has too much is refused."""
+        """Returns the config in `data`. Missing settings keep their default; unknown ones raise ConfigError."""
         if not isinstance(data, dict):
             raise ConfigError(f"{where}: expected an object with 'model' and 'train'; got {type(data).__name__}.")
         try:
-            _refuse_unknown(cls, data)
+            refuse_unknown(cls, data)
             return cls(
-                model=_build(ModelConfig, data.get("model", {})),
-                train=_build(TrainConfig, data.get("train", {})),
+                model=build(ModelConfig, data.get("model", {})),
+                train=build(TrainConfig, data.get("train", {})),
             )
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from None
 
     @classmethod
     def read(cls, path: str | Path) -> Self:
-        """The config in a JSON file, such as `config.json` of a run folder or `recipes/*.json`."""
+        """Returns the config in a JSON file, such as config.json of a run folder or recipes/*.json."""
         try:
             data = json.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
@@ -334,17 +288,3 @@ class Config:
         except ValueError as error:
             raise ConfigError(f"The config {path} is not JSON: {error}.") from None
         return cls.from_dict(data, where=str(path))
-
-
-def _refuse_unknown(kind: type[Any], data: dict[str, Any]) -> None:
-    known = [item.name for item in dataclasses.fields(kind)]
-    unknown = sorted(set(data) - set(known))
-    if unknown:
-        raise ConfigError(f"unknown setting {unknown[0]!r}. Known here: {', '.join(known)}.")
-
-
-def _build(kind: type[Any], data: object) -> Any:
-    if not isinstance(data, dict):
-        raise ConfigError(f"{kind.__name__} must be an object; got {data!r}.")
-    _refuse_unknown(kind, data)
-    return kind(**data)

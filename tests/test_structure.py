@@ -56,11 +56,8 @@ WRITES = {"write_text", "write_bytes", "savez", "savefig", "copyfile", "rename",
 TOO_LONG = {
     "collection.drive.client",
     "collection.public_datasets",
-    "config",
     "exporting.export.export",
     "training.optuna_study",
-    "training.pipeline",
-    "training.trainer",
     "training.tuning",
     "training.tuning.tune",
 }
