@@ -1,1 +1,1 @@
-"""A bundle -> the same model in another format, compared with the bundle before it is kept."""
+"""A bundle -> the same model in another format, kept only if its answers agree with the bundle's."""

@@ -1,61 +1,62 @@
-"""`export`: a bundle -> a folder in another format, which is there only if it answers as the bundle does."""
+"""`export`: a bundle -> a folder in another format, which appears only if its answers agree with the bundle's."""
 
-import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from clothes.collection.public_datasets import starter_pictures
-from clothes.errors import ConfigError, ExportError, PhotoError, PhotosError
-from clothes.inference.bundle import MODEL, Bundle, read_bundle
-from clothes.inference.classifier import TOLERANCE, open_model
-from clothes.inference.litert import LiteModel
-from clothes.inference.run import Run
-from clothes.photos import decode
-from clothes.photos.folders import OTHER, list_photos
-from clothes.system.checksums import add_checksum, json_text
+from clothes.errors import ConfigError, ExportError
+from clothes.exporting.agreement import Agreement, compare, largest_difference, require_agreement, require_equality
+from clothes.exporting.comparison_pictures import comparison_pictures
+from clothes.exporting.source import Scorer, Source, lite_scorer
+from clothes.exporting.to_keras import to_keras
+from clothes.exporting.to_litert import to_litert
+from clothes.exporting.to_onnx import to_onnx
+from clothes.exporting.to_saved_model import to_saved_model
+from clothes.exporting.to_space import to_space
+from clothes.inference.bundle import read_bundle
+from clothes.inference.classifier import open_model
+from clothes.system.checksums import add_checksum, json_text, sha256_file
 from clothes.system.files import TEMP_PREFIX, publish, set_mode, sync_all
-from clothes.system.version import __version__
-
-if TYPE_CHECKING:
-    from clothes.exporting.formats import Answer  # which needs Keras
-
-FORMATS = ("onnx", "litert", "saved-model", "keras", "space")
-PICTURES = 100
-AGREEMENT = 0.95  # least share of pictures with the bundle's label: it computes in 8 bits, an export may be finer
-LARGEST = 0.25  # difference of a score from the bundle's
-
-Progress = Callable[[str, int, int], None]
+from clothes.system.progress import Progress
 
 
-@dataclass(frozen=True)
-class Compared:
-    """How an export answers beside its bundle: the share of equal labels, and the largest difference of a score."""
+class Format(NamedTuple):
+    """How a format is written into an empty folder. Returns the scorer of what it wrote."""
 
-    what: str
-    pictures: int
-    agreement: float
-    difference: float
+    write: Callable[[Source, Path], Scorer]
+    converted: bool  # made from the Keras weights; else a copy of the bundle's own model
+    has_int8: bool  # 8-bit weights on request, or always
+
+
+FORMATS = {
+    "onnx": Format(to_onnx, converted=True, has_int8=True),
+    "litert": Format(to_litert, converted=False, has_int8=True),
+    "saved-model": Format(to_saved_model, converted=True, has_int8=False),
+    "keras": Format(to_keras, converted=True, has_int8=False),
+    "space": Format(to_space, converted=False, has_int8=True),
+}
 
 
 @dataclass(frozen=True)
 class Export:
-    """An export that answers as its bundle: on the probes, and on `PICTURES` pictures.
+    """An export, and how it agrees with its bundle on the golden samples ("probes") and on pictures.
 
     `conversion` is the largest difference of a score from the Keras network that it was made from; None for a copy.
+    `files` maps paths to SHA-256 checksums.
     """
 
     path: Path
     format: str
-    compared: tuple[Compared, ...]
+    compared: tuple[Agreement, ...]
     conversion: float | None
-    files: dict[str, str]  # path -> SHA-256
+    files: dict[str, str]
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"path": str(self.path)}
@@ -70,173 +71,89 @@ def export(
     photos: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Export:
-    """Writes a bundle (or a run's) in another format into a new folder, after comparing the two.
+    """Writes a bundle, or the bundle of a run, in another format into the new folder `out`.
 
-    `to` is one of FORMATS. Beside the model stands export.json: classes in order, what is done to a photo before,
-    what comes in and out, and how it compared; an ONNX file has the same inside. With `int8` an ONNX file keeps its
-    weights in 8 bits, as LiteRT's are anyway.
+    `to` is one of FORMATS. export.json beside the model holds the classes in order, the preprocessing, inputs, outputs
+    and the agreement; an ONNX file holds the same inside. With `int8` an ONNX file has 8-bit weights, as LiteRT always.
 
-    It is compared on the bundle's probes and on 100 pictures: of `photos`, a folder; else of the run around the
-    bundle, validation photos first, never those of its test part; starter pictures make up the number. Raises
-    ExportError, and leaves nothing, when it gives other labels to more than 5 of 100, or a score differs by more than
-    LARGEST.
-    Raises BundleError when the format needs Keras weights and the bundle has none.
+    The export is compared with the bundle on the golden samples and on 100 pictures: of the folder `photos`, else of
+    the bundle's run (validation photos first, never the test part), filled up with starter pictures. Raises
+    ExportError, and leaves nothing, if over 5 % of the labels differ or a score differs by more than 0.25. Raises
+    BundleError if the format needs Keras weights and the bundle has none.
     """
     if to not in FORMATS:
         raise ConfigError(f"There is no format {to!r}. Choose one of {', '.join(FORMATS)}.")
-    if int8 and to in ("saved-model", "keras"):
-        raise ConfigError(f"A {to} export is in float32: int8 goes with onnx; litert and space are in 8 bits anyway.")
-    bundle, out = read_bundle(model), Path(out)
-    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
-        raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
-    reference = _lite_answer(open_model(bundle))
-    what, pictures = _pictures(bundle, Path(photos) if photos is not None else None)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        making = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=out.parent))
-    except OSError as error:
-        raise ExportError(f"Nothing can be written to {out}: {error.strerror}. Name another folder: --out.") from None
-    try:
-        answer, network = _write(bundle, to, making, int8=int8)
-        compared: list[Compared] = []
-        conversion = 0.0 if network else None
-        for name, asked in (("probes", bundle.probes()[0]), (what, pictures)):
-            if progress:
-                progress("Comparing", len(compared), 2)
-            scores = answer(asked)
-            compared.append(_compare(name, scores, reference(asked)))
-            if network:
-                conversion = max(conversion or 0.0, float(np.abs(scores - network(asked)).max()))
-        _judge(to, compared, conversion, exact=network is None, int8=int8)
-        files = {
-            path.relative_to(making).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(making.rglob("*"))
-            if path.is_file()
-        }
-        result = Export(out, to, tuple(compared), conversion, files)
-        told = describe(bundle) | {"format": to, "int8": int8} | asdict(result)
-        del told["path"]
-        (making / "export.json").write_text(json_text(add_checksum(told)), encoding="utf-8")
-        set_mode(making, 0o755)
-        sync_all()
-        publish(making, out)
-    except OSError as error:
-        raise ExportError(f"The export cannot be written to {out}: {error.strerror}. Name another --out.") from None
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
+    if int8 and not FORMATS[to].has_int8:
+        raise ConfigError(f"A {to} export is in float32. Use --int8 with onnx; litert and space always have 8 bits.")
+    chosen, source, out = FORMATS[to], Source(read_bundle(model), int8=int8), Path(out)
+    _require_free(out)
+    bundled = lite_scorer(open_model(source.bundle))  # refuses an unsafe model before anything is written
+    samples = [
+        ("probes", source.bundle.probes()[0]),
+        comparison_pictures(source.bundle, Path(photos) if photos is not None else None),
+    ]
+    report = progress or (lambda done, total: None)
+    with _new_folder(out) as folder:
+        exported = chosen.write(source, folder)
+        report(1, 1 + len(samples))
+        network = source.network_scorer if chosen.converted else None
+        agreements, conversion = _compare(exported, bundled, network, samples, report)
+        if conversion is not None and not int8:
+            require_equality(to, conversion)
+        require_agreement(to, agreements, exact=not chosen.converted)
+        result = Export(out, to, tuple(agreements), conversion, _checksums(folder))
+        _write_description(folder, source, result)
     return result
 
 
-def describe(bundle: Bundle) -> dict[str, Any]:
-    """What a program must know to use an export: classes in order, what is done to a photo, what goes in and out."""
-    size = bundle.image_size
-    gray = decode.LETTERBOX_GRAY
-    return {
-        "classes": list(bundle.classes),
-        "threshold": bundle.threshold,
-        "input": {"name": "pictures", "dtype": "uint8", "shape": ["N", size, size, 3], "channels": "RGB"},
-        "outputs": {
-            "scores": "float32 (N, classes): the probability of each class; below `threshold` the answer is: not sure",
-            "features": "float32 (N, units): the last hidden layer",
-        },
-        "preprocessing": (
-            f"Turn the photo upright (EXIF) and lay transparency on white. Resize it, bilinear with antialiasing, so "
-            f"that its longer side has {size} pixels; centre it in a square of {size} pixels that is filled with "
-            f"{gray},{gray},{gray}. Give the values 0 to 255 as they are: the model scales them."
-        ),
-        "made_from": {
-            "name": bundle.info.get("name", ""),
-            "created": bundle.info.get("created", ""),
-            "sha256": bundle.info.get("sha256", ""),
-        },
-        "made_by": f"clothes {__version__}",
-    }
+def _compare(
+    exported: Scorer,
+    bundled: Scorer,
+    network: Scorer | None,
+    samples: list[tuple[str, np.ndarray]],
+    progress: Progress,
+) -> tuple[list[Agreement], float | None]:
+    """Compares an export with its bundle on each sample, and with the Keras network if it was converted from one."""
+    agreements, differences = [], []
+    for done, (what, pictures) in enumerate(samples, 2):
+        scores = exported(pictures)
+        agreements.append(compare(what, scores, bundled(pictures)))
+        if network:
+            differences.append(largest_difference(scores, network(pictures)))
+        progress(done, 1 + len(samples))
+    return agreements, max(differences, default=None)
 
 
-def _write(bundle: Bundle, to: str, folder: Path, *, int8: bool) -> "tuple[Answer, Answer | None]":
-    """Writes the files, and says who answers from them, and from the Keras network they were made of, if any."""
-    if to == "litert":
-        (folder / MODEL).write_bytes(bundle.file(MODEL))
-        return _lite_answer(LiteModel((folder / MODEL).read_bytes())), None
-    if to == "space":
-        from clothes.exporting.space import write_space
-
-        return _lite_answer(open_model(write_space(bundle, folder))), None
-    from clothes.exporting.formats import answer_network, make_network, write_keras, write_onnx, write_saved_model
-
-    network = make_network(bundle)
-    if to == "onnx":
-        answer = write_onnx(network, folder / "model.onnx", describe(bundle), int8=int8)
-    elif to == "keras":
-        answer = write_keras(network, folder / "model.keras")
-    else:
-        answer = write_saved_model(network, folder / "saved_model")
-    return answer, answer_network(network)
+def _require_free(out: Path) -> None:
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
+        raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
 
 
-def _lite_answer(model: LiteModel) -> "Answer":
-    return lambda pictures: np.array([model.run(picture)[0] for picture in pictures])
+@contextmanager
+def _new_folder(out: Path) -> Iterator[Path]:
+    """Yields a temporary folder, which becomes `out` at the end of the block and is removed if the block raises."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=out.parent))
+    except OSError as error:
+        raise ExportError(f"Nothing can be written to {out}: {error.strerror}. Name another folder: --out.") from None
+    try:
+        yield folder
+        set_mode(folder, 0o755)
+        sync_all()
+        publish(folder, out)
+    except OSError as error:
+        raise ExportError(f"The export cannot be written to {out}: {error.strerror}. Name another --out.") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _compare(what: str, scores: np.ndarray, expected: np.ndarray) -> Compared:
-    agreement = float((scores.argmax(axis=1) == expected.argmax(axis=1)).mean())
-    return Compared(what, len(scores), agreement, float(np.abs(scores - expected).max()))
+def _checksums(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
 
 
-def _judge(to: str, compared: list[Compared], conversion: float | None, *, exact: bool, int8: bool) -> None:
-    """Raises ExportError unless the export answers as it should."""
-    if conversion is not None and conversion > TOLERANCE and not int8:
-        raise ExportError(
-            f"The {to} export is wrong: a score differs by {conversion:.2g} from the network it was made of "
-            f"({TOLERANCE:g} is allowed), so it is not kept. Please report this with `clothes info`."
-        )
-    least, largest = (1.0, TOLERANCE) if exact else (AGREEMENT, LARGEST)
-    _, pictures = compared
-    if pictures.agreement < least or max(item.difference for item in compared) > largest:
-        found = "; ".join(
-            f"{item.what}: {item.agreement:.0%} of the labels are equal, largest difference of a score "
-            f"{item.difference:.2g}"
-            for item in compared
-        )
-        raise ExportError(
-            f"The {to} export does not answer as its bundle, so it is not kept. {found}. At least {least:.0%} of the "
-            f"labels on pictures, and at most {largest:g}, are allowed. If those are not such photos as the bundle "
-            "knows, name some: --photos DIR."
-        )
-
-
-def _pictures(bundle: Bundle, photos: Path | None) -> tuple[str, np.ndarray]:
-    """What the pictures are, and the pictures uint8 (N, size, size, 3). Raises PhotosError when there is none."""
-    if photos is not None:
-        found = _read(bundle, _spread(list_photos(photos)[0]))
-        if not len(found):
-            raise PhotosError(f"No photo in {photos} can be read. Name a folder of photos: --photos DIR.")
-        return f"{len(found)} photos of {photos.name}", found
-    folder, rest = bundle.path.resolve().parent, starter_pictures(PICTURES)
-    if not (folder / "run.json").exists():
-        return f"{PICTURES} starter pictures", _read(bundle, rest)
-    run = Run.open(folder)
-    rows = [row for part in ("validation", "train") for row in _spread(run.split.part(part)) if row.label != OTHER]
-    found = _read(bundle, (run.photos / row.photo for row in rows))
-    if missing := PICTURES - len(found):
-        found = np.array([*found, *_read(bundle, _spread(rest)[:missing])])
-    return f"{PICTURES - missing} photos of the run" + f", {missing} starter pictures" * bool(missing), found
-
-
-def _spread(items: Any) -> Any:
-    """The same, in such an order that the first ones are from everywhere."""
-    step = max(1, len(items) // PICTURES)
-    return [item for first in range(step) for item in items[first::step]]
-
-
-def _read(bundle: Bundle, photos: Any) -> np.ndarray:
-    """The first PICTURES of these photos that can be read, as the network sees them."""
-
-    def readable() -> Iterator[np.ndarray]:
-        for photo in photos:
-            try:
-                yield decode.read_square(photo, bundle.image_size)
-            except PhotoError:
-                continue
-
-    return np.array([picture for picture, _ in zip(readable(), range(PICTURES), strict=False)])
+def _write_description(folder: Path, source: Source, result: Export) -> None:
+    described = source.description | {"format": result.format, "int8": source.int8} | asdict(result)
+    del described["path"]
+    (folder / "export.json").write_text(json_text(add_checksum(described)), encoding="utf-8")

@@ -78,6 +78,7 @@ def test_copied_bundle_predicts_without_photos_and_without_tensorflow(bundle: Pa
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_three_hundred_predictions_leak_nothing() -> None:
     if not (ROOT / "benchmarks").exists():

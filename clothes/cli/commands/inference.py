@@ -201,7 +201,8 @@ def export(
     Example: clothes export runs/shirts --format onnx --out shirts-onnx
     """
     with progress_bars() as bars:
-        result = clothes.export(bundle, to=export_format.value, out=out, int8=int8, photos=photos, progress=bars.show)
+        show = bars.to("Exporting")
+        result = clothes.export(bundle, to=export_format.value, out=out, int8=int8, photos=photos, progress=show)
     if as_json:
         print_json(result.to_dict())
         return

@@ -1,0 +1,101 @@
+"""The source of an export: a bundle, its Keras network, and a description for programs that use the export."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from clothes.config import Config
+from clothes.errors import BundleError, ExportError
+from clothes.inference.bundle import WEIGHTS, Bundle
+from clothes.inference.litert import LiteModel
+from clothes.photos import decode
+from clothes.system.version import __version__
+
+Scorer = Callable[[np.ndarray], np.ndarray]  # pictures uint8 (N, size, size, 3) -> scores float32 (N, classes)
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Source:
+    """A bundle to export. With `int8` the export has 8-bit weights."""
+
+    bundle: Bundle
+    int8: bool = False
+
+    @cached_property
+    def network(self) -> Any:
+        """The calibrated Keras network in float32, built when first used. Raises BundleError without weights."""
+        bundle = self.bundle
+        if WEIGHTS not in bundle.info["files"]:
+            raise BundleError(
+                f"The bundle {bundle.path} has no {WEIGHTS}, which this format is made from. A bundle that "
+                "`clothes train` wrote has it; the formats litert and space need none."
+            )
+        from clothes.models.conversion import served_model
+
+        try:
+            config = Config.from_dict(bundle.info["config"]).model
+            network = served_model(config, bundle.weights(), temperature=float(bundle.info["temperature"]))
+        except (ValueError, KeyError) as error:
+            raise BundleError(
+                f"The bundle {bundle.path} is damaged: its weights do not fit its network: {error}. Copy it again."
+            ) from None
+        # Keras exports only networks that have run.
+        keras_scorer(network)(np.zeros((1, bundle.image_size, bundle.image_size, 3), np.uint8))
+        return network
+
+    @cached_property
+    def network_scorer(self) -> Scorer:
+        return keras_scorer(self.network)
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """The facts that a program needs to use an export: classes in order, preprocessing, inputs and outputs."""
+        bundle, size, gray = self.bundle, self.bundle.image_size, decode.LETTERBOX_GRAY
+        return {
+            "classes": list(bundle.classes),
+            "threshold": bundle.threshold,
+            "input": {"name": "pictures", "dtype": "uint8", "shape": ["N", size, size, 3], "channels": "RGB"},
+            "outputs": {
+                "scores": (
+                    "float32 (N, classes): the probability of each class; below `threshold` the answer is: not sure"
+                ),
+                "features": "float32 (N, units): the last hidden layer",
+            },
+            "preprocessing": (
+                f"Turn the photo upright (EXIF) and put transparent parts on white. Resize it, bilinear with "
+                f"antialiasing, so that its longer side has {size} pixels. Centre it in a square of {size} pixels "
+                f"filled with {gray},{gray},{gray}. Pass the values 0 to 255 as they are: the model scales them."
+            ),
+            "made_from": {key: bundle.info.get(key, "") for key in ("name", "created", "sha256")},
+            "made_by": f"clothes {__version__}",
+        }
+
+
+def lite_scorer(model: LiteModel) -> Scorer:
+    return lambda pictures: np.array([model.run(picture)[0] for picture in pictures])
+
+
+def keras_scorer(network: Any) -> Scorer:
+    """Returns the scorer of a Keras network, on any backend."""
+    from clothes.models.backend import keras
+
+    return in_batches(lambda batch: keras.ops.convert_to_numpy(network(batch)["scores"]))
+
+
+def in_batches(scorer: Scorer) -> Scorer:
+    """Returns a scorer that calls another one with a few pictures at a time."""
+    return lambda pictures: np.concatenate([scorer(pictures[i : i + _BATCH]) for i in range(0, len(pictures), _BATCH)])
+
+
+def require_tensorflow(format_name: str) -> None:
+    from clothes.models.backend import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise ExportError(
+            f"Keras writes {format_name} from TensorFlow only, and KERAS_BACKEND is {keras.backend.backend()}. Run the "
+            "same command with KERAS_BACKEND=tensorflow."
+        )
