@@ -74,7 +74,7 @@ def test_verify_command_tells_intact_from_damaged(bundle: Path, tmp_path: Path) 
     flip(MODEL)(tmp_path / "copy")
     good = run_command("verify", bundle)
     assert (good.status, good.err) == (0, "")
-    assert good.out.endswith(f"{bundle} answers as it did where it was made.\n")
+    assert good.out.endswith(f"{bundle} is complete and answers as it was made to.\n")
     bad = run_command("verify", tmp_path / "copy")
     assert bad.status == 1
     assert bad.out.count("BAD") == 1 and "do not use it" in bad.out
