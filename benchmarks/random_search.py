@@ -5,13 +5,12 @@ uv run python benchmarks/random_search.py PHOTOS SPLIT.csv OUT MINUTES SCALE
 
 import sys
 
-from clothes.training.tuning import tune
+from clothes.training.tuning import SearchConfig, run_search
 
 
 def main(photos: str, split: str, out: str, minutes: str, scale: str) -> None:
-    found = tune(
-        photos, split=split, out=out, minutes=float(minutes), scale=float(scale), sampler="random", prune=False
-    )
+    search = SearchConfig(minutes=float(minutes), scale=float(scale), sampler="random", prune=False)
+    found = run_search(photos, search, split=split, out=out)
     done = sum(trial.state == "done" for trial in found.trials)
     print(f"{done} trials; best {found.best.score:.4f}; began with {found.trials[0].score:.4f}")
 

@@ -43,7 +43,7 @@ from .photos.splitting import split as split
 from .report.report_page import Report as Report
 from .report.report_page import write_report as write_report
 from .training.pipeline import train as train
-from .training.tuning import Tuning as Tuning
+from .training.search_results import Tuning as Tuning
 from .training.tuning import tune as tune
 from .web.predict_page import build_app as build_app
 

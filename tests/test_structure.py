@@ -56,9 +56,6 @@ WRITES = {"write_text", "write_bytes", "savez", "savefig", "copyfile", "rename",
 TOO_LONG = {
     "collection.drive.client",
     "collection.public_datasets",
-    "training.optuna_study",
-    "training.tuning",
-    "training.tuning.tune",
 }
 WEB_CODE = re.compile(r"</?(div|p|html|script|style|table|h1)\b|=>|\{[^{}]*:[^{}]*;")
 LONGEST_FILE, LONGEST_FUNCTION, MOST_ENTRIES = 300, 60, 15  # lines, lines, files and folders

@@ -21,7 +21,7 @@ from clothes.system.text import plain
 from clothes.training.callbacks import SearchCallback, TrainingCallback
 
 if TYPE_CHECKING:
-    from clothes.training.optuna_study import Trial
+    from clothes.training.trials import Trial
 
 _TITLES = {
     "look": "Reading the photos",

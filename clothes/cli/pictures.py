@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from clothes.training.tuning import Tuning
+    from clothes.training.search_results import Tuning
 
 
 def draw_run(path: Path, ending: str) -> list[Path]:

@@ -8,7 +8,7 @@ from clothes.photos.splits import Split
 
 if TYPE_CHECKING:
     from clothes.inference.run import Run
-    from clothes.training.optuna_study import Trial
+    from clothes.training.trials import Trial
 
 
 class TrainingCallback:

@@ -1,17 +1,15 @@
-"""A study: the trials of one search, in a database that any number of processes share. The only file that knows Optuna.
+"""A study: the trials of one search, in a database that any number of processes share. The only file that uses Optuna.
 
-Optuna keeps a process's heartbeat beside its trial. The trial of one that fell silent is given up when another process
-looks (`Study.give_up_silent`), and waits to be tried again.
+A process records a heartbeat while it runs a trial. Another process gives up the trial of a process whose heartbeats
+stopped (`Study.give_up_silent`); its settings are enqueued again.
 """
 
 import math
-import signal
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from typing import Any, Literal, Self
 
 import optuna
@@ -22,64 +20,24 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from clothes.errors import TuningError
+from clothes.training.search_space import Space, Span
+from clothes.training.trials import State, Trial, TrialError
 
-_GRACE = 4  # heartbeats missed until a process counts as dead
-_RETRIES = 3  # of a trial whose process died: its settings may be what killed it
-_REDUCTION = 3  # of the trials that have come as far, the best third goes on
-_PATIENCE = 10  # seconds for another process to begin a study it has just made
-
-State = Literal["done", "pruned", "failed", "running", "lost"]
-
-
-class TrialError(Exception):
-    """A trial could not be trained, for a reason that lies in its settings. The search goes on."""
-
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind, self.reason = kind, reason
+_GRACE = 4  # missed heartbeats after which a process counts as dead
+_RETRIES = 3  # of a trial whose process died: its settings may have killed it
+_REDUCTION = 3  # pruning keeps the best third of the trials that have come as far
+_PATIENCE = 10  # seconds for another process to fill a study it has just created
 
 
-@dataclass(frozen=True)
-class Span:
-    """Numbers between two, both among them."""
-
-    low: float
-    high: float
-    log: bool = False
-    whole: bool = False
-
-
-Space = Mapping[str, Span | tuple[Any, ...]]  # the name of a setting -> what it may be
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One try. `score` is its best validation accuracy so far, 0 before the first; `seconds` are None while it runs.
-
-    `again` counts the trials of the same settings before it. A failed one has a `reason` of a certain `kind`; the
-    process of a lost one died or was stopped.
-    """
-
-    number: int
-    state: State
-    score: float
-    epochs: int
-    seconds: float | None
-    settings: dict[str, Any]
-    again: int = 0
-    kind: str = ""
-    reason: str = ""
-
-
-class OneTry:
-    """A trial as it runs."""
+class RunningTrial:
+    """A trial during its training."""
 
     def __init__(self, trial: optuna.Trial) -> None:
         self._trial = trial
         self.again = int(trial.user_attrs.get("again", 0))
 
     def settings(self, space: Space) -> dict[str, Any]:
-        """What to try."""
+        """Returns the settings of this trial, drawn from the search space or enqueued before."""
         return {name: self._suggest(name, options) for name, options in space.items()}
 
     def _suggest(self, name: str, options: Span | tuple[Any, ...]) -> Any:
@@ -90,46 +48,49 @@ class OneTry:
         return self._trial.suggest_float(name, options.low, options.high, log=options.log)
 
     def report(self, epoch: int, score: float, *, last: bool) -> None:
-        """Keeps the score of an epoch, and ends a trial that is behind the others.
+        """Records the score of an epoch. Raises TrialPruned if the trial is worse than the others.
 
-        The first one and those of settings that were tried before go on always; others are compared with them.
+        The first trial and repeated settings are never pruned, but the others are compared with them.
         """
         self._trial.report(score, epoch)
-        behind = not last and self._trial.should_prune()
-        if behind and self._trial.number and not self.again:
+        is_behind = not last and self._trial.should_prune()
+        if is_behind and self._trial.number and not self.again:
             raise optuna.TrialPruned
 
 
 class Study:
-    """The trials of a search. Its methods raise TuningError when the database fails."""
+    """The trials of a search. Its methods raise TuningError if the database fails."""
 
     def __init__(self, study: optuna.Study, storage: RDBStorage, url: str) -> None:
         self._study, self._storage, self._url = study, storage, url
-        self._seen_running: dict[int, float] = {}  # number of a trial -> since when, infinite once it was vouched for
+        self._seen_running: dict[int, float] = {}  # number -> first seen at; infinite after a first heartbeat
 
     @classmethod
-    def open(cls, url: str, name: str, *, marks: Mapping[str, str], first: Sequence[dict[str, Any]], beat: int) -> Self:
-        """The study of this name; a new one tries the settings in `first` first.
+    def open(
+        cls, url: str, name: str, *, identity: Mapping[str, str], first: Sequence[dict[str, Any]], heartbeat: int
+    ) -> Self:
+        """Returns the study of this name; a new one begins with the settings in `first`.
 
-        `marks` say what it is of: raises TuningError when those of an older one differ. `beat` is in seconds.
+        `identity` describes its photos, split and space. Raises TuningError if an existing study has another identity.
+        `heartbeat` is the interval in seconds.
         """
-        with _said(url):
+        with _database_errors(url):
             optuna.logging.set_verbosity(optuna.logging.ERROR)
-            storage = _storage(url, beat)
+            storage = _open_storage(url, heartbeat)
             try:
-                study, mine = optuna.create_study(study_name=name, storage=storage, direction="maximize"), True
+                study, is_new = optuna.create_study(study_name=name, storage=storage, direction="maximize"), True
             except optuna.exceptions.DuplicatedStudyError:
-                study, mine = optuna.load_study(study_name=name, storage=storage), False
+                study, is_new = optuna.load_study(study_name=name, storage=storage), False
             until = time.monotonic() + _PATIENCE
-            while not mine and "begun" not in study.user_attrs and time.monotonic() < until:
+            while not is_new and "begun" not in study.user_attrs and time.monotonic() < until:
                 time.sleep(0.1)
-            if "begun" not in study.user_attrs:  # mine, or of a process that died at it
+            if "begun" not in study.user_attrs:  # created here, or by a process that died before it was filled
                 for settings in first:
                     study.enqueue_trial(settings, skip_if_exists=True)
-                for what, mark in marks.items():
-                    study.set_user_attr(what, mark)
+                for part, fingerprint in identity.items():
+                    study.set_user_attr(part, fingerprint)
                 study.set_user_attr("begun", True)
-            different = [what for what, mark in marks.items() if study.user_attrs.get(what) != mark]
+            different = [part for part, value in identity.items() if study.user_attrs.get(part) != value]
         if different:
             raise TuningError(
                 f"The study {name!r} is of another {' and another '.join(different)}, so its trials say nothing here. "
@@ -138,93 +99,116 @@ class Study:
         return cls(study, storage, url)
 
     def configure(
-        self, *, sampler: Literal["tpe", "random"], startup: int, seed: int | None, shortest: int | None
+        self, *, sampler: Literal["tpe", "random"], startup: int, seed: int | None, unpruned: int | None
     ) -> None:
-        """How settings are chosen, and from how many epochs on a trial may be pruned (None: never)."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
+        """Sets the sampler, and the epochs that each trial gets before it may be pruned (None: no pruning)."""
+        with _no_experimental_warnings():
             if sampler == "random":
                 self._study.sampler = optuna.samplers.RandomSampler(seed)
             else:
-                # constant_liar: what other processes are trying is not tried again.
+                # constant_liar: avoids the settings of trials that run in other processes
                 self._study.sampler = optuna.samplers.TPESampler(
                     multivariate=True, constant_liar=True, n_startup_trials=startup, seed=seed
                 )
-            self._study.pruner = optuna.pruners.NopPruner() if shortest is None else pruner(shortest)
+            self._study.pruner = optuna.pruners.NopPruner() if unpruned is None else pruner(unpruned)
 
     def trials(self) -> tuple[Trial, ...]:
-        """All that were begun, by any process."""
-        with _said(self._url):
+        """Returns all trials that any process has begun."""
+        with _database_errors(self._url):
             found = self._study.get_trials(deepcopy=False)
         return tuple(_trial(trial) for trial in found if trial.state != TrialState.WAITING)
 
-    def waits(self) -> bool:
-        """Whether the next trial's settings are given already."""
-        with _said(self._url):
+    def has_waiting(self) -> bool:
+        """Tells whether settings are enqueued."""
+        with _database_errors(self._url):
             return bool(self._study.get_trials(deepcopy=False, states=[TrialState.WAITING]))
 
     def repeat(self, settings: Mapping[str, Any], again: int) -> None:
-        """The next trial, of whichever process, is of these settings."""
-        with _said(self._url):
+        """Enqueues settings that were tried `again` times before."""
+        with _database_errors(self._url):
             self._study.enqueue_trial(dict(settings), user_attrs={"again": again})
 
-    def run(self, train: Callable[[OneTry], float]) -> None:
-        """One trial. What `train` raises beside TrialError ends it without a result; it will be tried again.
+    def run(self, train: Callable[[RunningTrial], float]) -> None:
+        """Runs one trial. An error other than TrialError leaves it without a result and enqueues its settings again.
 
-        The result of one that was given up meanwhile, as its computer slept, does not count any more.
+        The result does not count if another process has given up the trial, for example because the computer slept.
         """
-        current: optuna.Trial | None = None
-        raised: BaseException | None = None
-
-        def objective(trial: optuna.Trial) -> float:
-            nonlocal current, raised
-            current = trial
+        with _database_errors(self._url):
+            self._fail_stale()
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Heartbeat of storage")  # recorded by _heartbeats
+                trial = self._study.ask()
             try:
-                with held.released():
-                    return train(OneTry(trial))
-            except TrialError as failed:
-                trial.set_user_attr("kind", failed.kind)
-                trial.set_user_attr("reason", failed.reason)
-                raise
-            except BaseException as error:
-                raised = error
+                with self._heartbeats(trial.number), suppress(UpdateFinishedTrialError):
+                    self._run(trial, train)
+            except StorageInternalError:
+                raise  # nothing can be recorded
+            except BaseException:
+                self._abandon(trial.number)
                 raise
 
-        with _said(self._url), _HeldInterrupt() as held:
-            try:
-                self._study.optimize(objective, n_trials=1, catch=(TrialError, UpdateFinishedTrialError))
-            except BaseException as error:
-                if current is None or isinstance(error, StorageInternalError):
-                    raise
-                trial = self._study.get_trials(deepcopy=False)[current.number]
-                if error is not raised and trial.state == TrialState.FAIL:  # it was given up, and is not ours to end
-                    if raised is None or isinstance(raised, optuna.TrialPruned | UpdateFinishedTrialError):
-                        return
-                    raise raised from None
-                if trial.state == TrialState.FAIL:
-                    _retry(self._study, trial)
-                raise
+    def _run(self, trial: optuna.Trial, train: Callable[[RunningTrial], float]) -> None:
+        try:
+            score = train(RunningTrial(trial))
+        except optuna.TrialPruned:
+            self._study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
+        except TrialError as error:
+            trial.set_user_attr("kind", error.kind)
+            trial.set_user_attr("reason", error.reason)
+            self._study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        else:
+            self._study.tell(trial, score, skip_if_finished=True)
+
+    def _abandon(self, number: int) -> None:
+        """Records a trial as lost and enqueues its settings, unless another process has done so."""
+        with suppress(UpdateFinishedTrialError, StorageInternalError, SQLAlchemyError):
+            self._storage.set_trial_state_values(self._trial_id(number), TrialState.FAIL)
+            _retry(self._study, self._study.get_trials(deepcopy=False)[number])
+
+    @contextmanager
+    def _heartbeats(self, number: int) -> Iterator[None]:
+        """Records heartbeats of a trial from a thread until the block ends."""
+        trial_id, ended = self._trial_id(number), threading.Event()
+
+        def record() -> None:
+            while not ended.is_set():
+                with suppress(StorageInternalError, SQLAlchemyError):  # the next heartbeat may succeed
+                    self._storage.record_heartbeat(trial_id)
+                ended.wait(self._storage.heartbeat_interval)
+
+        thread = threading.Thread(target=record, daemon=True)
+        try:
+            thread.start()
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _trial_id(self, number: int) -> int:
+        study = self._storage.get_study_id_from_name(self._study.study_name)
+        return self._storage.get_trial_id_from_study_id_trial_number(study, number)
+
+    def _fail_stale(self) -> None:
+        with _no_experimental_warnings():
+            optuna.storages.fail_stale_trials(self._study)
 
     def give_up_silent(self) -> None:
-        """Trials of processes that fell silent are lost, and wait to be tried again.
+        """Gives up the trials of processes whose heartbeats stopped, and enqueues their settings again.
 
-        To Optuna one that died before its first heartbeat is not silent: it gets its first from us.
+        Optuna ignores a trial without any heartbeat, so one that stays without is given its first here.
         """
-        with _said(self._url), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            optuna.storages.fail_stale_trials(self._study)
-            study = self._storage.get_study_id_from_name(self._study.study_name)
+        with _database_errors(self._url):
+            self._fail_stale()
             for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
                 since = self._seen_running.setdefault(trial.number, time.monotonic())
                 if time.monotonic() - since > (self._storage.grace_period or 0):
                     self._seen_running[trial.number] = math.inf
-                    self._storage.record_heartbeat(
-                        self._storage.get_trial_id_from_study_id_trial_number(study, trial.number)
-                    )
+                    with _no_experimental_warnings():
+                        self._storage.record_heartbeat(self._trial_id(trial.number))
 
     def importance(self) -> dict[str, float]:
-        """Each setting's share in how good a trial is, largest first; empty where too few are done to say."""
-        with _said(self._url), warnings.catch_warnings():
+        """Returns the share of each setting in the scores, largest first; empty if too few trials are complete."""
+        with _database_errors(self._url), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 return optuna.importance.get_param_importances(
@@ -234,67 +218,39 @@ class Study:
                 return {}
 
 
-def pruner(shortest: int) -> optuna.pruners.BasePruner:
-    """Ends what is not among the best third at `shortest` epochs, at three times as many, and so on.
+def pruner(unpruned: int) -> optuna.pruners.BasePruner:
+    """Returns a pruner that keeps the best third at `unpruned` epochs, at three times as many, and so on.
 
-    Successive halving, asynchronous (Li et al., 2020, arXiv 1810.05934).
+    Asynchronous successive halving (Li et al., 2020, arXiv 1810.05934).
     """
-    return optuna.pruners.SuccessiveHalvingPruner(shortest, _REDUCTION)
+    return optuna.pruners.SuccessiveHalvingPruner(unpruned, _REDUCTION)
 
 
-class _HeldInterrupt:
-    """Keeps a Ctrl-C until Optuna is done: in its own code it would leave the thread of the heartbeat running."""
-
-    def __enter__(self) -> Self:
-        self.held = False
-        self.main = threading.current_thread() is threading.main_thread()
-        if self.main:
-            self.handler = signal.signal(signal.SIGINT, self._hold)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._release()
-
-    @contextmanager
-    def released(self) -> Iterator[None]:
-        self._release()
-        try:
-            yield
-        finally:
-            if self.main:
-                signal.signal(signal.SIGINT, self._hold)
-
-    def _hold(self, *_: object) -> None:
-        self.held = True
-
-    def _release(self) -> None:
-        if self.main:
-            signal.signal(signal.SIGINT, self.handler)
-            if self.held:
-                self.held = False
-                signal.raise_signal(signal.SIGINT)
+@contextmanager
+def _no_experimental_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        yield
 
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", ExperimentalWarning)
+with _no_experimental_warnings():
     _retry = RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES)
 
 
-def _storage(url: str, beat: int) -> RDBStorage:
+def _open_storage(url: str, heartbeat: int) -> RDBStorage:
     kind = make_url(url).get_backend_name()
     connect = {"sqlite": {"timeout": 60}, "postgresql": {"connect_timeout": 10}}.get(kind, {})
     for tries_left in (2, 1, 0):
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
+            with _no_experimental_warnings():
                 return RDBStorage(
                     url,
                     {"pool_pre_ping": True, "connect_args": connect},
-                    heartbeat_interval=beat,
-                    grace_period=_GRACE * beat,
+                    heartbeat_interval=heartbeat,
+                    grace_period=_GRACE * heartbeat,
                     heartbeat_stale_trial_callback=_retry,
                 )
-        except (IntegrityError, ProgrammingError):  # another process is making the tables just now
+        except (IntegrityError, ProgrammingError):  # another process is creating the tables
             if not tries_left:
                 raise
             time.sleep(0.5)
@@ -302,8 +258,8 @@ def _storage(url: str, beat: int) -> RDBStorage:
 
 
 @contextmanager
-def _said(url: str) -> Iterator[None]:
-    """Turns what a database raises into a TuningError, which does not tell its password."""
+def _database_errors(url: str) -> Iterator[None]:
+    """Turns errors of the database into a TuningError that does not show its password."""
     try:
         yield
     except ImportError as error:

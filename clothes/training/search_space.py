@@ -1,8 +1,16 @@
-"""The search space of `clothes tune`: the settings it varies and the values each may take."""
+"""The search space of `clothes tune`: the settings it varies, the values each may take, and how they change a config.
 
+A setting is named by its place in the config, such as "train.learning_rate" or "model.filters.0".
+"""
+
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+
+from clothes.config import Config
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,18 @@ class Between:
     low: float
     high: float
 
+
+@dataclass(frozen=True)
+class Span:
+    """Numbers from `low` to `high`, both included; `log`: drawn on a logarithmic scale, `whole`: integers only."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+Space = Mapping[str, Span | tuple[Any, ...]]  # setting -> its values
 
 # Setting -> its values. ".0", ".1" and ".2" are the three layers. A setting is not searched if its value in the config
 # lies outside. "train.augmentation" is the strength given to `Augmentation.times`.
@@ -37,3 +57,57 @@ SEARCHED: Mapping[str, Times | Between | tuple[Any, ...]] = {
 }
 # Decide most on small data sets (Brigato et al., 2021, arXiv 2108.13122), so they are varied first, on their own.
 MATTER_MOST = ("train.learning_rate", "train.weight_decay", "train.batch_size")
+
+
+def space_around(config: Config) -> Space:
+    """Returns the search space around a config: the values of each setting that the config has and `SEARCHED` names."""
+    found: dict[str, Span | tuple[Any, ...]] = {}
+    described = config.to_dict()
+    for name, options in SEARCHED.items():
+        part, setting = name.split(".")[:2]
+        if setting not in described[part]:
+            continue  # a setting of another network
+        value = read_setting(config, name)
+        if isinstance(options, tuple):
+            if value in options:
+                found[name] = options
+        elif isinstance(options, Between):
+            if options.low <= value <= options.high:
+                found[name] = Span(options.low, options.high)
+        elif value > 0:
+            low, high, whole = value / options.factor, value * options.factor, isinstance(value, int)
+            found[name] = Span(max(1, round(low)) if whole else low, round(high) if whole else high, True, whole)
+    return found
+
+
+def apply_settings(config: Config, settings: Mapping[str, Any]) -> Config:
+    """Returns the config with these values of settings."""
+    changes: dict[str, dict[str, Any]] = {"model": {}, "train": {}}
+    for name, value in settings.items():
+        part, setting, *layer = name.split(".")
+        old = changes[part].get(setting, getattr(getattr(config, part), setting))
+        if name == "train.augmentation":
+            value = old.times(value)
+        elif layer:
+            value = [value if i == int(layer[0]) else other for i, other in enumerate(old)]
+        changes[part][setting] = value
+    return config.changed(changes)
+
+
+def read_setting(config: Config, name: str) -> Any:
+    """Returns the value of a setting in a config; 1.0 for the strength of the augmentation."""
+    part, setting, *layer = name.split(".")
+    if name == "train.augmentation":
+        return 1.0
+    value = getattr(getattr(config, part), setting)
+    return value[int(layer[0])] if layer else value
+
+
+def latin_hypercube(options: Span | tuple[Any, ...], count: int, rng: np.random.Generator) -> list[Any]:
+    """Returns `count` values in random order, one from each of as many equal parts of the range."""
+    order = rng.permutation(count)
+    if isinstance(options, tuple):
+        return [options[i % len(options)] for i in order]
+    low, high = (math.log(options.low), math.log(options.high)) if options.log else (options.low, options.high)
+    values = [low + (high - low) * (i + 0.5) / count for i in order.tolist()]
+    return [math.exp(value) for value in values] if options.log else values

@@ -46,7 +46,7 @@ def test_the_result_of_a_search_compares_with_the_start(
     better: bool, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("optuna", reason="tuning needs the extra 'tune'")
-    from clothes.training.optuna_study import Trial
+    from clothes.training.trials import Trial
     from clothes.training.tuning import Tried
 
     start = Tried({"train.learning_rate": 0.004, "train.batch_size": 64}, (0.5,))

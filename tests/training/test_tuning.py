@@ -25,12 +25,14 @@ import clothes
 from clothes.config import Config
 from clothes.errors import DivergenceError, TuningError
 from clothes.report import plots
-from clothes.training import tuning
+from clothes.training import search
 from clothes.training.callbacks import SearchCallback
-from clothes.training.optuna_study import OneTry, Span, Study, Trial, TrialError
-from clothes.training.search_space import SEARCHED
+from clothes.training.optuna_study import RunningTrial, Study
+from clothes.training.search_results import Tuning
+from clothes.training.search_space import SEARCHED, Span, apply_settings, read_setting, space_around
 from clothes.training.trainer import Trainer
-from clothes.training.tuning import Tuning, tune
+from clothes.training.trials import Trial, TrialError
+from clothes.training.tuning import SearchConfig, run_search, tune
 from tests.support.pictures import SMALL, make_photos
 
 TINY = SMALL.changed({"model": {"image_size": 16, "filters": [4, 4, 4], "units": [8, 8, 8]}})
@@ -57,7 +59,7 @@ class Seeds(Trainer):
 @pytest.fixture(scope="module")
 def tuned(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Tuning:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "Trainer", Seeds)
+        patch.setattr(search, "Trainer", Seeds)
         return tune(photos, out=tmp_path_factory.mktemp("tuned") / "search", trials=12, epochs=2, config=TINY)
 
 
@@ -65,10 +67,11 @@ def command(photos: Path, out: Path, *, trials: int, storage: str | None = None,
     """A process that works on a study, and gives one up that was silent for four times `beat` seconds."""
     code = (
         "import sys; from pathlib import Path; from clothes.config import Config\n"
-        "from clothes.training.tuning import tune\n"
+        "from clothes.training.tuning import SearchConfig, run_search\n"
         "photos, out, trials, storage = sys.argv[1:]\n"
         f"config = Config.from_dict({TINY.to_dict()!r})\n"
-        f"tune(photos, out=out, trials=int(trials), storage=storage or None, epochs=2, config=config, beat={beat})\n"
+        f"search = SearchConfig(int(trials), epochs=2, storage=storage or None, heartbeat={beat})\n"
+        "run_search(photos, search, out=out, config=config)\n"
     )
     return [sys.executable, "-c", code, str(photos), str(out), str(trials), storage or ""]
 
@@ -82,7 +85,7 @@ def wait_for(condition: Any, *, seconds: float = 300) -> None:
 
 def test_it_begins_with_the_default_and_then_varies_what_matters_most(tuned: Tuning) -> None:
     assert [trial.number for trial in tuned.trials] == list(range(12))
-    assert tuning.changed(TINY, tuned.trials[0].settings) == TINY
+    assert apply_settings(TINY, tuned.trials[0].settings) == TINY
     assert tuned.default and tuned.default.settings == tuned.trials[0].settings
     for trial in tuned.trials[1:8]:
         differing = {name for name, value in trial.settings.items() if value != tuned.trials[0].settings[name]}
@@ -100,12 +103,12 @@ def test_the_last_third_are_the_best_settings_again_with_other_seeds(tuned: Tuni
 
 def test_who_is_tried_again() -> None:
     """The three best, whatever they are at the time, and what the search began with, the least tried of them first."""
-    search = tuning._Search.__new__(tuning._Search)
-    search.own = {"x": 0.0}
+    running = search.Search.__new__(search.Search)
+    running.own = {"x": 0.0}
     asked: list[tuple[float, int]] = []
 
     class Recorder:
-        def waits(self) -> bool:
+        def has_waiting(self) -> bool:
             return False
 
         def repeat(self, settings: dict[str, Any], again: int) -> None:
@@ -115,7 +118,7 @@ def test_who_is_tried_again() -> None:
     trials = [Trial(i, "done", score, 2, 1.0, {"x": x}) for i, (x, score) in enumerate(scores.items())]
     trials.append(Trial(5, "pruned", 0.95, 1, 1.0, {"x": 5.0}))
     for score in (0.2, 0.8, 0.7, 0.1, 0.6, 0.1):
-        search._repeat(Recorder(), trials)  # type: ignore[arg-type]
+        running._repeat_best(Recorder(), trials)  # type: ignore[arg-type]
         x, again = asked[-1]
         trials.append(Trial(len(trials), "done", score, 2, 1.0, {"x": x}, again=again))
     # 1 was lucky at first: with 0.2 it is behind 4, which has its turn.
@@ -160,7 +163,7 @@ def test_trials_of_smaller_pictures_leave_the_size_of_the_config(photos: Path, t
 
 def test_every_setting_that_can_be_drawn_is_a_config_that_can_be_built() -> None:
     rng = np.random.default_rng(0)
-    searched = tuning.space(Config())
+    searched = space_around(Config())
     assert set(searched) == set(SEARCHED)  # nothing is left out around the defaults
     for _ in range(200):
         settings = {}
@@ -170,15 +173,15 @@ def test_every_setting_that_can_be_drawn_is_a_config_that_can_be_built() -> None
                 settings[name] = round(value) if options.whole else value
             else:
                 settings[name] = options[rng.integers(len(options))]
-        config = tuning.changed(Config(), settings)
+        config = apply_settings(Config(), settings)
         for name, value in settings.items():
             if name != "train.augmentation":
-                assert tuning._value(config, name) == value
+                assert read_setting(config, name) == value
     assert clothes.build_model(config.model, 3).count_params() > 0
 
 
 def test_the_space_leaves_alone_what_lies_outside_and_what_is_of_another_network() -> None:
-    lite = tuning.space(Config.for_photos(400, architecture="efficientnet-lite0"))
+    lite = space_around(Config.for_photos(400, architecture="efficientnet-lite0"))
     assert set(lite) == {
         f"train.{name}" for name in ("learning_rate", "weight_decay", "batch_size", "label_smoothing", "augmentation")
     }
@@ -219,7 +222,7 @@ class Unruly(Trainer):
 def test_a_failing_trial_is_recorded_and_the_search_goes_on(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tuning, "Trainer", Unruly)
+    monkeypatch.setattr(search, "Trainer", Unruly)
     Unruly.errors = [MemoryError("cannot allocate 9 GB"), ValueError("Negative dimension"), MemoryError(), None]
     result = tune(photos, out=tmp_path / "search", trials=4, epochs=1, config=TINY)
     assert [trial.state for trial in result.trials] == ["failed", "failed", "failed", "done"]
@@ -229,7 +232,7 @@ def test_a_failing_trial_is_recorded_and_the_search_goes_on(
 
 
 def test_three_failures_alike_end_it_with_advice(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "Trainer", Unruly)
+    monkeypatch.setattr(search, "Trainer", Unruly)
     nan = DivergenceError("The loss is no number any more after epoch 1.")
     Unruly.errors = [MemoryError(), nan, nan, nan, None]
     with pytest.raises(TuningError, match=r"last 3 trials failed alike.*no number.*smaller learning_rate"):
@@ -242,12 +245,12 @@ def test_an_error_that_is_no_trials_fault_ends_it_and_the_trial_is_tried_again(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(tuning, "Trainer", Unruly)
+        patch.setattr(search, "Trainer", Unruly)
         Unruly.errors = [OSError(28, "No space left on device")]
         with pytest.raises(TuningError, match="No space left on device"):
             tune(photos, out=tmp_path / "search", trials=1, epochs=1, config=TINY)
     # It waits behind the seven that the search begins with.
-    result = tune(photos, out=tmp_path / "search", trials=8, epochs=1, config=TINY, prune=False)
+    result = run_search(photos, SearchConfig(8, epochs=1, prune=False), out=tmp_path / "search", config=TINY)
     assert [trial.state for trial in result.trials] == ["lost", *["done"] * 8]
     assert result.trials[-1].settings == result.trials[0].settings
     assert result.default and result.default.scores == (result.trials[-1].score,)
@@ -331,7 +334,7 @@ def test_ctrl_c_leaves_a_state_from_which_the_same_command_goes_on(photos: Path,
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "the same command goes on" in errors and "Traceback" not in errors
+    assert "the same command continues" in errors and "Traceback" not in errors
     again = subprocess.run([*line, "--json"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     result = json.loads(again.stdout)
     assert len([trial for trial in result["trials"] if trial["state"] in ("done", "pruned")]) == 3
@@ -345,8 +348,8 @@ SPACE = {"x": Span(0, 1)}
 def study(tmp_path: Path) -> Study:
     """Trials that take no time, the first with x = 0.5."""
     url = f"sqlite:///{tmp_path / 'study.db'}"
-    study = Study.open(url, "search", marks={}, first=[{"x": 0.5}], beat=1)
-    study.configure(sampler="random", startup=1, seed=0, shortest=None)
+    study = Study.open(url, "search", identity={}, first=[{"x": 0.5}], heartbeat=1)
+    study.configure(sampler="random", startup=1, seed=0, unpruned=None)
     return study
 
 
@@ -364,7 +367,7 @@ def test_a_process_that_died_before_its_first_heartbeat_is_given_up_too(study: S
 
 @pytest.mark.parametrize("ends", ["well", "reporting", "failing", "interrupted"])
 def test_a_trial_that_others_gave_up_does_not_count(study: Study, ends: str) -> None:
-    def train(trial: OneTry) -> float:
+    def train(trial: RunningTrial) -> float:
         x: float = trial.settings(SPACE)["x"]
         study._storage.set_trial_state_values(trial._trial._trial_id, TrialState.FAIL)
         if ends == "reporting":
@@ -435,7 +438,9 @@ def test_four_workers_share_a_study_and_one_is_killed(photos: Path, tmp_path: Pa
     processes[0].kill()
     codes = [process.wait(timeout=400) for process in processes]
     assert codes == [-signal.SIGKILL, 0, 0, 0]
-    result = tune(photos, out=tmp_path / "search", trials=trials, storage=postgres, epochs=2, config=TINY, beat=1)
+    result = run_search(
+        photos, SearchConfig(trials, epochs=2, storage=postgres, heartbeat=1), out=tmp_path / "search", config=TINY
+    )
     counted = [trial for trial in result.trials if trial.state != "lost"]
     lost = [trial for trial in result.trials if trial.state == "lost"]
     assert trials <= len(counted) <= trials + workers - 1

@@ -16,7 +16,7 @@ from clothes.cli.pictures import draw_run, draw_search
 
 if TYPE_CHECKING:
     from clothes.cli.displays import TrainingDisplay
-    from clothes.training.tuning import Tried
+    from clothes.training.search_results import Candidate
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -199,6 +199,6 @@ def render_tuning(result: "clothes.Tuning", *, plot: Path) -> None:
     print(f"Best of {ended} trials: {accuracy}{gain}.\nOptimistic: the best of many trials was also lucky.")
 
 
-def _setting(tried: "Tried", name: str) -> str:
+def _setting(tried: "Candidate", name: str) -> str:
     value: Any = tried.settings[name]
     return f"{value:.4g}" if isinstance(value, float) else str(value)
