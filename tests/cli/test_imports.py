@@ -74,7 +74,6 @@ def test_early_refusals_of_a_training(place: Path) -> None:
     assert imported(lines) == {line: (1, []) for line in lines}
 
 
-@pytest.mark.skip(reason="a search still imports its network before it looks")
 def test_early_refusals_of_a_search(place: Path) -> None:
     lines = ["tune empty", "tune photos --trials 0"]
     assert imported(lines) == {line: (1, []) for line in lines}

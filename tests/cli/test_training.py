@@ -46,11 +46,10 @@ def test_the_result_of_a_search_compares_with_the_start(
     better: bool, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("optuna", reason="tuning needs the extra 'tune'")
-    from clothes.training.trials import Trial
-    from clothes.training.tuning import Tried
+    from clothes.training.search_results import Candidate, Trial
 
-    start = Tried({"train.learning_rate": 0.004, "train.batch_size": 64}, (0.5,))
-    best = Tried({"train.learning_rate": 0.00123456, "train.batch_size": 32}, (0.7, 0.8)) if better else start
+    start = Candidate({"train.learning_rate": 0.004, "train.batch_size": 64}, (0.5,))
+    best = Candidate({"train.learning_rate": 0.00123456, "train.batch_size": 32}, (0.7, 0.8)) if better else start
     trials = tuple(Trial(i, "done", 0.5, 4, 1.0, start.settings) for i in range(3))
     result = clothes.Tuning(tmp_path, SMALL, best, start, trials, {})
     render_tuning(result, plot=tmp_path / "search.png")
