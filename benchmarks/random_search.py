@@ -5,7 +5,8 @@ uv run python benchmarks/random_search.py PHOTOS SPLIT.csv OUT MINUTES SCALE
 
 import sys
 
-from clothes.training.tuning import SearchConfig, run_search
+from clothes.training.search_space import SearchConfig
+from clothes.training.tuning import run_search
 
 
 def main(photos: str, split: str, out: str, minutes: str, scale: str) -> None:

@@ -21,10 +21,16 @@ from clothes.training.datasets import decode
 from clothes.training.memory import is_out_of_memory
 from clothes.training.optuna_study import RunningTrial, Study
 from clothes.training.search_results import Tuning, rank_candidates, trials_to_csv
-from clothes.training.search_space import MATTER_MOST, apply_settings, latin_hypercube, read_setting, space_around
+from clothes.training.search_space import (
+    MATTER_MOST,
+    SearchConfig,
+    apply_settings,
+    latin_hypercube,
+    read_setting,
+    space_around,
+)
 from clothes.training.trainer import Trainer
 from clothes.training.trials import Trial, TrialError
-from clothes.training.tuning import SearchConfig
 
 _UNPRUNED = 0.15  # share of the epochs that each trial gets before it may be pruned
 _SPREAD = 7  # trials after the first that vary the settings that matter most

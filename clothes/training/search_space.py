@@ -1,4 +1,4 @@
-"""The search space of `clothes tune`: the settings it varies, the values each may take, and how they change a config.
+"""The limits of a search and its search space: the varied settings, their values, and how they change a config.
 
 A setting is named by its place in the config, such as "train.learning_rate" or "model.filters.0".
 """
@@ -6,11 +6,41 @@ A setting is named by its place in the config, such as "train.learning_rate" or 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from clothes.config import Config
+from clothes.errors import TuningError
+
+TRIALS = 40  # of a search without limits
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Settings of a search. `sampler`, `prune` and `heartbeat` (seconds) are for tests and benchmarks."""
+
+    trials: int | None = None
+    minutes: float | None = None
+    epochs: int | None = None
+    scale: float = 1
+    storage: str | None = None
+    sampler: Literal["tpe", "random"] = "tpe"
+    prune: bool = True
+    heartbeat: int = 15
+
+    def __post_init__(self) -> None:
+        if self.trials is not None and self.trials < 1:
+            raise TuningError(f"--trials must be 1 or more; got {self.trials}.")
+        if self.minutes is not None and not self.minutes > 0:
+            raise TuningError(f"--minutes must be above 0; got {self.minutes:g}.")
+        if not 0 < self.scale <= 1:
+            raise TuningError(f"--scale must be above 0 and at most 1; got {self.scale:g}.")
+
+    @property
+    def most(self) -> int | None:
+        """The number of trials that ends the search; None if time alone is the limit."""
+        return self.trials or (TRIALS if self.minutes is None else None)
 
 
 @dataclass(frozen=True)

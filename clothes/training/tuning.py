@@ -6,10 +6,10 @@ Keras and Optuna take seconds to import, so they are imported after all checks o
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from clothes.config import Config
 from clothes.errors import EXTRAS, MissingExtraError, TuningError
@@ -18,35 +18,7 @@ from clothes.photos.splits import Split
 from clothes.training.callbacks import SearchCallback
 from clothes.training.plan import check_changes, check_split, choose_config, find_split
 from clothes.training.search_results import Tuning
-
-TRIALS = 40  # of a search without limits
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """Settings of a search. `sampler`, `prune` and `heartbeat` (seconds) are for tests and benchmarks."""
-
-    trials: int | None = None
-    minutes: float | None = None
-    epochs: int | None = None
-    scale: float = 1
-    storage: str | None = None
-    sampler: Literal["tpe", "random"] = "tpe"
-    prune: bool = True
-    heartbeat: int = 15
-
-    def __post_init__(self) -> None:
-        if self.trials is not None and self.trials < 1:
-            raise TuningError(f"--trials must be 1 or more; got {self.trials}.")
-        if self.minutes is not None and not self.minutes > 0:
-            raise TuningError(f"--minutes must be above 0; got {self.minutes:g}.")
-        if not 0 < self.scale <= 1:
-            raise TuningError(f"--scale must be above 0 and at most 1; got {self.scale:g}.")
-
-    @property
-    def most(self) -> int | None:
-        """The number of trials that ends the search; None if time alone is the limit."""
-        return self.trials or (TRIALS if self.minutes is None else None)
+from clothes.training.search_space import SearchConfig
 
 
 def tune(

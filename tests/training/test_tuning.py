@@ -29,10 +29,10 @@ from clothes.training import search
 from clothes.training.callbacks import SearchCallback
 from clothes.training.optuna_study import RunningTrial, Study
 from clothes.training.search_results import Tuning
-from clothes.training.search_space import SEARCHED, Span, apply_settings, read_setting, space_around
+from clothes.training.search_space import SEARCHED, SearchConfig, Span, apply_settings, read_setting, space_around
 from clothes.training.trainer import Trainer
 from clothes.training.trials import Trial, TrialError
-from clothes.training.tuning import SearchConfig, run_search, tune
+from clothes.training.tuning import run_search, tune
 from tests.support.pictures import SMALL, make_photos
 
 TINY = SMALL.changed({"model": {"image_size": 16, "filters": [4, 4, 4], "units": [8, 8, 8]}})
@@ -67,7 +67,8 @@ def command(photos: Path, out: Path, *, trials: int, storage: str | None = None,
     """A process that works on a study, and gives one up that was silent for four times `beat` seconds."""
     code = (
         "import sys; from pathlib import Path; from clothes.config import Config\n"
-        "from clothes.training.tuning import SearchConfig, run_search\n"
+        "from clothes.training.search_space import SearchConfig\n"
+        "from clothes.training.tuning import run_search\n"
         "photos, out, trials, storage = sys.argv[1:]\n"
         f"config = Config.from_dict({TINY.to_dict()!r})\n"
         f"search = SearchConfig(int(trials), epochs=2, storage=storage or None, heartbeat={beat})\n"
