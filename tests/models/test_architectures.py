@@ -1,4 +1,4 @@
-"""The network is what its name says: Sequential, three convolutions with pooling, three hidden layers, softmax."""
+"""The sequential network: three convolutions with pooling, three hidden layers, softmax."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""ImageNet weights: PyTorch's legacy files read without PyTorch, and the networks they make right on known photos."""
+"""ImageNet weights: read from PyTorch's legacy files without PyTorch; networks with them recognise photos."""
 
 import collections
 import io
@@ -26,7 +26,7 @@ LITE0 = ModelConfig("efficientnet-lite0", image_size=224, weights="imagenet")
 
 
 class Storage:
-    """What a test writes in the place of PyTorch's storages."""
+    """Takes the place of a PyTorch storage in a file."""
 
     def __init__(self, key: str, values: np.ndarray) -> None:
         self.key, self.values = key, values
@@ -126,8 +126,9 @@ def published() -> dict[str, np.ndarray]:
     return pretrained.read_tensors(path.read_bytes())
 
 
+@pytest.mark.slow
 def test_the_published_network_knows_photos_by_name(published: dict[str, np.ndarray]) -> None:
-    """The photos' names begin with ImageNet's ids, and the sorted ids are the outputs: so the answers must rise."""
+    """Photo names start with ImageNet ids, and outputs are sorted by id, so the predicted outputs must rise."""
     photos = sorted((SHARED / "not-clothes").glob("*.jpg"))
     if not photos:
         pytest.skip("the shared photos are not here")
@@ -151,7 +152,11 @@ def test_the_published_network_knows_photos_by_name(published: dict[str, np.ndar
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("efficientnet-lite0", 4_652_008), ("efficientnet-lite1", 5_416_680), ("efficientnet-lite2", 6_092_072)],
+    [
+        ("efficientnet-lite0", 4_652_008),
+        pytest.param("efficientnet-lite1", 5_416_680, marks=pytest.mark.slow),
+        pytest.param("efficientnet-lite2", 6_092_072, marks=pytest.mark.slow),
+    ],
 )
 def test_the_family_has_the_published_number_of_parameters(name: str, parameters: int) -> None:
     model = build_model(ModelConfig(name, image_size=64), 1000)
@@ -186,7 +191,10 @@ def test_weights_that_are_not_installed_say_how(monkeypatch: pytest.MonkeyPatch)
         pretrained.weights_file("efficientnet-lite2")
 
 
-@pytest.mark.parametrize("name", ["MobileNetV2", "ResNet50", "EfficientNetB0", "VGG16"])
+SLOW_NETWORKS = ("MobileNetV2", "ResNet50", "EfficientNetB0")
+
+
+@pytest.mark.parametrize("name", ["VGG16", *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW_NETWORKS)])
 def test_networks_of_keras_applications(name: str) -> None:
     model = build_model(ModelConfig(f"keras:{name}", image_size=64), 4)
     scores = model.predict_on_batch(np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3), dtype=np.uint8))
@@ -215,7 +223,7 @@ def test_unknown_networks_and_sizes_are_refused() -> None:
 
 
 def test_weights_of_keras_are_fetched_and_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The download itself is Keras' own: here a network with random weights stands for the fetched one."""
+    """Keras does the download; here a network with random weights replaces it."""
     config = ModelConfig("keras:MobileNetV2", image_size=64, weights="imagenet")
     real, asked = keras.applications.MobileNetV2, []
 

@@ -1,4 +1,4 @@
-"""Nothing that was learnt is lost: by kills, stops, damage, two trainings at once, or numbers that are none."""
+"""Checkpoints survive kills, stops, damage, a second training in the same folder, and a loss of NaN."""
 
 import json
 import os
@@ -78,6 +78,7 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path: Path, what: str) ->
         next(read_checkpoints(tmp_path / "c", of=OF | {what: "other"}))
 
 
+@pytest.mark.slow
 def test_a_run_whose_settings_were_changed_does_not_go_on(photos: Path, tmp_path: Path) -> None:
     run = stopped(photos, tmp_path / "run", after=1)
     changed = SMALL.changed({"train": {"learning_rate": 0.123}})
@@ -87,7 +88,7 @@ def test_a_run_whose_settings_were_changed_does_not_go_on(photos: Path, tmp_path
 
 
 class Stopping(TrainingCallback):
-    """Stops after so many steps."""
+    """Stops the training after a number of steps."""
 
     def __init__(self, after: int) -> None:
         self.after = after
@@ -103,6 +104,7 @@ def stopped(photos: Path, out: Path, *, after: int) -> clothes.Run:
     return clothes.Run.open(out)
 
 
+@pytest.mark.slow
 def test_stops_between_steps_lose_none_and_change_nothing(photos: Path, tmp_path: Path) -> None:
     whole = train(photos, out=tmp_path / "whole", config=SMALL)
     steps = len(whole.split.part("train")) // SMALL.train.batch_size
@@ -123,7 +125,7 @@ def test_stops_between_steps_lose_none_and_change_nothing(photos: Path, tmp_path
         assert all(np.array_equal(a, b) for a, b in zip(newest(run)[1][part], values, strict=True)), part
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(
     photos: Path,
     tmp_path: Path,
@@ -155,6 +157,7 @@ def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(
     assert not list(out.rglob(".making-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 @pytest.mark.skipif(not BENCHMARKS.exists(), reason="not in a checkout")
 def test_ten_kills_change_nothing() -> None:
@@ -171,6 +174,7 @@ def test_ten_kills_change_nothing() -> None:
     assert result["equal to the bit"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_a_kill_at_any_line_of_a_save_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.support.killed_saving", str(tmp_path)]
@@ -182,6 +186,7 @@ def test_a_kill_at_any_line_of_a_save_leaves_a_whole_checkpoint(tmp_path: Path) 
     assert 0 < counts["old"] < counts["kills"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not BENCHMARKS.exists(), reason="not in a checkout")
 def test_sixty_damaged_bundles_and_checkpoints(
     run: clothes.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -237,7 +242,7 @@ def trainer_of(run: clothes.Run, **settings: object) -> Trainer:
 
 def test_a_loss_that_is_no_number_leaves_the_last_good_checkpoint(photos: Path, tmp_path: Path) -> None:
     class Poisoning(TrainingCallback):
-        """Makes the weights no numbers, as a too large step does."""
+        """Sets the weights to NaN, as a learning rate that is too high does."""
 
         def on_epoch(self, row: dict[str, float]) -> None:
             if row["epoch"] == 2:

@@ -1,9 +1,8 @@
-"""Photos decoded once; batches that depend on seed and epoch alone; augmentation that does what it says."""
+"""Photos are decoded once; batches depend on seed and epoch alone; each augmentation has its effect."""
 
 import errno
 import os
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -244,5 +243,4 @@ def test_prefetch_keeps_order_passes_errors_on_and_stops() -> None:
     endless = prefetch(iter(lambda: 0, 1))
     next(endless)
     endless.close()
-    time.sleep(0.05)
     assert not [thread for thread in threading.enumerate() if thread.name == "clothes-batches"]

@@ -89,7 +89,7 @@ def _hint_to_resume(display: "TrainingDisplay", photos: Path, resumed: Path | No
     """If the training stops early, prints the command that continues it."""
     try:
         yield
-    except (typer.Abort, OSError):
+    except (typer.Abort, KeyboardInterrupt, OSError):
         if folder := display.run.path if display.run else resumed:
             note(f"Continue with:  clothes train {quote(photos)} --out {quote(folder)} --resume")
         raise
