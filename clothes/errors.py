@@ -1,39 +1,19 @@
-"""What can go wrong, as one tree.
+"""The errors of the package, all below ClothesError.
 
-    ClothesError
-    ├── PhotoError         one photo cannot be used; the others go on
-    ├── PhotosError        a folder of photos cannot be used as asked
-    ├── SplitError         a split is missing, damaged or does not fit its photos
-    ├── ConfigError        a setting is out of range or unknown
-    ├── RunError           a run folder is in the way, unfinished or not one
-    ├── TrainingError      a training cannot go on
-    │   ├── DivergenceError    its loss is NaN or has exploded
-    │   └── OutOfMemoryError   a batch does not fit into memory
-    ├── TuningError        a search cannot go on, or is of something else
-    ├── BundleError        a bundle is missing, damaged or from a newer version
-    ├── ExportError        an export is in the way, or does not answer as its bundle
-    ├── DownloadError      a download failed or is not what was expected
-    ├── DriveError         Google Drive refuses, is full or cannot be reached
-    └── MissingExtraError  an optional part of clothes is not installed
-
-Every message says what is wrong, what was met, and what to do next. The library raises these, the command line prints
-them without a traceback, the web page shows them.
+Every message says what is wrong, what was found, and what to do. The library raises them, the command line prints them
+without a traceback, and the web page shows them.
 """
 
 
 class ClothesError(Exception):
-    """Anything that went wrong for a reason a user can act on."""
+    """An error that the user can act on."""
 
 
 class PhotoError(ClothesError):
-    """One photo cannot be used.
-
-    `photo` names it, `code` is a stable word for programs (see `clothes.photos.decode`), `reason` a sentence for
-    people.
-    """
+    """One photo cannot be used: its name, a stable code for programs (see `clothes.photos.decode`), and a sentence."""
 
     def __init__(self, photo: str, code: str, reason: str) -> None:
-        super().__init__(photo, code, reason)  # all three, so that it survives a trip between processes
+        super().__init__(photo, code, reason)  # all three, so that it can be pickled
         self.photo = photo
         self.code = code
         self.reason = reason
@@ -55,11 +35,11 @@ class ConfigError(ClothesError):
 
 
 class RunError(ClothesError):
-    """A run folder is in the way, unfinished or not one."""
+    """A run folder is in use, unfinished or not a run folder."""
 
 
 class TrainingError(ClothesError):
-    """A training cannot go on."""
+    """A training cannot continue."""
 
 
 class DivergenceError(TrainingError):
@@ -71,7 +51,7 @@ class OutOfMemoryError(TrainingError):
 
 
 class TuningError(ClothesError):
-    """A search for better settings cannot go on, or the one that is there is of something else."""
+    """A search cannot continue, or the existing one is of other photos or settings."""
 
 
 class BundleError(ClothesError):
@@ -79,11 +59,11 @@ class BundleError(ClothesError):
 
 
 class ExportError(ClothesError):
-    """An export cannot be made, or does not answer as the bundle it was made from."""
+    """An export cannot be made, or predicts differently from its bundle."""
 
 
 class DownloadError(ClothesError):
-    """A download failed or is not what was expected."""
+    """A download failed or has unexpected content."""
 
 
 class DriveError(ClothesError):

@@ -1,27 +1,28 @@
-"""Numbers from scores and labels: intervals, per-class figures, calibration. NumPy only."""
+"""Metrics of scores and labels: intervals, figures per class, calibration."""
 
 import math
 
 import numpy as np
 
 
-def wilson_interval(right: int, total: int, *, z: float = 1.959964) -> tuple[float, float]:
-    """The 95 % interval of a proportion (Wilson, 1927), which holds for few photos and near 0 or 1 too."""
+def wilson_interval(right: int, total: int) -> tuple[float, float]:
+    """Returns the 95 % interval of a proportion (Wilson, 1927), valid for few photos and near 0 or 1 too."""
     if total == 0:
         return (0.0, 1.0)
-    share, z2 = right / total, z * z
+    share, z = right / total, 1.959964
+    z2 = z * z
     centre = (share + z2 / (2 * total)) / (1 + z2 / total)
     half = z / (1 + z2 / total) * math.sqrt(share * (1 - share) / total + z2 / (4 * total * total))
     return (0.0 if right == 0 else centre - half, 1.0 if right == total else centre + half)
 
 
 def confusion_matrix(truth: np.ndarray, answers: np.ndarray, classes: int) -> np.ndarray:
-    """Counts int (classes, classes): row the truth, column the answer."""
+    """Returns counts int (classes, classes): a row for each true class, a column for each predicted one."""
     return np.bincount(truth * classes + answers, minlength=classes * classes).reshape(classes, classes)
 
 
 def precision_recall_f1(confusion: np.ndarray) -> list[dict[str, float | int | None]]:
-    """For each class its precision, recall, F1 and number of photos; None where nothing was there to divide by."""
+    """Returns precision, recall, F1 and number of photos of each class; None instead of a division by zero."""
     right, asked, answered = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     return [
         {
@@ -35,34 +36,31 @@ def precision_recall_f1(confusion: np.ndarray) -> list[dict[str, float | int | N
 
 
 def log_loss(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Mean negative log of the probability given to the truth, in nats."""
+    """Returns the mean negative log-probability of the true class, in nats."""
     return float(-np.log(np.maximum(scores[np.arange(len(labels)), labels], 1e-12)).mean())
 
 
 def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, *, bins: int = 10) -> float:
-    """Mean distance of confidence and accuracy over bins of equally many photos (Nguyen and O'Connor, 2015)."""
+    """Returns the mean gap of confidence and accuracy in bins of equal size (Nguyen and O'Connor, 2015)."""
     order = np.argsort(confidence, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
     return float(sum(len(p) * abs(confidence[p].mean() - right[p].mean()) for p in parts) / max(1, len(order)))
 
 
 def lowest_kept(confidence: np.ndarray, share: float) -> float:
-    """The confidence that at least this share of these answers reach."""
+    """Returns the confidence that at least this share of the predictions reach."""
     return float(np.sort(confidence)[math.floor((1 - share) * len(confidence))])
 
 
 def apply_temperature(scores: np.ndarray, temperature: float) -> np.ndarray:
-    """The scores as they would be had the logits been divided by `temperature`."""
+    """Returns the scores after dividing the logits by `temperature`."""
     logits = np.log(np.maximum(scores.astype(np.float64), 1e-30)) / temperature
     exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def calibrate_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The temperature that minimises the log loss of these scores (Guo et al., 2017), between 0.2 and 5.
-
-    Golden-section search on its logarithm: the loss has one minimum there.
-    """
+    """Returns the temperature from 0.2 to 5 with the lowest log loss (Guo et al., 2017), by golden-section search."""
     low, high = math.log(0.2), math.log(5)
     golden = (math.sqrt(5) - 1) / 2
 
@@ -84,13 +82,6 @@ def calibrate_temperature(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """The two-sided p-value of McNemar's exact test: how likely counts so unequal are if both are as often right.
-
-    `only_first` and `only_second` count the photos on which just one of two was right.
-    """
-    total = only_first + only_second
-    tail = term = 1  # of the binomial coefficients
-    for k in range(min(only_first, only_second)):
-        term = term * (total - k) // (k + 1)
-        tail += term
-    return min(1.0, 2 * tail / 2**total)
+    """Returns the two-sided p-value of McNemar's exact test, for two models that are right alone on so many photos."""
+    total, fewer = only_first + only_second, min(only_first, only_second)
+    return min(1.0, 2 * sum(math.comb(total, k) for k in range(fewer + 1)) / 2**total)

@@ -1,7 +1,7 @@
-"""Networks: `build_model(ModelConfig, classes)`, one function an architecture.
+"""Networks: `build_model`, and one function per architecture.
 
 Every network takes uint8 pictures (N, size, size, 3), scales them itself, and ends in the layers "features" (the last
-hidden layer), "logits" and "scores" (softmax), which the bundle is cut from.
+hidden layer), "logits" and "scores" (softmax).
 """
 
 import importlib
@@ -14,8 +14,8 @@ from clothes.models.backend import keras
 
 layers = keras.layers
 
-# EfficientNet's stages (Tan and Le, 2019): blocks, kernel, stride of the first, expansion, channels; and how the
-# members of the Lite family scale channels and blocks.
+# Stages of EfficientNet (Tan and Le, 2019): blocks, kernel, stride of the first block, expansion, channels; and the
+# factors of channels and blocks in the Lite family.
 _STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -29,10 +29,9 @@ _LITE = {"efficientnet-lite0": (1.0, 1.0), "efficientnet-lite1": (1.0, 1.1), "ef
 
 
 def build_model(config: ModelConfig, classes: int, *, precision: str = "float32") -> keras.Model:
-    """A Keras model that turns uint8 pictures (N, size, size, 3) into probabilities (N, classes).
+    """Returns a Keras model from uint8 pictures (N, size, size, 3) to probabilities (N, classes).
 
-    `precision` is a Keras dtype policy for the layers between the scaling and the scores; the weights are float32
-    whatever it is, so they move freely between a model that trained in bfloat16 and one that is exported.
+    `precision` is the Keras dtype policy of the layers between the scaling and the scores; weights are always float32.
     """
     policy = keras.DTypePolicy(precision)
     if config.architecture in _LITE:
@@ -48,7 +47,7 @@ def _sequential(config: ModelConfig, classes: int, precision: keras.DTypePolicy)
     common = {"use_bias": not batch_norm, "kernel_initializer": "he_normal", "dtype": precision}
 
     def normalize_and_activate(name: str) -> list[keras.Layer]:
-        # The shorter average than Keras' 0.99 keeps up with trainings of a few hundred steps.
+        # A lower momentum than 0.99, the default of Keras: trainings may have only a few hundred steps.
         normalize = [layers.BatchNormalization(momentum=0.95, name=f"{name}_norm", dtype=precision)]
         return [*(normalize if batch_norm else []), layers.Activation(config.activation, name=name, dtype=precision)]
 
@@ -56,17 +55,9 @@ def _sequential(config: ModelConfig, classes: int, precision: keras.DTypePolicy)
     model.add(keras.Input((config.image_size, config.image_size, 3), dtype="uint8", name="pictures"))
     model.add(layers.Rescaling(1 / 127.5, offset=-1, name="scale"))
     for i in range(3):
-        model.add(
-            layers.Conv2D(
-                config.filters[i],
-                config.kernels[i],
-                strides=config.strides[i],
-                padding="same",
-                name=f"conv{i + 1}",
-                **common,
-            )
-        )
-        # Pooling first: the same values for a rising activation, with a quarter of the work after it.
+        shape = {"filters": config.filters[i], "kernel_size": config.kernels[i], "strides": config.strides[i]}
+        model.add(layers.Conv2D(**shape, padding="same", name=f"conv{i + 1}", **common))
+        # Pooling before the activation: equal values if it is monotonic, for a quarter of the work.
         model.add(layers.MaxPooling2D(2, padding="same", name=f"pool{i + 1}", dtype=precision))
         for layer in normalize_and_activate(f"conv{i + 1}_{config.activation}"):
             model.add(layer)
@@ -85,10 +76,7 @@ def _sequential(config: ModelConfig, classes: int, precision: keras.DTypePolicy)
 
 
 def _efficientnet_lite(config: ModelConfig, classes: int, precision: keras.DTypePolicy) -> keras.Model:
-    """EfficientNet without squeeze-and-excitation, with ReLU6: it survives 8 bits (TensorFlow's efficientnet/lite).
-
-    Weighted layers stand in the order of the published weights (see `imagenet`).
-    """
+    """EfficientNet without squeeze-and-excitation and with ReLU6, made for 8 bits (TensorFlow's efficientnet/lite)."""
     width, depth = _LITE[config.architecture]
     frozen = config.weights != "none"
 
@@ -96,7 +84,7 @@ def _efficientnet_lite(config: ModelConfig, classes: int, precision: keras.DType
         common = {"strides": stride, "padding": "same", "use_bias": False, "name": name, "dtype": precision}
         layer = layers.Conv2D(channels, kernel, **common) if channels else layers.DepthwiseConv2D(kernel, **common)
         x = layer(x)
-        # Frozen, it normalizes with ImageNet's averages: as good on few photos, and twice as fast.
+        # Frozen, it uses the averages of ImageNet: as accurate on few photos, and twice as fast.
         x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_norm", dtype=precision, trainable=not frozen)(x)
         return layers.ReLU(6, name=f"{name}_relu", dtype=precision)(x) if active else x
 
@@ -106,7 +94,7 @@ def _efficientnet_lite(config: ModelConfig, classes: int, precision: keras.DType
     channels = 32
     for i, (blocks, kernel, stride, expansion, out) in enumerate(_STAGES):
         out = _round_channels(out * width)
-        if 0 < i < len(_STAGES) - 1:  # the Lite family repeats the blocks of the inner stages alone
+        if 0 < i < len(_STAGES) - 1:  # only the inner stages get more blocks
             blocks = math.ceil(blocks * depth)
         for j in range(blocks):
             name, y = f"stage{i + 1}_block{j + 1}", x
@@ -122,16 +110,13 @@ def _efficientnet_lite(config: ModelConfig, classes: int, precision: keras.DType
 
 
 def _round_channels(channels: float) -> int:
-    """To a multiple of 8, never down by more than a tenth."""
+    """Rounds to a multiple of 8, down by at most a tenth."""
     rounded = max(8, int(channels + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * channels else rounded
 
 
 def _application(config: ModelConfig, classes: int) -> keras.Model:
-    """A network of keras.applications, with its own scaling and pooled features, in float32.
-
-    Its ImageNet weights are not loaded here (see `imagenet`).
-    """
+    """A network of keras.applications with its own scaling and pooled features, in float32, without its weights."""
     name = config.architecture.removeprefix("keras:")
     pictures = keras.Input((config.image_size, config.image_size, 3), dtype="uint8", name="pictures")
     network = application(name)
@@ -150,7 +135,7 @@ def _application(config: ModelConfig, classes: int) -> keras.Model:
 
 
 def application(name: str) -> Any:
-    """The function of keras.applications that builds a network. Raises ConfigError when there is none of this name."""
+    """Returns the function of keras.applications that builds a network. Raises ConfigError if the name is unknown."""
     found = getattr(keras.applications, name, None)
     if not callable(found):
         known = [key for key in dir(keras.applications) if key[0].isupper()]
@@ -159,8 +144,7 @@ def application(name: str) -> Any:
 
 
 def _classifier(pictures: Any, features: Any, config: ModelConfig, classes: int, name: str) -> keras.Model:
-    x = features
     if config.features_dropout:
-        x = layers.Dropout(config.features_dropout, name="features_dropout")(x)
-    x = layers.Dense(classes, name="logits", dtype="float32")(x)
+        features = layers.Dropout(config.features_dropout, name="features_dropout")(features)
+    x = layers.Dense(classes, name="logits", dtype="float32")(features)
     return keras.Model(pictures, layers.Activation("softmax", name="scores", dtype="float32")(x), name=name)

@@ -1,7 +1,6 @@
-"""Keras model -> LiteRT: the only file that says `tf.`.
+"""Converts Keras weights to LiteRT; the only file that uses `tf.`.
 
-A training on another backend hands its weights to this file in a process of its own, since Keras exports LiteRT from
-TensorFlow only.
+After a training on another backend it runs as a subprocess, as only TensorFlow can export LiteRT.
 """
 
 import json
@@ -23,21 +22,21 @@ from clothes.system.stderr import quiet
 
 
 def served_model(config: ModelConfig, weights: list[np.ndarray], *, temperature: float) -> keras.Model:
-    """The network of these weights as it answers: uint8 pictures -> `scores` at this temperature, and `features`."""
+    """Returns the network with these weights: uint8 pictures to `scores` at this temperature, and `features`."""
     model = build_model(config, weights[-1].shape[0])
     model.set_weights(weights)
-    calm = keras.layers.Rescaling(1 / temperature, name="temperature")(model.get_layer("logits").output)
-    scores = keras.layers.Activation("softmax", name="calibrated")(calm)
+    logits = keras.layers.Rescaling(1 / temperature, name="temperature")(model.get_layer("logits").output)
+    scores = keras.layers.Activation("softmax", name="calibrated")(logits)
     return keras.Model(model.inputs[0], {"scores": scores, "features": model.get_layer("features").output})
 
 
 def to_litert(
     config: ModelConfig, weights: list[np.ndarray], *, temperature: float = 1.0, examples: np.ndarray
 ) -> bytes:
-    """A LiteRT model: uint8 pictures in, `scores` (probabilities at this temperature) and `features` out.
+    """Returns a LiteRT model from uint8 pictures to `scores` (probabilities at this temperature) and `features`.
 
-    It computes in 8 bits, whose ranges come from `examples`, some pictures uint8 (N, size, size, 3); the sequential
-    network in float32 with weights of 8 bits.
+    It computes in 8 bits with value ranges from `examples`, uint8 (N, size, size, 3); the sequential network computes
+    in float32 with 8-bit weights.
     """
     if keras.backend.backend() == "tensorflow":
         return _export(config, weights, temperature, examples)
@@ -45,8 +44,7 @@ def to_litert(
         path = Path(folder)
         np.savez(path / "weights.npz", *weights)
         np.save(path / "examples.npy", examples)
-        job = {"model": vars(config), "temperature": temperature}
-        (path / "job.json").write_text(json.dumps(job))
+        (path / "job.json").write_text(json.dumps({"model": vars(config), "temperature": temperature}))
         done = subprocess.run(
             [sys.executable, "-m", "clothes.models.conversion", folder],
             env=os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
@@ -68,13 +66,13 @@ def _export(config: ModelConfig, weights: list[np.ndarray], temperature: float, 
     with tempfile.TemporaryDirectory(prefix="clothes-") as folder, quiet(), warnings.catch_warnings():
         served.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        # Weights of 8 bits, a scale for each channel; three times faster than float32 and a quarter of its size.
+        # 8-bit weights with a scale per channel: three times faster than float32 and a quarter of its size.
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if config.architecture == "sequential":
             return converter.convert()
 
-        # With activations of 8 bits a deep network is twice as fast again. Its last layer stays in float32: in 8 bits
-        # the probabilities would be multiples of 1/256.
+        # 8-bit activations make a deep network twice as fast again. Its last layer stays in float32, as 8-bit
+        # probabilities would be multiples of 1/256.
         def pictures() -> Iterator[list[np.ndarray]]:
             return ([picture[None]] for picture in examples)
 

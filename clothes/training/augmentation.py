@@ -1,7 +1,7 @@
-"""Random changes of training photos: one affine warp, one colour table, one loss and one erased rectangle each.
+"""Random changes of training photos: one affine warp, one colour table, one degradation and one erased rectangle each.
 
-On NumPy and OpenCV rather than in Keras layers: the same on every backend, in a thread beside the training, and a
-function of its random generator alone, so that a training can be repeated or resumed to the bit.
+NumPy and OpenCV instead of Keras layers: equal on every backend, and a function of the random generator alone, so that
+a training can be repeated or resumed to the bit.
 """
 
 import math
@@ -12,11 +12,12 @@ import numpy as np
 from clothes.config import Augmentation
 from clothes.photos.decode import LETTERBOX_GRAY
 
-cv2.setNumThreads(0)  # the batches are made in one thread of their own; the cores belong to the network
+cv2.setNumThreads(0)  # one thread makes the batches; the other cores are for the network
+_WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
 
 
 def augment(pictures: np.ndarray, config: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Changed copies of uint8 pictures (N, size, size, 3)."""
+    """Returns changed copies of uint8 pictures (N, size, size, 3)."""
     out = np.empty_like(pictures)
     matrices = _affine_matrices(len(pictures), pictures.shape[1], config, rng)
     tables = _color_tables(len(pictures), config.color, rng) if config.color else None
@@ -27,15 +28,7 @@ def augment(pictures: np.ndarray, config: Augmentation, rng: np.random.Generator
         if config.border == "any":
             mode, color = _border(rng)
             picture = _with_border(picture, mode, color)
-        cv2.warpAffine(
-            picture,
-            matrices[i],
-            picture.shape[:2],
-            dst=out[i],
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=mode,
-            borderValue=color,
-        )
+        cv2.warpAffine(picture, matrices[i], picture.shape[:2], out[i], _WARP, mode, color)
         if tables is not None:
             cv2.LUT(out[i], tables[i], dst=out[i])
         if gray[i]:
@@ -48,7 +41,7 @@ def augment(pictures: np.ndarray, config: Augmentation, rng: np.random.Generator
 
 
 def _border(rng: np.random.Generator) -> tuple[int, tuple[int, int, int]]:
-    """What lies beside a photo: OpenCV's mode and, for a colour, which; white and grey as often as any other."""
+    """Returns the border mode of OpenCV and its colour; white and grey are as likely as a random colour."""
     red, green, blue = rng.integers(0, 256, 3).tolist()
     kinds = (
         (cv2.BORDER_REPLICATE, (0, 0, 0)),
@@ -61,7 +54,7 @@ def _border(rng: np.random.Generator) -> tuple[int, tuple[int, int, int]]:
 
 
 def _with_border(picture: np.ndarray, mode: int, color: tuple[int, int, int]) -> np.ndarray:
-    """A letterboxed picture with this instead of its grey bars."""
+    """Replaces the grey bars of a letterboxed picture by this border."""
     seen = (picture != LETTERBOX_GRAY).any(axis=2)
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     if not len(rows):
@@ -73,7 +66,7 @@ def _with_border(picture: np.ndarray, mode: int, color: tuple[int, int, int]) ->
 
 
 def _degraded(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The picture as a small one enlarged, as out of focus, or as a JPEG of low quality."""
+    """Lowers the resolution, blurs, or compresses as a JPEG of low quality."""
     size = picture.shape[:2]
     kind = rng.integers(3)
     if kind == 0:
@@ -87,7 +80,7 @@ def _degraded(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _affine_matrices(count: int, size: int, config: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """(N, 2, 3): where each pixel of the result looks in the photo, about the photo's centre."""
+    """Returns (N, 2, 3): maps pixels of the result to the photo, around its centre."""
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation, count))
     zoom = np.exp(rng.uniform(math.log(config.zoom[0]), math.log(config.zoom[1]), count))
     stretch = np.exp(rng.uniform(-config.stretch, config.stretch, count))
@@ -106,7 +99,7 @@ def _affine_matrices(count: int, size: int, config: Augmentation, rng: np.random
 
 
 def _color_tables(count: int, strength: float, rng: np.random.Generator) -> np.ndarray:
-    """(N, 1, 256, 3): gamma, tint, brightness and contrast folded into one look-up for each channel."""
+    """Returns (N, 1, 256, 3): gamma, tint, brightness and contrast as one look-up table per channel."""
 
     def draw(scale: float, channels: int = 1) -> np.ndarray:
         return rng.uniform(-strength * scale, strength * scale, (count, 1, 1, channels))
@@ -118,7 +111,7 @@ def _color_tables(count: int, strength: float, rng: np.random.Generator) -> np.n
 
 
 def _boxes(count: int, size: int, probability: float, rng: np.random.Generator) -> np.ndarray:
-    """(N, 7): top, left, height, width, red, green, blue; height 0 where nothing is erased."""
+    """Returns (N, 7): top, left, height, width, red, green, blue; height 0 erases nothing."""
     sides = (rng.uniform(0.15, 0.5, (count, 2)) * size).astype(int)
     corners = (rng.random((count, 2)) * (size - sides + 1)).astype(int)
     sides[rng.random(count) >= probability] = 0

@@ -1,9 +1,9 @@
-"""Checkpoints: each a folder that is whole or not there, of one config and one set of photos.
+"""Checkpoints: folders written completely or not at all, each of one config and one set of photos.
 
-    manifest.json   where the training stands, its config, the photos' fingerprint, the SHA-256 of both files
-    arrays.bin      the network (its dropout's random state too), the optimiser, the averaged and the best weights
+    manifest.json   the progress of the training, its config, the fingerprint of the photos, the checksums
+    arrays.bin      the network with the random state of its dropout, the optimizer, the averaged and the best weights
 
-Where the shuffle stands is the seed of the config, the epoch and its step: batches are a function of these.
+The state of the shuffle needs no storage: batches are a function of seed, epoch and step.
 """
 
 import json
@@ -28,10 +28,7 @@ Arrays = dict[str, list[np.ndarray]]
 def write_checkpoint(
     folder: Path, name: str, *, of: Mapping[str, Any], state: Mapping[str, Any], arrays: Arrays
 ) -> None:
-    """Puts a checkpoint in place, and only then removes those before the last three. Names sort as they are made.
-
-    `of` is what a training must be of to go on from it.
-    """
+    """Writes a checkpoint, then removes all but the newest three by name. `of` identifies its training."""
     if not folder.exists():
         folder.mkdir()
         sync(folder.parent)
@@ -44,9 +41,9 @@ def write_checkpoint(
 
 
 def read_checkpoints(folder: Path, *, of: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Arrays]]:
-    """Those that are whole and of the same training, newest first: what they were written with.
+    """Yields state and arrays of the intact checkpoints of the same training, newest first.
 
-    Raises RunError at the end, for who asks for more than there are: none of them could be gone on with.
+    Raises RunError after the last one, if the folder has any: no checkpoint can be resumed.
     """
     reasons = []
     for path in _found(folder):

@@ -22,6 +22,7 @@ def make_optimizer(config: TrainConfig) -> keras.optimizers.Optimizer:
 
 def learning_rate(config: TrainConfig, step: int, steps: int) -> float:
     """Returns the learning rate of a step: a linear warm-up, then the schedule down to nearly zero."""
+    # Keras' CosineDecay wastes the first step at a rate of 0, and old checkpoints do not fit its optimizer.
     warmup = round(config.warmup * steps)
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup

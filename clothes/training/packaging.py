@@ -1,7 +1,6 @@
 """Makes the bundle of a trained network: calibrate, convert, measure, describe, write."""
 
 import platform
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -18,20 +17,11 @@ from clothes.models.conversion import to_litert
 from clothes.models.prediction import predict
 from clothes.photos.splits import Split
 from clothes.system.version import __version__
-from clothes.training.datasets import Pictures
 from clothes.training.trainer import Trainer
 
 COVERAGE = 0.95  # share of the validation photos whose prediction is accepted, which sets the threshold
 _EXAMPLES = 200  # train photos used to measure the value ranges of an 8-bit network
 _LARGEST_DIFFERENCE = 0.03  # mean, between the probabilities of the converted and of the trained network
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Results of the converted network on the validation photos."""
-
-    threshold: float
-    metrics: dict[str, Any]
 
 
 def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float) -> None:
@@ -42,18 +32,18 @@ def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float
     labels = trainer.validation.labels
     expected = _scores(trainer)
     temperature = calibrate_temperature(expected, labels[labels >= 0])
-    model = to_litert(
-        trainer.full_config.model, trainer.best_weights, temperature=temperature, examples=_examples(trainer.pictures)
-    )
+    config, photos = trainer.full_config.model, trainer.pictures
+    spread = np.linspace(0, len(photos) - 1, min(_EXAMPLES, len(photos))).astype(int)  # over all classes
+    model = to_litert(config, trainer.best_weights, temperature=temperature, examples=photos.pixels[spread])
     lite = LiteModel(model)
     scores = np.stack([lite.run(picture)[0] for picture in trainer.validation.pixels])
     _check_conversion(run, scores[labels >= 0], apply_temperature(expected, temperature))
-    measured = measure(scores, labels)
-    probes = make_probes(trainer.full_config.model.image_size)
+    threshold, metrics = _measure(scores, labels)
+    probes = make_probes(config.image_size)
     info = _describe(run, trainer, split, seconds) | {
         "temperature": temperature,
-        "threshold": measured.threshold,
-        "metrics": {"validation": measured.metrics},
+        "threshold": threshold,
+        "metrics": {"validation": metrics},
     }
     files = {
         MODEL: model,
@@ -71,11 +61,6 @@ def _scores(trainer: Trainer) -> np.ndarray:
     return predict(model, trainer.validation.pixels, np.flatnonzero(trainer.validation.labels >= 0))
 
 
-def _examples(pictures: Pictures) -> np.ndarray:
-    """Returns train photos spread over all classes."""
-    return pictures.pixels[np.linspace(0, len(pictures) - 1, min(_EXAMPLES, len(pictures))).astype(int)]
-
-
 def _check_conversion(run: Run, scores: np.ndarray, expected: np.ndarray) -> None:
     difference = np.abs(scores - expected).mean()
     if not difference < _LARGEST_DIFFERENCE:  # true for NaN too
@@ -85,7 +70,7 @@ def _check_conversion(run: Run, scores: np.ndarray, expected: np.ndarray) -> Non
         )
 
 
-def measure(scores: np.ndarray, labels: np.ndarray) -> Measured:
+def _measure(scores: np.ndarray, labels: np.ndarray) -> tuple[float, dict[str, Any]]:
     """Returns threshold and validation metrics of probabilities (N, classes); label -1 marks a photo of no class."""
     inside, outside = scores[labels >= 0], scores[labels < 0]
     labels = labels[labels >= 0]
@@ -100,7 +85,7 @@ def measure(scores: np.ndarray, labels: np.ndarray) -> Measured:
     }
     if len(outside):
         metrics["others_known"] = float((outside.max(axis=1) >= threshold).mean())
-    return Measured(threshold, metrics)
+    return threshold, metrics
 
 
 def _describe(run: Run, trainer: Trainer, split: Split, seconds: float) -> dict[str, Any]:

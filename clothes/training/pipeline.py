@@ -47,7 +47,12 @@ def train(
         given = {"config": config, "split": split, "minutes": minutes, "overwrite": overwrite or None}
         given |= {name: value for settings in changes.values() for name, value in settings.items()}
         run = _open_to_resume(out, photos, [name for name, value in given.items() if value is not None])
-        return run if run.info["finished"] else _resume(run, callback)
+        if not run.info["finished"]:
+            used = run.split
+            pictures = _decode(used, run.config, callback)
+            with run_lock(run.path):
+                _fit(run, used, pictures, callback, resume=True)
+        return run
 
     folder = Run.free_folder(out, overwrite=overwrite)
     check_changes(config, changes)
@@ -80,14 +85,6 @@ def _open_to_resume(out: str | os.PathLike[str] | None, photos: Path, given: lis
         raise RunError(f"{out} was trained on {run.photos}, not on {photos}. Name that folder to go on with it.")
     if not os.path.isdir(photos):  # noqa: PTH112 - Path.is_dir raises if access is denied
         raise PhotosError(f"There is no folder {photos} any more. Put the photos back to go on with {out}.")
-    return run
-
-
-def _resume(run: Run, callback: TrainingCallback) -> Run:
-    split = run.split
-    pictures = _decode(split, run.config, callback)
-    with run_lock(run.path):
-        _fit(run, split, pictures, callback, resume=True)
     return run
 
 

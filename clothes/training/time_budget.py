@@ -1,4 +1,4 @@
-"""`fit_to_time`: the image size and the epochs of a training that is to end in time."""
+"""Chooses the image size and the epochs with which a training ends in time."""
 
 import time
 
@@ -15,10 +15,10 @@ _RESERVE = 0.25  # of the time: decoding, fitting the last layer, checkpoints, c
 
 
 def fit_to_time(config: Config, split: Split, *, seconds: float, began: float) -> Config:
-    """The config with at most its image size and epochs, so that a training ends `seconds` after `began`.
+    """Returns the config with fewer epochs and smaller pictures if needed, so that a training ends in time.
 
-    `began` is a time.perf_counter(). Measured on this machine by a few steps on noise: rather half of the epochs than
-    smaller pictures, rather smaller pictures than a few epochs. Raises TrainingError when not one epoch fits.
+    It has `seconds` from `began`, a time.perf_counter(). Pictures get smaller only if less than half of the epochs fit.
+    Raises TrainingError if not even one epoch fits.
     """
     wanted = config.train.epochs
     whole = _seconds(config, split)
@@ -37,7 +37,7 @@ def fit_to_time(config: Config, split: Split, *, seconds: float, began: float) -
 
 
 def _seconds(config: Config, split: Split) -> float:
-    """How long the epochs of a training take, by a few steps on noise."""
+    """Returns the seconds that the epochs of a training take, estimated by a few steps on noise."""
     size = config.model.image_size
     noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
 

@@ -137,6 +137,7 @@ class Trainer:
 
     def _update_average(self, step: int) -> None:
         """Updates the exponential moving average of the weights, with a lower momentum in the first steps."""
+        # Keras' use_ema has no lower momentum: after 100 steps its average is still near the start.
         taken = step // _AVERAGE_EVERY
         momentum = min(self.config.ema**_AVERAGE_EVERY, (1 + taken) / (10 + taken))
         for mean, variable in zip(self.average, self.model.trainable_variables, strict=True):

@@ -26,6 +26,7 @@ def test_three_convolutions_with_pooling_three_hidden_layers_softmax(config: Mod
     assert model.get_layer("features").output.shape == (None, config.units[-1])
 
 
+@pytest.mark.slow
 def test_weights_move_between_precisions() -> None:
     config = ModelConfig(image_size=32, filters=(4, 4, 4), units=(8, 8, 8))
     low, full = build_model(config, 3, precision="mixed_bfloat16"), build_model(config, 3)

@@ -201,6 +201,7 @@ def test_sixty_damaged_bundles_and_checkpoints(
     assert outcomes["checkpoints"]["the newest whole one"] >= 10
 
 
+@pytest.mark.slow
 def test_a_second_training_into_one_folder_is_refused(photos: Path, tmp_path: Path) -> None:
     run = stopped(photos, tmp_path / "run", after=1)
 
@@ -291,7 +292,9 @@ def too_much(limit: int, real: Callable[..., object]) -> Callable[..., object]:
     return learn
 
 
-@pytest.mark.parametrize(("limit", "said"), [(5, "one of 4 does"), (0, "not even one of 1 does")])
+@pytest.mark.parametrize(
+    ("limit", "said"), [pytest.param(5, "one of 4 does", marks=pytest.mark.slow), (0, "not even one of 1 does")]
+)
 def test_without_memory_the_batch_that_fits_is_named(
     run: clothes.Run, monkeypatch: pytest.MonkeyPatch, limit: int, said: str
 ) -> None:
