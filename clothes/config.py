@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from clothes.errors import ConfigError
-from clothes.system.validation import build, check_types, refuse_unknown, require, require_between
+from clothes.system.validation import build, check_types, require, require_between
 
 MIN_STEPS = 1000  # of a training from scratch; fewer change the network too little
 MIN_FINE_TUNING_STEPS, MAX_FINE_TUNING_STEPS = 300, 4000
@@ -270,11 +270,8 @@ class Config:
         if not isinstance(data, dict):
             raise ConfigError(f"{where}: expected an object with 'model' and 'train'; got {type(data).__name__}.")
         try:
-            refuse_unknown(cls, data)
-            return cls(
-                model=build(ModelConfig, data.get("model", {})),
-                train=build(TrainConfig, data.get("train", {})),
-            )
+            kinds = {"model": ModelConfig, "train": TrainConfig}
+            return build(cls, {**data, **{name: build(kind, data.get(name, {})) for name, kind in kinds.items()}})
         except ConfigError as error:
             raise ConfigError(f"{where}: {error}") from None
 

@@ -70,24 +70,15 @@ class DriveError(ClothesError):
     """Google Drive refuses, is full or cannot be reached."""
 
 
-# The extra that installs each optional module, for the error when it is missing.
-EXTRAS = {
-    "keras": "train",
-    "tensorflow": "train",
-    "cv2": "train",
-    "matplotlib": "train",
-    "jinja2": "train",
-    "sklearn": "train",
-    "optuna": "tune",
-    "sqlalchemy": "tune",
-    "gradio": "serve",
-    "google": "drive",
-    "google_auth_oauthlib": "drive",
-    "googleapiclient": "drive",
-    "onnx": "export",
-    "onnxruntime": "export",
-    "tf2onnx": "export",
+_EXTRAS = {
+    "train": ("keras", "tensorflow", "cv2", "matplotlib", "jinja2", "sklearn"),
+    "tune": ("optuna", "sqlalchemy"),
+    "serve": ("gradio",),
+    "drive": ("google", "google_auth_oauthlib", "googleapiclient"),
+    "export": ("onnx", "onnxruntime", "tf2onnx"),
 }
+# The extra that installs each optional module, for the error if it is missing.
+EXTRAS = {module: extra for extra, modules in _EXTRAS.items() for module in modules}
 
 
 class MissingExtraError(ClothesError):

@@ -47,17 +47,11 @@ def _fits(value: object, kind: type) -> bool:
     return isinstance(value, (int, float) if kind is float else kind)
 
 
-def refuse_unknown(kind: type[Any], data: dict[str, Any]) -> None:
-    """Raises ConfigError if a key is not a field of the dataclass."""
-    known = [item.name for item in dataclasses.fields(kind)]
-    unknown = sorted(set(data) - set(known))
-    if unknown:
-        raise ConfigError(f"unknown setting {unknown[0]!r}. Known here: {', '.join(known)}.")
-
-
 def build(kind: type[Any], data: object) -> Any:
     """Returns the dataclass with these fields. Raises ConfigError for unknown ones."""
     if not isinstance(data, dict):
         raise ConfigError(f"{kind.__name__} must be an object; got {data!r}.")
-    refuse_unknown(kind, data)
+    known = [item.name for item in dataclasses.fields(kind)]
+    if unknown := sorted(set(data) - set(known)):
+        raise ConfigError(f"unknown setting {unknown[0]!r}. Known here: {', '.join(known)}.")
     return kind(**data)

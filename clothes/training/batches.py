@@ -1,10 +1,10 @@
-"""Shuffled, balanced, augmented batches that depend on (seed, epoch, step) alone, made in a thread of their own."""
+"""Makes shuffled, balanced, augmented batches in a background thread."""
 
 import math
-import queue
-import threading
+from collections import deque
 from collections.abc import Iterator
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -61,37 +61,11 @@ def one_hot(labels: np.ndarray, classes: int, smoothing: float = 0.0) -> np.ndar
 
 def prefetch(items: Iterator[T]) -> Iterator[T]:
     """Yields the same items, made in a background thread while the caller works on the previous one."""
-    ready: queue.Queue[tuple[T | None, BaseException | None]] = queue.Queue(_AHEAD)
-    stopped = threading.Event()
-
-    def put(item: T | None, error: BaseException | None) -> bool:
-        while not stopped.is_set():
-            try:
-                ready.put((item, error), timeout=0.1)
-                return True
-            except queue.Full:
-                continue
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put(item, None):
-                    return
-            put(None, StopIteration())
-        except BaseException as error:
-            put(None, error)
-
-    thread = threading.Thread(target=work, name="clothes-batches", daemon=True)
-    thread.start()
+    pool, end = ThreadPoolExecutor(1, thread_name_prefix="clothes-batches"), object()
     try:
-        while True:
-            item, error = ready.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield item  # type: ignore[misc]
+        ahead = deque(pool.submit(next, items, end) for _ in range(_AHEAD))
+        while (item := ahead.popleft().result()) is not end:
+            ahead.append(pool.submit(next, items, end))
+            yield cast(T, item)
     finally:
-        stopped.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)

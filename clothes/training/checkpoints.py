@@ -56,7 +56,7 @@ def read_checkpoints(folder: Path, *, of: Mapping[str, Any]) -> Iterator[tuple[d
         reasons.append(f"{path.name}: it does not fit this network")
     if reasons:
         raise RunError(
-            f"Nothing in {folder} can be gone on with ({'; '.join(reasons)}). Start anew with --overwrite, or into "
+            f"No checkpoint in {folder} can be resumed ({'; '.join(reasons)}). Train again with --overwrite or into "
             "another --out."
         )
 

@@ -40,17 +40,13 @@ def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float
     _check_conversion(run, scores[labels >= 0], apply_temperature(expected, temperature))
     threshold, metrics = _measure(scores, labels)
     probes = make_probes(config.image_size)
-    info = _describe(run, trainer, split, seconds) | {
-        "temperature": temperature,
-        "threshold": threshold,
-        "metrics": {"validation": metrics},
-    }
+    results = {"temperature": temperature, "threshold": threshold, "metrics": {"validation": metrics}}
     files = {
         MODEL: model,
         PROBES: pack_probes(probes, np.stack([lite.run(picture)[0] for picture in probes])),
         WEIGHTS: pack_weights(trainer.best_weights),
     }
-    write_bundle(run.path / "bundle", info, files)
+    write_bundle(run.path / "bundle", _describe(run, trainer, split, seconds) | results, files)
     run.finish()
 
 

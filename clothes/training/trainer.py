@@ -22,10 +22,9 @@ from clothes.models.backend import keras
 from clothes.models.prediction import predict
 from clothes.models.pretrained import load_imagenet
 from clothes.system.progress import Progress
-from clothes.training.batches import Batch, batches, prefetch, steps_per_epoch
+from clothes.training.batches import Batch, balanced_order, batches, one_hot, prefetch, steps_per_epoch
 from clothes.training.checkpoints import Arrays, read_checkpoints, write_checkpoint
 from clothes.training.datasets import Pictures
-from clothes.training.head import fit_head
 from clothes.training.memory import is_out_of_memory, too_large
 from clothes.training.optimizer import choose_precision, learning_rate, make_optimizer
 
@@ -33,6 +32,7 @@ _BETWEEN_EPOCHS = 0.15  # seconds, about, for the checkpoint, the history and th
 _AVERAGE_EVERY = 4  # steps; averaging the weights after each step costs time and gains nothing
 _EXPLODED = 3  # times the loss of guessing
 _TIMED_STEPS = 4
+_HEAD_PHOTOS = 5000  # at most, to fit the last layer before fine-tuning
 
 
 @dataclass
@@ -62,12 +62,8 @@ class Trainer:
         keras.utils.set_random_seed(self.config.seed)
         precision = choose_precision(self.config, config.model)
         self.model = build_model(config.model, self.classes, precision=precision)
-        self.model.compile(
-            optimizer=make_optimizer(self.config),
-            loss="categorical_crossentropy",
-            metrics=["accuracy"],
-            jit_compile="auto",
-        )
+        optimizer = make_optimizer(self.config)
+        self.model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"], jit_compile="auto")
         self.model.optimizer.build(self.model.trainable_variables)
         self._reset_average_and_best()
 
@@ -80,8 +76,24 @@ class Trainer:
         if self.full_config.model.weights == "none":
             return
         load_imagenet(self.model, self.full_config.model)
-        fit_head(self.model, self.pictures, self.config, self.classes, progress=progress)
+        self._fit_head(progress)
         self._reset_average_and_best()
+
+    def _fit_head(self, progress: Progress) -> None:
+        """Fits the last layer to the features of the pretrained layers, which stay unchanged.
+
+        Fine-tuning then changes the features less than from a random last layer (Kumar et al., 2022, arXiv 2202.10054).
+        """
+        config, labels = self.config, self.pictures.labels
+        order = balanced_order(labels, config.balance, np.random.default_rng(config.seed))
+        chosen = np.sort(order[:_HEAD_PHOTOS])
+        backbone = keras.Model(self.model.inputs, self.model.get_layer("features").output)
+        features = predict(backbone, self.pictures.pixels, chosen, progress=progress)
+        head = keras.Sequential([keras.Input(features.shape[1:]), keras.layers.Dense(self.classes, "softmax")])
+        head.compile(keras.optimizers.AdamW(1e-3, weight_decay=0.01), loss="categorical_crossentropy")
+        targets = one_hot(labels[chosen], self.classes, config.label_smoothing)
+        head.fit(features, targets, batch_size=32, epochs=20, verbose=0)
+        self.model.get_layer("logits").set_weights(head.get_weights())
 
     def epochs(self, *, on_step: Progress) -> Iterator[dict[str, float]]:
         """Yields a row of the history after each epoch, until the last epoch or the early stop.

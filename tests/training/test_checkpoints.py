@@ -66,7 +66,7 @@ def test_the_last_three_are_kept_and_the_newest_whole_one_is_read(tmp_path: Path
     assert [next(found)[0]["epoch"] for _ in range(2)] == [4, 3]
     for epoch in (3, 4):
         (tmp_path / "c" / f"epoch-{epoch:06d}" / "manifest.json").write_text("{}")
-    with pytest.raises(RunError, match=r"Nothing in .* can be gone on with .*000005.*checksum mismatch.*--overwrite"):
+    with pytest.raises(RunError, match=r"No checkpoint in .* can be resumed .*000005.*checksum mismatch.*--overwrite"):
         list(read_checkpoints(tmp_path / "c", of=OF))
     assert list(read_checkpoints(tmp_path / "none", of=OF)) == []
 

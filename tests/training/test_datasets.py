@@ -243,4 +243,4 @@ def test_prefetch_keeps_order_passes_errors_on_and_stops() -> None:
     endless = prefetch(iter(lambda: 0, 1))
     next(endless)
     endless.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "clothes-batches"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("clothes-batches")]
