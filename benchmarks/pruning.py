@@ -15,7 +15,6 @@ import optuna
 
 from clothes.config import Config
 from clothes.training.optuna_study import pruner
-from clothes.training.search import unpruned_epochs
 
 Curve = list[float]
 
@@ -23,7 +22,7 @@ Curve = list[float]
 def replay(curves: list[Curve], most: int) -> tuple[int, float]:
     """How many epochs pruned trials of `most` take, and the best score of those that went on to the end."""
     epochs, best = 0, 0.0
-    study = optuna.create_study(direction="maximize", pruner=pruner(unpruned_epochs(most)))
+    study = optuna.create_study(direction="maximize", pruner=pruner(most))
     for number, curve in enumerate(curves):
         trial = study.ask()
         for epoch, score in enumerate(curve, 1):

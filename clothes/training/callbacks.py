@@ -8,7 +8,7 @@ from clothes.photos.splits import Split
 
 if TYPE_CHECKING:
     from clothes.inference.run import Run
-    from clothes.training.trials import Trial
+    from clothes.training.search_results import Trial
 
 
 class TrainingCallback:

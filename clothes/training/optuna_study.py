@@ -10,23 +10,32 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import optuna
-from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from clothes.errors import TuningError
+from clothes.training.search_results import State, Trial
 from clothes.training.search_space import Space, Span
-from clothes.training.trials import State, Trial, TrialError
 
 _GRACE = 4  # missed heartbeats after which a process counts as dead
 _RETRIES = 3  # of a trial whose process died: its settings may have killed it
+_UNPRUNED = 0.15  # share of the epochs that each trial gets before it may be pruned
 _REDUCTION = 3  # pruning keeps the best third of the trials that have come as far
 _PATIENCE = 10  # seconds for another process to fill a study it has just created
+
+
+class TrialError(Exception):
+    """A trial failed because of its settings. The search continues."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind, self.reason = kind, reason
 
 
 class RunningTrial:
@@ -59,58 +68,51 @@ class RunningTrial:
 
 
 class Study:
-    """The trials of a search. Its methods raise TuningError if the database fails."""
+    """The trials of a search: those of the study of this name; a new study begins with the settings in `first`.
 
-    def __init__(self, study: optuna.Study, storage: RDBStorage, url: str) -> None:
-        self._study, self._storage, self._url = study, storage, url
+    `identity` describes photos, split and space; `heartbeat` is the interval in seconds. Raises TuningError if an
+    existing study has another identity, or if the database fails.
+    """
+
+    def __init__(
+        self, url: str, name: str, *, identity: Mapping[str, str], first: Sequence[dict[str, Any]], heartbeat: int
+    ) -> None:
+        self._url = url
         self._seen_running: dict[int, float] = {}  # number -> first seen at; infinite after a first heartbeat
-
-    @classmethod
-    def open(
-        cls, url: str, name: str, *, identity: Mapping[str, str], first: Sequence[dict[str, Any]], heartbeat: int
-    ) -> Self:
-        """Returns the study of this name; a new one begins with the settings in `first`.
-
-        `identity` describes its photos, split and space. Raises TuningError if an existing study has another identity.
-        `heartbeat` is the interval in seconds.
-        """
-        with _database_errors(url):
+        with _database_errors(url), _no_warnings():
             optuna.logging.set_verbosity(optuna.logging.ERROR)
-            storage = _open_storage(url, heartbeat)
+            self._storage = storage = _open_storage(url, heartbeat)
             try:
-                study, is_new = optuna.create_study(study_name=name, storage=storage, direction="maximize"), True
+                study, until = optuna.create_study(study_name=name, storage=storage, direction="maximize"), 0.0
             except optuna.exceptions.DuplicatedStudyError:
-                study, is_new = optuna.load_study(study_name=name, storage=storage), False
-            until = time.monotonic() + _PATIENCE
-            while not is_new and "begun" not in study.user_attrs and time.monotonic() < until:
+                study, until = optuna.load_study(study_name=name, storage=storage), time.monotonic() + _PATIENCE
+            while "begun" not in study.user_attrs and time.monotonic() < until:
                 time.sleep(0.1)
             if "begun" not in study.user_attrs:  # created here, or by a process that died before it was filled
                 for settings in first:
                     study.enqueue_trial(settings, skip_if_exists=True)
-                for part, fingerprint in identity.items():
-                    study.set_user_attr(part, fingerprint)
-                study.set_user_attr("begun", True)
+                for part, value in {**identity, "begun": True}.items():
+                    study.set_user_attr(part, value)
             different = [part for part, value in identity.items() if study.user_attrs.get(part) != value]
+        self._study = study
         if different:
             raise TuningError(
                 f"The study {name!r} is of another {' and another '.join(different)}, so its trials say nothing here. "
                 "Give another --out."
             )
-        return cls(study, storage, url)
 
     def configure(
-        self, *, sampler: Literal["tpe", "random"], startup: int, seed: int | None, unpruned: int | None
+        self, *, sampler: Literal["tpe", "random"], startup: int, seed: int | None, prune: int | None
     ) -> None:
-        """Sets the sampler, and the epochs that each trial gets before it may be pruned (None: no pruning)."""
-        with _no_experimental_warnings():
-            if sampler == "random":
-                self._study.sampler = optuna.samplers.RandomSampler(seed)
-            else:
-                # constant_liar: avoids the settings of trials that run in other processes
+        """Sets the sampler, and the number of epochs of a trial that may be pruned (None: no pruning)."""
+        if sampler == "random":
+            self._study.sampler = optuna.samplers.RandomSampler(seed)
+        else:
+            with _no_warnings():  # constant_liar: avoids the settings of trials that run in other processes
                 self._study.sampler = optuna.samplers.TPESampler(
                     multivariate=True, constant_liar=True, n_startup_trials=startup, seed=seed
                 )
-            self._study.pruner = optuna.pruners.NopPruner() if unpruned is None else pruner(unpruned)
+        self._study.pruner = optuna.pruners.NopPruner() if prune is None else pruner(prune)
 
     def trials(self) -> tuple[Trial, ...]:
         """Returns all trials that any process has begun."""
@@ -133,18 +135,19 @@ class Study:
 
         The result does not count if another process has given up the trial, for example because the computer slept.
         """
+        self.give_up_silent()
         with _database_errors(self._url):
-            self._fail_stale()
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Heartbeat of storage")  # recorded by _heartbeats
+            with _no_warnings():
                 trial = self._study.ask()
             try:
-                with self._heartbeats(trial.number), suppress(UpdateFinishedTrialError):
+                with self._heartbeats(trial), suppress(UpdateFinishedTrialError):
                     self._run(trial, train)
             except StorageInternalError:
                 raise  # nothing can be recorded
             except BaseException:
-                self._abandon(trial.number)
+                with suppress(UpdateFinishedTrialError, StorageInternalError, SQLAlchemyError):
+                    self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+                    _retry(self._study, self._storage.get_trial(trial._trial_id))
                 raise
 
     def _run(self, trial: optuna.Trial, train: Callable[[RunningTrial], float]) -> None:
@@ -159,21 +162,15 @@ class Study:
         else:
             self._study.tell(trial, score, skip_if_finished=True)
 
-    def _abandon(self, number: int) -> None:
-        """Records a trial as lost and enqueues its settings, unless another process has done so."""
-        with suppress(UpdateFinishedTrialError, StorageInternalError, SQLAlchemyError):
-            self._storage.set_trial_state_values(self._trial_id(number), TrialState.FAIL)
-            _retry(self._study, self._study.get_trials(deepcopy=False)[number])
-
     @contextmanager
-    def _heartbeats(self, number: int) -> Iterator[None]:
+    def _heartbeats(self, trial: optuna.Trial) -> Iterator[None]:
         """Records heartbeats of a trial from a thread until the block ends."""
-        trial_id, ended = self._trial_id(number), threading.Event()
+        ended = threading.Event()
 
         def record() -> None:
             while not ended.is_set():
                 with suppress(StorageInternalError, SQLAlchemyError):  # the next heartbeat may succeed
-                    self._storage.record_heartbeat(trial_id)
+                    self._storage.record_heartbeat(trial._trial_id)
                 ended.wait(self._storage.heartbeat_interval)
 
         thread = threading.Thread(target=record, daemon=True)
@@ -184,56 +181,44 @@ class Study:
             ended.set()
             thread.join()
 
-    def _trial_id(self, number: int) -> int:
-        study = self._storage.get_study_id_from_name(self._study.study_name)
-        return self._storage.get_trial_id_from_study_id_trial_number(study, number)
-
-    def _fail_stale(self) -> None:
-        with _no_experimental_warnings():
-            optuna.storages.fail_stale_trials(self._study)
-
     def give_up_silent(self) -> None:
         """Gives up the trials of processes whose heartbeats stopped, and enqueues their settings again.
 
         Optuna ignores a trial without any heartbeat, so one that stays without is given its first here.
         """
-        with _database_errors(self._url):
-            self._fail_stale()
+        with _database_errors(self._url), _no_warnings():
+            optuna.storages.fail_stale_trials(self._study)
             for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
                 since = self._seen_running.setdefault(trial.number, time.monotonic())
                 if time.monotonic() - since > (self._storage.grace_period or 0):
                     self._seen_running[trial.number] = math.inf
-                    with _no_experimental_warnings():
-                        self._storage.record_heartbeat(self._trial_id(trial.number))
+                    self._storage.record_heartbeat(trial._trial_id)
 
     def importance(self) -> dict[str, float]:
         """Returns the share of each setting in the scores, largest first; empty if too few trials are complete."""
-        with _database_errors(self._url), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                return optuna.importance.get_param_importances(
-                    self._study, evaluator=optuna.importance.PedAnovaImportanceEvaluator()
-                )
-            except (ValueError, RuntimeError):
-                return {}
+        evaluator = optuna.importance.PedAnovaImportanceEvaluator
+        with _database_errors(self._url), _no_warnings(), suppress(ValueError, RuntimeError):
+            return optuna.importance.get_param_importances(self._study, evaluator=evaluator())
+        return {}
 
 
-def pruner(unpruned: int) -> optuna.pruners.BasePruner:
-    """Returns a pruner that keeps the best third at `unpruned` epochs, at three times as many, and so on.
+def pruner(epochs: int) -> optuna.pruners.BasePruner:
+    """Returns a pruner that keeps the best third at 15 % of the epochs, at three times as many, and so on.
 
     Asynchronous successive halving (Li et al., 2020, arXiv 1810.05934).
     """
-    return optuna.pruners.SuccessiveHalvingPruner(unpruned, _REDUCTION)
+    return optuna.pruners.SuccessiveHalvingPruner(math.ceil(epochs * _UNPRUNED), _REDUCTION)
 
 
 @contextmanager
-def _no_experimental_warnings() -> Iterator[None]:
+def _no_warnings() -> Iterator[None]:
+    """Hides the warnings of Optuna: of experimental features, and of heartbeats without `Study.optimize`."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ExperimentalWarning)
+        warnings.simplefilter("ignore")
         yield
 
 
-with _no_experimental_warnings():
+with _no_warnings():
     _retry = RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES)
 
 
@@ -242,14 +227,13 @@ def _open_storage(url: str, heartbeat: int) -> RDBStorage:
     connect = {"sqlite": {"timeout": 60}, "postgresql": {"connect_timeout": 10}}.get(kind, {})
     for tries_left in (2, 1, 0):
         try:
-            with _no_experimental_warnings():
-                return RDBStorage(
-                    url,
-                    {"pool_pre_ping": True, "connect_args": connect},
-                    heartbeat_interval=heartbeat,
-                    grace_period=_GRACE * heartbeat,
-                    heartbeat_stale_trial_callback=_retry,
-                )
+            return RDBStorage(
+                url,
+                {"pool_pre_ping": True, "connect_args": connect},
+                heartbeat_interval=heartbeat,
+                grace_period=_GRACE * heartbeat,
+                heartbeat_stale_trial_callback=_retry,
+            )
         except (IntegrityError, ProgrammingError):  # another process is creating the tables
             if not tries_left:
                 raise

@@ -1,6 +1,5 @@
 """The trials of a search in one process: first settings, trainings, repeated settings and the end of the search."""
 
-import gc
 import hashlib
 import json
 import math
@@ -19,8 +18,8 @@ from clothes.system.files import write_text
 from clothes.training.callbacks import SearchCallback
 from clothes.training.datasets import decode
 from clothes.training.memory import is_out_of_memory
-from clothes.training.optuna_study import RunningTrial, Study
-from clothes.training.search_results import Tuning, rank_candidates, trials_to_csv
+from clothes.training.optuna_study import RunningTrial, Study, TrialError
+from clothes.training.search_results import Trial, Tuning, rank_candidates, trials_to_csv
 from clothes.training.search_space import (
     MATTER_MOST,
     SearchConfig,
@@ -30,9 +29,7 @@ from clothes.training.search_space import (
     space_around,
 )
 from clothes.training.trainer import Trainer
-from clothes.training.trials import Trial, TrialError
 
-_UNPRUNED = 0.15  # share of the epochs that each trial gets before it may be pruned
 _SPREAD = 7  # trials after the first that vary the settings that matter most
 _REPEATED = 1 / 3  # share of the trials, or of the time, for the best settings with other seeds
 _RIVALS = 3  # best settings that are repeated, in addition to those of the config
@@ -97,7 +94,7 @@ class Search:
         search = self.search
         if search.storage is None:
             folder.mkdir(parents=True, exist_ok=True)
-        study = Study.open(
+        study = Study(
             search.storage or f"sqlite:///{folder.resolve() / 'study.db'}",
             folder.resolve().name,
             identity=self.identity,
@@ -110,7 +107,7 @@ class Search:
             startup=_SPREAD + 1,
             # Processes that share a study must draw different settings; a continued search must draw new ones.
             seed=None if search.storage else self.config.train.seed + len(study.trials()),
-            unpruned=unpruned_epochs(self.epochs) if search.prune else None,
+            prune=self.epochs if search.prune else None,
         )
         return study
 
@@ -130,16 +127,15 @@ class Search:
                 study.give_up_silent()
                 time.sleep(1)
                 continue
-            if self.search.sampler == "tpe" and self._is_time_to_repeat(len(counted)):
+            is_late = time.perf_counter() > self.repeat_from
+            if most is not None:
+                is_late = is_late or len(counted) >= (1 - _REPEATED) * most
+            if is_late and self.search.sampler == "tpe":
                 self._repeat_best(study, counted)
             try:
                 study.run(partial(self._try, study))
             except _TimeUpError:
                 return
-
-    def _is_time_to_repeat(self, counted: int) -> bool:
-        most = self.search.most
-        return (most is not None and counted >= (1 - _REPEATED) * most) or time.perf_counter() > self.repeat_from
 
     def _repeat_best(self, study: Study, counted: list[Trial]) -> None:
         """Enqueues the best settings or those of the config, whichever were tried the fewest times."""
@@ -158,8 +154,7 @@ class Search:
                 raise
             raise TrialError(kind, (str(error).strip().splitlines() or [kind])[0][:300]) from error
         finally:
-            keras.backend.clear_session()
-            gc.collect()
+            keras.backend.clear_session()  # also collects garbage
 
     def _train(self, study: Study, trial: RunningTrial) -> float:
         config = self.reduce(apply_settings(self.config, trial.settings(self.space)))
@@ -194,11 +189,6 @@ class Search:
         write_text(folder / "config.json", config.to_json())
         write_text(folder / "trials.csv", trials_to_csv(trials, list(self.space)))
         return Tuning(folder, config, best, default, trials, study.importance())
-
-
-def unpruned_epochs(epochs: int) -> int:
-    """Returns the number of epochs that each trial gets before it may be pruned."""
-    return math.ceil(epochs * _UNPRUNED)
 
 
 def _failure_kind(error: Exception) -> str | None:

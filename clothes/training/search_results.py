@@ -1,4 +1,4 @@
-"""The result of a search: the best config, the validation accuracy of its trainings, and the table of all trials."""
+"""The records of a search: its trials, the validation accuracy of repeated settings, and the best config."""
 
 import csv
 import io
@@ -6,10 +6,30 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from clothes.config import Config
-from clothes.training.trials import Trial
+
+State = Literal["done", "pruned", "failed", "running", "lost"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The record of a trial. `score` is its best validation accuracy so far; `seconds` is None while it runs.
+
+    `again` counts the earlier trials of the same settings. A failed trial has a `kind` and a `reason`; a lost one was
+    interrupted, or its process died.
+    """
+
+    number: int
+    state: State
+    score: float
+    epochs: int
+    seconds: float | None
+    settings: dict[str, Any]
+    again: int = 0
+    kind: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -21,11 +41,9 @@ class Candidate:
 
     @property
     def score(self) -> float:
-        """The mean of the scores."""
         return statistics.mean(self.scores)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain values for programs."""
         return asdict(self) | {"score": self.score}
 
 
@@ -51,7 +69,6 @@ class Tuning:
         return None if self.default is None else self.best.score - self.default.score
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain values for programs."""
         return {
             "path": str(self.path),
             "config": self.config.to_dict(),
@@ -69,10 +86,8 @@ def rank_candidates(trials: Iterable[Trial]) -> list[Candidate]:
     for trial in trials:
         if trial.state == "done":
             by_settings.setdefault(frozenset(trial.settings.items()), []).append(trial)
-    candidates = [
-        Candidate(repeated[0].settings, tuple(trial.score for trial in repeated)) for repeated in by_settings.values()
-    ]
-    return sorted(candidates, key=lambda candidate: -candidate.score)
+    found = [Candidate(same[0].settings, tuple(trial.score for trial in same)) for same in by_settings.values()]
+    return sorted(found, key=lambda candidate: -candidate.score)
 
 
 def trials_to_csv(trials: Iterable[Trial], settings: Sequence[str]) -> str:

@@ -51,14 +51,6 @@ class Times:
 
 
 @dataclass(frozen=True)
-class Between:
-    """Any number from `low` to `high`."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Span:
     """Numbers from `low` to `high`, both included; `log`: drawn on a logarithmic scale, `whole`: integers only."""
 
@@ -72,18 +64,18 @@ Space = Mapping[str, Span | tuple[Any, ...]]  # setting -> its values
 
 # Setting -> its values. ".0", ".1" and ".2" are the three layers. A setting is not searched if its value in the config
 # lies outside. "train.augmentation" is the strength given to `Augmentation.times`.
-SEARCHED: Mapping[str, Times | Between | tuple[Any, ...]] = {
+SEARCHED: Mapping[str, Times | Span | tuple[Any, ...]] = {
     "train.learning_rate": Times(5),
     "train.weight_decay": Times(10),
     "train.batch_size": (16, 32, 64, 128),
-    "train.label_smoothing": Between(0, 0.2),
-    "train.augmentation": Between(0, 1.5),
+    "train.label_smoothing": Span(0, 0.2),
+    "train.augmentation": Span(0, 1.5),
     "model.image_size": (64, 80, 96, 112, 128),
     "model.normalization": ("batch", "none"),
     **{f"model.filters.{i}": Times(2) for i in range(3)},
     **{f"model.kernels.{i}": (3, 5, 7) for i in range(3)},
     **{f"model.units.{i}": Times(2) for i in range(3)},
-    **{f"model.dropout.{i}": Between(0, 0.6) for i in range(3)},
+    **{f"model.dropout.{i}": Span(0, 0.6) for i in range(3)},
 }
 # Decide most on small data sets (Brigato et al., 2021, arXiv 2108.13122), so they are varied first, on their own.
 MATTER_MOST = ("train.learning_rate", "train.weight_decay", "train.batch_size")
@@ -101,9 +93,9 @@ def space_around(config: Config) -> Space:
         if isinstance(options, tuple):
             if value in options:
                 found[name] = options
-        elif isinstance(options, Between):
+        elif isinstance(options, Span):
             if options.low <= value <= options.high:
-                found[name] = Span(options.low, options.high)
+                found[name] = options
         elif value > 0:
             low, high, whole = value / options.factor, value * options.factor, isinstance(value, int)
             found[name] = Span(max(1, round(low)) if whole else low, round(high) if whole else high, True, whole)
