@@ -1,13 +1,11 @@
 """Trainings: reproducible to the bit, also after an interruption; existing folders are never overwritten."""
 
 import csv
-import dataclasses
 import json
 import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,13 +18,11 @@ keras = pytest.importorskip("keras", reason="training needs the extra 'train'")
 import clothes
 from clothes.cli.commands.evaluation import plot
 from clothes.cli.commands.training import train as train_command
-from clothes.config import Config
 from clothes.errors import BundleError, ConfigError, MissingExtraError, PhotosError, RunError, SplitError
 from clothes.photos.splits import Split
-from clothes.training import fit, plan, time_budget
+from clothes.training import fit, plan
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.datasets import decode
-from clothes.training.optimizer import learning_rate
 from clothes.training.pipeline import train
 from clothes.training.trainer import Trainer
 from tests.support.pictures import SMALL, draw, make_photos
@@ -337,27 +333,6 @@ def test_a_loss_that_is_no_number_stops_with_advice(run: clothes.Run) -> None:
         next(trainer.epochs(on_step=lambda done, total: None))
 
 
-def test_photos_decide_the_defaults(tmp_path: Path) -> None:
-    from clothes.training.plan import typical_side
-
-    small = clothes.split(make_photos(tmp_path / "small", each=10))
-    assert typical_side(small) == 48
-    for label in ("a", "b"):
-        (tmp_path / "large" / label).mkdir(parents=True)
-        for i in range(10):
-            draw("bar", i, size=(200, 300)).save(tmp_path / "large" / label / f"{i}.jpg")
-    assert typical_side(clothes.split(tmp_path / "large")) == 64
-
-
-def test_the_learning_rate_warms_up_and_goes_to_nearly_zero() -> None:
-    config = clothes.TrainConfig(learning_rate=1.0, warmup=0.1)
-    rates = [learning_rate(config, step, 100) for step in range(100)]
-    assert rates[0] == pytest.approx(0.1)
-    assert max(rates) == rates[10] == pytest.approx(1.0)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[-1] < 0.001
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_train_too(backend: str, photos: Path, tmp_path: Path) -> None:
@@ -407,17 +382,6 @@ def test_photos_of_no_class_are_trained_on_and_counted_apart(tmp_path: Path) -> 
     assert (result.photos, result.others) == (8, 4)
 
 
-def test_others_alone_do_not_make_a_validation_part(tmp_path: Path) -> None:
-    split = clothes.split(make_photos(tmp_path / "photos", each=20))
-    rows = tuple(
-        dataclasses.replace(row, label="_other", part="validation") if row.label == "frame" else row
-        for row in split.rows
-        if row.part == "train"
-    )
-    with pytest.raises(SplitError, match="The validation part is empty"):
-        plan.check_split(dataclasses.replace(split, rows=rows))
-
-
 class Estimates(TrainingCallback):
     def __init__(self) -> None:
         self.seconds: list[float] = []
@@ -442,24 +406,6 @@ def test_the_time_is_told_before_the_training_and_leaves_no_trace(photos: Path, 
     for _ in trainer.epochs(on_step=lambda done, total: None):
         pass
     assert all(np.array_equal(a, b) for a, b in zip(trainer.best_weights, weights(run), strict=True))
-
-
-def test_minutes_pick_size_and_epochs(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    split = clothes.split(photos)
-    config = Config.for_photos(400, architecture="efficientnet-lite0")
-    monkeypatch.setattr(time_budget, "_seconds", lambda config, split: 1000.0)  # of its 10 epochs at 224 pixels
-
-    def fitted(seconds: float) -> tuple[int, int]:
-        chosen = time_budget.fit_to_time(config, split, seconds=seconds, began=time.perf_counter())
-        return chosen.model.image_size, chosen.train.epochs
-
-    assert fitted(2000) == (224, 10)
-    assert fitted(820) == (224, 6)
-    assert fitted(500) == (192, 5)
-    assert fitted(150) == (96, 6)
-    assert fitted(5) == (32, 1)
-    with pytest.raises(clothes.TrainingError, match=r"0.01 minutes are too few for 42 photos"):
-        fitted(0.6)
 
 
 @pytest.mark.slow

@@ -1,0 +1,79 @@
+"""Batches depend on seed and epoch alone; classes are balanced; the background thread ends."""
+
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip("cv2", reason="training needs the extra 'train'")
+
+from clothes.config import Augmentation, TrainConfig
+from clothes.training.batches import balanced_order, batches, one_hot, prefetch, steps_per_epoch
+from clothes.training.datasets import Pictures
+
+STILL = Augmentation(flip=False, rotation=0, zoom=(1, 1), stretch=0, shear=0, shift=0, color=0, gray=0, erase=0)
+
+
+def test_batches_depend_on_seed_and_epoch_alone() -> None:
+    pictures = Pictures(np.random.default_rng(0).integers(0, 256, (50, 16, 16, 3), dtype=np.uint8), np.arange(50) % 3)
+
+    def epoch(seed: int, number: int) -> list[tuple[np.ndarray, np.ndarray]]:
+        return list(batches(pictures, TrainConfig(batch_size=8, seed=seed), 3, epoch=number))
+
+    one, same = epoch(0, 5), epoch(0, 5)
+    assert all(np.array_equal(a[0], b[0]) and np.array_equal(a[1], b[1]) for a, b in zip(one, same, strict=True))
+    assert not np.array_equal(one[0][0], epoch(0, 6)[0][0])
+    assert not np.array_equal(one[0][0], epoch(1, 5)[0][0])
+    assert len(one) == steps_per_epoch(50, 8) == 6
+    assert one[0][1].sum(axis=1) == pytest.approx(np.ones(8))
+    assert one[0][1].max() == pytest.approx(0.9 + 0.1 / 3)
+
+
+def test_every_photo_comes_once_an_epoch() -> None:
+    pictures = Pictures(
+        np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8), np.zeros(40, int)
+    )
+    seen = [
+        int(picture[0, 0, 0])
+        for batch, _ in batches(pictures, TrainConfig(batch_size=8, augmentation=STILL), 2, epoch=0)
+        for picture in batch
+    ]
+    assert sorted(seen) == list(range(40))
+
+
+def test_balance_draws_rare_classes_more_often() -> None:
+    labels = np.repeat([0, 1, 2], [400, 80, 20])
+    rng = np.random.default_rng(0)
+    counts = {b: np.bincount(labels[balanced_order(labels, b, rng)]) for b in (0.0, 0.5, 1.0)}
+    assert counts[0.0].tolist() == [400, 80, 20]
+    assert counts[1.0] == pytest.approx(500 / 3, abs=1)
+    roots = np.sqrt([400, 80, 20])
+    assert counts[0.5] == pytest.approx(500 * roots / roots.sum(), abs=1)
+    drawn = balanced_order(labels, 1.0, rng)
+    often = np.bincount(drawn, minlength=500)
+    assert set(often[480:]) == {8, 9}  # every photo of a rare class as often, give or take one
+    assert set(often[:400]) == {0, 1}
+
+
+def test_a_photo_of_no_class_teaches_that_all_are_as_likely() -> None:
+    targets = one_hot(np.array([1, -1, 2]), 4, 0.1)
+    assert targets[1] == pytest.approx(np.full(4, 0.25))
+    assert targets[[0, 2], [1, 2]] == pytest.approx(0.925)
+    assert targets.sum(axis=1) == pytest.approx(np.ones(3))
+
+
+def test_prefetch_keeps_order_passes_errors_on_and_stops() -> None:
+    assert list(prefetch(iter(range(20)))) == list(range(20))
+
+    def failing() -> object:
+        yield 1
+        raise RuntimeError("broken photo")
+
+    items = prefetch(failing())
+    assert next(items) == 1
+    with pytest.raises(RuntimeError, match="broken photo"):
+        next(items)
+    endless = prefetch(iter(lambda: 0, 1))
+    next(endless)
+    endless.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("clothes-batches")]
