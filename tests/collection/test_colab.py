@@ -37,6 +37,7 @@ def test_every_command_of_the_notebook_can_be_parsed() -> None:
     assert len(lines) == 4 and all(map(parse, lines))
 
 
+@pytest.mark.slow
 def test_the_cells_run(mounted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """Each cell as IPython would run it; a small network is enough."""
     for module in ("keras", "gradio"):

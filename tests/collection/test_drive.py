@@ -490,6 +490,7 @@ def typed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -
 ANYBODY = "signin.sign_in = lambda *a, **k: AnonymousCredentials()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_push_that_was_killed_goes_on_where_it_stopped(
     server: DriveServer, tmp_path: Path, how: signal.Signals
@@ -542,6 +543,7 @@ def test_an_upload_that_google_has_forgotten_begins_again(drive: Drive, server: 
     assert [path.name for path in old.parent.iterdir()] == ["new"]
 
 
+@pytest.mark.slow
 def test_a_pull_that_was_killed_goes_on_where_it_stopped(server: DriveServer, tmp_path: Path) -> None:
     data = content(1, 8 * BLOCK)
     server.add("large.jpg", server.add("hat", server.add("p", server.root)), data)

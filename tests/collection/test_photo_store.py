@@ -286,6 +286,7 @@ def test_a_full_disk_leaves_whole_photos_and_their_rows(tmp_path: Path) -> None:
     assert len(table) == 20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 @pytest.mark.parametrize("how", ["lines", KILLS])
 def test_a_kill_at_any_moment_leaves_whole_photos_and_their_rows(tmp_path: Path, how: str) -> None:

@@ -178,6 +178,7 @@ def test_copies_go_into_part_folders_and_overwrite_nothing(tmp_path: Path) -> No
     assert victim.read_bytes() == b"mine"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared photos are not on this machine")
 def test_people_of_clothing_small_stay_together_and_test_is_never_touched() -> None:
     root, people = SHARED / "clothing-dataset-small", SHARED / "clothing-dataset-small-people.csv"

@@ -143,7 +143,7 @@ def test_the_answers_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         other = call_function(client, "keep", ["shoes", address(photo(0))]).json()
         assert other["problem"].startswith("Not stored: it is there already, but not as shoes: hat/")
         bad = call_function(client, "keep", ["a/b", address(photo(1))]).json()
-        assert bad["problem"].startswith("No class can be called 'a/b': it holds /")
+        assert bad["problem"].startswith("No class can be called 'a/b': it has /")
         page = call_function(client, "keep", ["hat", address(b"<html>")]).json()
         assert page["problem"] == "Not stored: this is not a picture of a known format."
         monkeypatch.setattr(camera_page, "MAX_MEGABYTES", 0)

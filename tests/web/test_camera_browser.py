@@ -54,7 +54,7 @@ def test_a_person_takes_three_photos_and_undoes_one(browser: Any, tmp_path: Path
         assert page.locator(".taken img").count() == 2
         page.get_by_label("Class", exact=True).fill("a/b")
         take.click()
-        page.locator(".status.problem").get_by_text("No class can be called 'a/b': it holds /").wait_for()
+        page.locator(".status.problem").get_by_text("No class can be called 'a/b': it has /").wait_for()
         for number in (1, 0):
             page.get_by_role("button", name="Undo").click()
             counts(page, {"hat": 1, "jacket": number} if number else {"hat": 1})

@@ -188,10 +188,11 @@ def test_a_foreign_sources_file_changes_no_split(tmp_path: Path) -> None:
     assert split_of(photos) == plain
     (photos / "sources.csv").unlink()
     (photos / "sources.csv").mkdir()
-    with pytest.raises(clothes.SplitError, match=r"sources\.csv, which says what is trained on alone"):
+    with pytest.raises(clothes.SplitError, match=r"sources\.csv, which lists the photos that are trained on only"):
         clothes.split(photos)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 def test_a_kill_while_accepting_is_recovered(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.support.killed_corrections", str(tmp_path / "here"), "accept", STEP]
