@@ -1,7 +1,7 @@
 """Makes the bundle of a trained network: calibrate, convert, measure, describe, write."""
 
 import platform
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -102,7 +102,15 @@ def _describe(run: Run, trainer: Trainer, split: Split, seconds: float) -> dict[
             "clothes": __version__,
             "keras": keras.__version__,
             "backend": keras.backend.backend(),
-            "tensorflow": version("tensorflow"),
+            "tensorflow": _tensorflow_version(),
             "python": platform.python_version(),
         },
     }
+
+
+def _tensorflow_version() -> str:
+    """TensorFlow's version, from the package with GPU support or the one without."""
+    try:
+        return version("tensorflow")
+    except PackageNotFoundError:
+        return version("tensorflow-cpu")
