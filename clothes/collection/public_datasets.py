@@ -10,10 +10,9 @@ import hashlib
 import io
 import os
 import shutil
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from importlib.resources import as_file, files
 from pathlib import Path, PurePosixPath
 from stat import S_ISLNK
@@ -21,11 +20,12 @@ from stat import S_ISLNK
 import numpy as np
 from PIL import Image
 
+from clothes.collection.dataset_folder import Reader, beside, is_complete, make_folder, put
 from clothes.collection.download import download
 from clothes.errors import ClothesError, DownloadError
 from clothes.photos.decode import SUFFIXES
 from clothes.photos.folders import PART_FOLDERS, list_class_folders
-from clothes.system.files import publish, sync, sync_all, write_bytes
+from clothes.system.progress import Progress
 
 FASHION_MNIST_CLASSES = (
     "t-shirt",
@@ -67,16 +67,13 @@ _CLOTHING_BYTES = 107_000_000  # about: GitHub does not say how long its archive
 _MOST_BYTES = 1_000_000_000  # that an archive may unpack to
 _MOST_MEMBERS = 20_000
 
-Progress = Callable[[int, int], None]
-Reader = Callable[[], bytes]
-
 
 def starter(to: str | os.PathLike[str]) -> Path:
     """The starter set: 2,000 pictures of Fashion-MNIST, 200 a class, as class folders. Needs no network."""
     with _starter_zip() as packed:
         note = packed.read("SOURCE.txt").decode()
-        if not _is_complete(Path(to), note, dict.fromkeys(FASHION_MNIST_CLASSES, 200)):
-            _put(Path(to), [(name, _member(packed, name)) for name in packed.namelist()])
+        if not is_complete(Path(to), note, dict.fromkeys(FASHION_MNIST_CLASSES, 200)):
+            put(Path(to), [(name, _member(packed, name)) for name in packed.namelist()])
     return Path(to)
 
 
@@ -108,13 +105,13 @@ def fashion_mnist(
     something else.
     """
     to = Path(to)
-    if _is_complete(to, _FASHION_MNIST_NOTE, _FASHION_MNIST_PHOTOS):
+    if is_complete(to, _FASHION_MNIST_NOTE, _FASHION_MNIST_PHOTOS):
         return to
     local = Path(source or _FASHION_MNIST_LOCAL)
     fetched = source is None and (url is not None or not local.is_dir())
     if fetched:
-        local = _beside(to, "download")
-        _make_folder(local)
+        local = beside(to, "download")
+        make_folder(local)
         for name, md5 in _FASHION_MNIST_MD5.items():
             download((url or _FASHION_MNIST_URL) + name, local / name, md5=md5, progress=progress)
     sets = {part: read_idx(local, prefix) for part, prefix in (("train", "train"), ("test", "t10k"))}
@@ -125,7 +122,7 @@ def fashion_mnist(
     ]
     with _starter_zip() as packed:
         licence = ("LICENSE.txt", _member(packed, "LICENSE.txt"))
-        _put(to, [licence, ("SOURCE.txt", _FASHION_MNIST_NOTE.encode), *pictures], progress)
+        put(to, [licence, ("SOURCE.txt", _FASHION_MNIST_NOTE.encode), *pictures], progress)
     if fetched:
         shutil.rmtree(local, ignore_errors=True)
     return to
@@ -144,11 +141,11 @@ def clothing_small(
     folder is left as it is, one that lacks photos gets them. Raises DownloadError, also when `to` holds something else.
     """
     to = Path(to)
-    if _is_complete(to, _CLOTHING_NOTE, _CLOTHING_PHOTOS):
+    if is_complete(to, _CLOTHING_NOTE, _CLOTHING_PHOTOS):
         return to
-    where = Path(source) if source is not None else _beside(to, "download.zip")
+    where = Path(source) if source is not None else beside(to, "download.zip")
     if source is None:
-        _make_folder(where.parent)
+        make_folder(where.parent)
         download(url or _CLOTHING_URL, where, expect=_CLOTHING_BYTES, progress=progress)
     try:
         with contextlib.ExitStack() as stack:
@@ -161,7 +158,7 @@ def clothing_small(
                     f"{where} does not hold clothing-dataset-small as published: it has {len(photos):,} photos of "
                     f"{sum(_CLOTHING_PHOTOS.values()):,}, or others. Nothing was written. Get it anew: {_CLOTHING_URL}"
                 )
-            _put(to, [("SOURCE.txt", _CLOTHING_NOTE.encode), *photos.items()], progress)
+            put(to, [("SOURCE.txt", _CLOTHING_NOTE.encode), *photos.items()], progress)
     except DownloadError:
         raise
     except (ClothesError, OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
@@ -237,81 +234,3 @@ def _photos_in(packed: zipfile.ZipFile, where: Path) -> dict[str, Reader]:
         if len(names) == 4 and names[1] in PART_FOLDERS and PurePosixPath(names[3]).suffix.lower() in SUFFIXES:
             photos["/".join(names[1:])] = _member(packed, item.filename)
     return photos
-
-
-def _is_complete(to: Path, note: str, photos: Mapping[str, int]) -> bool:
-    """Whether the data set lies there, by its note and the number of photos in each folder.
-
-    Raises DownloadError where anything else lies.
-    """
-    try:
-        if _is_empty(to):
-            return False
-        source = to / "SOURCE.txt"
-        mark = note.partition(",")[0]
-        if not source.is_file() or not source.read_text(encoding="utf-8", errors="replace").startswith(mark):
-            raise DownloadError(f"{to} holds something else already, and stays as it is. Choose another folder: --to.")
-        found = {
-            folder: sum(
-                PurePosixPath(name).suffix.lower() in SUFFIXES for *_, names in os.walk(to / folder) for name in names
-            )
-            for folder in photos
-        }
-    except OSError as error:
-        raise DownloadError(f"{to} cannot be read: {error.strerror}. Choose another folder: --to.") from None
-    return all(found[folder] >= count for folder, count in photos.items())
-
-
-def _is_empty(to: Path) -> bool:
-    return not to.exists() or (to.is_dir() and all(child.name.startswith(".") for child in to.iterdir()))
-
-
-def _beside(to: Path, what: str) -> Path:
-    """Where downloads for a folder wait, so that a later call finds them."""
-    to = to.resolve()
-    return to.with_name(f".{to.name}-{what}")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DownloadError(f"{folder} cannot be made: {error.strerror}. Choose another folder: --to.") from None
-
-
-def _put(to: Path, contents: Sequence[tuple[str, Reader]], progress: Progress | None = None) -> None:
-    """Writes files below `to`: all of them in one step, or into a folder that is in use those that it lacks."""
-    to = to.resolve()
-    _make_folder(to.parent)
-    try:
-        if not _is_empty(to):
-            for path, content in _counted(contents, progress):
-                if not (to / path).exists():
-                    (to / path).parent.mkdir(parents=True, exist_ok=True)
-                    write_bytes(to / path, content())
-            return
-        # An empty folder may be the mouth of another disk, so what goes there is made inside of it.
-        with tempfile.TemporaryDirectory(prefix=f".{to.name}-", dir=to if to.exists() else to.parent) as temporary:
-            making = Path(temporary, to.name)
-            for folder in {PurePosixPath(path).parent for path, _ in contents}:
-                (making / folder).mkdir(parents=True, exist_ok=True)
-            for path, content in _counted(contents, progress):
-                (making / path).write_bytes(content())
-            sync_all()
-            if not to.exists():
-                publish(making, to)
-                return
-            for child in sorted(making.iterdir(), key=lambda child: child.name == "SOURCE.txt"):  # the mark comes last
-                child.replace(to / child.name)
-            sync(to)
-    except OSError as error:
-        raise DownloadError(
-            f"{to} cannot be written: {error.strerror or error}. Make room, or choose another folder: --to."
-        ) from None
-
-
-def _counted(contents: Sequence[tuple[str, Reader]], progress: Progress | None) -> Iterator[tuple[str, Reader]]:
-    for done, item in enumerate(contents, 1):
-        yield item
-        if progress and (done % 100 == 0 or done == len(contents)):
-            progress(done, len(contents))

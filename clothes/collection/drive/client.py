@@ -1,4 +1,4 @@
-"""A folder in Google Drive: list, make folders, send and fetch files, patiently. Nothing in Drive is ever deleted."""
+"""Google Drive's API: lists and makes folders, sends and fetches files, with retries. Deletes nothing in Drive."""
 
 import hashlib
 import http.client
@@ -11,7 +11,6 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +26,7 @@ from googleapiclient.http import HttpRequest, MediaFileUpload, build_http
 from clothes.collection.download import file_md5
 from clothes.collection.drive.auth import SIGN_IN, why
 from clothes.collection.drive.errors import AGAIN, RefusedError, explained, retry_after
+from clothes.collection.drive.item import FOLDER_TYPE, Item
 from clothes.errors import DriveError
 from clothes.system.files import write_text
 from clothes.system.user_folders import config_folder
@@ -36,35 +36,10 @@ WAIT = 1.0  # seconds before the second try, doubled each time up to LONGEST
 LONGEST = 64.0
 ENDPOINT: str | None = None  # Google's own; a test's server speaks at another
 CHUNK = 1 << 21  # bytes; what a broken transfer loses at most
-_FOLDER = "application/vnd.google-apps.folder"
-_SHORTCUT = "application/vnd.google-apps.shortcut"
 _FIELDS = "id, name, mimeType, size, md5Checksum, trashed"
 _SESSION_DAYS = 7  # Google forgets an unfinished upload after a week
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Item:
-    """A file or folder in Drive: `size` in bytes, and `md5`, are of files with content only."""
-
-    id: str
-    name: str
-    mime: str
-    size: int = 0
-    md5: str = ""
-
-    @property
-    def is_folder(self) -> bool:
-        return self.mime == _FOLDER
-
-    @property
-    def is_shortcut(self) -> bool:
-        return self.mime == _SHORTCUT
-
-    @property
-    def link(self) -> str:
-        return f"https://drive.google.com/drive/folders/{self.id}"
 
 
 class Drive:
@@ -101,7 +76,7 @@ class Drive:
         names = [name for name in where.split("/") if name]
         if not names or not {".", ".."}.isdisjoint(names):
             raise DriveError(f"{where!r} names no folder in Drive. Name one such as clothes/photos, or give its link.")
-        folder = Item("root", "My Drive", _FOLDER)
+        folder = Item("root", "My Drive", FOLDER_TYPE)
         for name in names:
             found_folders = self._folders_named(name, folder.id)
             if len(found_folders) > 1:
@@ -136,7 +111,7 @@ class Drive:
 
     def make_folder(self, name: str, parent: str) -> Item:
         """A new folder in the one with the id `parent`."""
-        body = {"name": name, "parents": [parent], "mimeType": _FOLDER}
+        body = {"name": name, "parents": [parent], "mimeType": FOLDER_TYPE}
         request = self._files.create(body=body, fields=_FIELDS, supportsAllDrives=True)
         tried = False
 
@@ -232,7 +207,7 @@ class Drive:
 
     def _folders_named(self, name: str, parent: str) -> list[Item]:
         wanted = unicodedata.normalize("NFC", name)  # compared here: Drive does not say how its search takes case
-        found = self.children(parent, query=f" and mimeType = '{_FOLDER}'")
+        found = self.children(parent, query=f" and mimeType = '{FOLDER_TYPE}'")
         return [item for item in found if unicodedata.normalize("NFC", item.name) == wanted]
 
     def _item(self, about: dict[str, Any]) -> Item:
