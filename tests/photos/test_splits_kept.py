@@ -241,12 +241,14 @@ def test_the_commands_say_what_is_locked(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
         folder.chmod(0o755)
     (tmp_path / "locked").chmod(0)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # it could not write
+    env["PYTHONPATH"] = str(Path(__file__).parents[2])
     try:
         done = subprocess.run(
             [sys.executable, "-c", code],
             capture_output=True,
             text=True,
-            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            env=env,
             cwd=tmp_path,
         )
     finally:
