@@ -32,7 +32,7 @@ class Collected:
     already: dict[str, int]
     refused: tuple[Skipped, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Everything, as plain lists and numbers."""
         return {name: value for name, value in asdict(self).items() if name != "root"}
 

@@ -1,6 +1,5 @@
 """Photos into class folders: each once, named by its content, nothing overwritten, nothing like a test photo."""
 
-import hashlib
 import os
 import unicodedata
 from collections import Counter, defaultdict
@@ -27,6 +26,7 @@ from clothes.photos.folders import (
 )
 from clothes.photos.similarity import THUMB
 from clothes.photos.splits import Split
+from clothes.system.checksums import sha256, sha256_file
 
 Progress = Callable[[str, int, int], None]  # a title, how many are done, of how many
 
@@ -42,7 +42,7 @@ class Photo:
 
 def examine(data: bytes, *, name: str) -> Photo:
     """A photo's bytes, decoded once to see that they are one. Raises PhotoError."""
-    return Photo(data, hashlib.sha256(data).hexdigest(), inspect(data, THUMB, name=name))
+    return Photo(data, sha256(data), inspect(data, THUMB, name=name))
 
 
 class Store(AbstractContextManager["Store"]):
@@ -138,7 +138,7 @@ class Store(AbstractContextManager["Store"]):
         Raises PhotoError when it was changed since, and stays; PhotosError when it cannot be removed.
         """
         try:
-            if path.exists() and not hashlib.sha256(path.read_bytes()).hexdigest().startswith(path.stem):
+            if path.exists() and not sha256_file(path).startswith(path.stem):
                 raise PhotoError(path.name, "changed", f"{path.name} was changed since, and stays")
             self._sources.remove(path)
         except OSError as error:
@@ -153,7 +153,7 @@ class Store(AbstractContextManager["Store"]):
         for path in self._sizes[len(photo.data)]:
             if path not in self._hashes:
                 with suppress(OSError):
-                    self._hashes[path] = hashlib.sha256(path.read_bytes()).hexdigest()
+                    self._hashes[path] = sha256_file(path)
             if self._hashes.get(path) == photo.sha256:
                 return path
         return None

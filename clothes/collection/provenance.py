@@ -6,7 +6,6 @@ row added right after. So a kill leaves whole photos only, and what it leaves ha
 """
 
 import csv
-import hashlib
 import io
 import os
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from clothes.errors import PhotosError
+from clothes.system.checksums import sha256_file
 from clothes.system.files import TEMP_PREFIX, append_synced, publish, sync
 from clothes.system.locks import try_lock
 from clothes.system.text import plain
@@ -132,7 +132,7 @@ class Sources(AbstractContextManager["Sources"]):
             inside = not file.is_absolute() and ".." not in file.parts
             if len(cells) != len(COLUMNS) or not inside or not path.parent.is_dir():
                 continue
-            if not path.exists() and _sha256(_beside(path)) == cells[1]:
+            if not path.exists() and _beside(path).is_file() and sha256_file(_beside(path)) == cells[1]:
                 _beside(path).rename(path)
             _beside(path).unlink(missing_ok=True)
             self._folders.add(path.parent)
@@ -202,7 +202,3 @@ def _replace(path: Path, data: bytes) -> None:
     """`files.write_bytes` with a name that is found after a kill."""
     _beside(path).write_bytes(data)
     publish(_beside(path), path)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

@@ -6,7 +6,6 @@ clothing-dataset-small (Grigorev 2020, CC0), github.com/alexeygrigorev/clothing-
 
 import contextlib
 import gzip
-import hashlib
 import io
 import os
 import shutil
@@ -25,6 +24,7 @@ from clothes.collection.download import download
 from clothes.errors import ClothesError, DownloadError
 from clothes.photos.decode import SUFFIXES
 from clothes.photos.folders import PART_FOLDERS, list_class_folders
+from clothes.system.checksums import sha256
 from clothes.system.progress import Progress
 
 FASHION_MNIST_CLASSES = (
@@ -174,8 +174,8 @@ def clothing_small(
 
 def fingerprint(photos: Mapping[str, Reader]) -> str:
     """SHA-256 over the names (PART/<class>/NAME) and contents of photos."""
-    lines = (f"{path} {hashlib.sha256(photos[path]()).hexdigest()}\n" for path in sorted(photos))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    lines = (f"{path} {sha256(photos[path]())}\n" for path in sorted(photos))
+    return sha256("".join(lines).encode())
 
 
 def read_idx(folder: str | os.PathLike[str], prefix: str) -> tuple[np.ndarray, np.ndarray]:
@@ -192,7 +192,7 @@ def read_idx(folder: str | os.PathLike[str], prefix: str) -> tuple[np.ndarray, n
             raise DownloadError(
                 f"{path} cannot be read: {error}. --from needs a folder with {', '.join(_FASHION_MNIST_SHA256)}."
             ) from None
-        if hashlib.sha256(content).hexdigest() != _FASHION_MNIST_SHA256[name]:
+        if sha256(content) != _FASHION_MNIST_SHA256[name]:
             raise DownloadError(f"{path} is not Fashion-MNIST as published. Get it anew: {_FASHION_MNIST_URL}{name}")
         contents.append(np.frombuffer(content, dtype=np.uint8))
     return contents[0][16:].reshape(-1, 28, 28), contents[1][8:]

@@ -1,6 +1,5 @@
 """`evaluate`: measures a saved bundle on photos with known classes. The only code that opens the test part."""
 
-import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from clothes.inference.confidence import Prediction
 from clothes.inference.run import Run
 from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER, PhotoFile, Skipped, list_class_folders
+from clothes.system.checksums import sha256
 from clothes.system.progress import Progress
 
 _IN_BUNDLE = ("photos", "accuracy", "interval", "loss", "ece", "known", "others", "others_known")
@@ -144,7 +144,7 @@ def _leave_out_learnt(run: Run, root: Path, photos: list[PhotoFile]) -> tuple[li
 def _sha256(path: Path) -> str:
     """The checksum of a photo's file; empty if it cannot be read, which _measure reports."""
     try:
-        return hashlib.sha256(read_file(path)).hexdigest()
+        return sha256(read_file(path))
     except PhotoError:
         return ""
 

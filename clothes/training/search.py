@@ -1,7 +1,5 @@
 """The trials of a search in one process: first settings, trainings, repeated settings and the end of the search."""
 
-import hashlib
-import json
 import math
 import time
 from functools import partial
@@ -14,6 +12,7 @@ from clothes.config import Config
 from clothes.errors import ConfigError, DivergenceError, TuningError
 from clothes.models.backend import keras
 from clothes.photos.splits import Split
+from clothes.system.checksums import sha256_json
 from clothes.system.files import write_text
 from clothes.training.callbacks import SearchCallback
 from clothes.training.datasets import decode
@@ -71,15 +70,15 @@ class Search:
         photos = sorted(f"{row.label}|{row.sha256}" for row in self.split.rows)
         searched = {name: repr(options) for name, options in self.space.items()}
         return {
-            "set of photos": _hash(photos),
+            "set of photos": sha256_json(photos),
             "split": self.split.fingerprint,
-            "search space": _hash([searched, self.config.to_dict(), self.epochs, self.search.scale]),
+            "search space": sha256_json([searched, self.config.to_dict(), self.epochs, self.search.scale]),
         }
 
     @property
     def fingerprint(self) -> str:
         """One fingerprint of photos, split and search space."""
-        return _hash(self.identity)
+        return sha256_json(self.identity)
 
     def first_settings(self) -> list[dict[str, Any]]:
         """Returns the settings of the config, then some that vary what matters most, evenly spread."""
@@ -211,7 +210,3 @@ def _stop_if_hopeless(ended: list[Trial]) -> None:
             f"The last {_IN_A_ROW} trials failed alike, so the search has ended: {last[-1].reason} {_ADVICE[kind]}, "
             "and another --out."
         )
-
-
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -131,7 +131,7 @@ def _fetcher(allow_private: bool) -> "Fetcher":
 def _print_collected(result: "Collected", as_json: bool) -> None:
     """Prints the result; the exit status is 1 if there is no photo at all."""
     if as_json:
-        print_json(result.to_json())
+        print_json(result.to_dict())
     else:
         render_collected(result)
         note(f"Next:  clothes check {quote(result.root)}")

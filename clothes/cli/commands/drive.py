@@ -117,7 +117,7 @@ def _transfer(
             done, command = ("to fetch", "fetched"), f"clothes drive pull FOLDER {quote(local)} --json"
             report = sync.pull(folder, local, drive, dry_run=dry_run, on_compare=compared, progress=bars.to("Fetching"))
     if as_json:
-        print_json(report.to_json())
+        print_json(report.to_dict())
     else:
         render_transfer(report, moved=done[0] if dry_run else done[1], command=command)
     for file in report.failed:

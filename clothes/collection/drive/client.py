@@ -1,6 +1,5 @@
 """Google Drive's API: lists and makes folders, sends and fetches files, with retries. Deletes nothing in Drive."""
 
-import hashlib
 import http.client
 import mimetypes
 import os
@@ -28,6 +27,7 @@ from clothes.collection.drive.auth import SIGN_IN, why
 from clothes.collection.drive.errors import AGAIN, RefusedError, explained, retry_after
 from clothes.collection.drive.item import FOLDER_TYPE, Item
 from clothes.errors import DriveError
+from clothes.system.checksums import sha256
 from clothes.system.files import write_text
 from clothes.system.user_folders import config_folder
 
@@ -133,7 +133,7 @@ class Drive:
         `advance` is told the bytes of each step. The address of an unfinished upload lies in the config folder, so that
         another process goes on with it too.
         """
-        unfinished = config_folder() / "uploads" / hashlib.sha256(f"{parent}/{name}/{md5}".encode()).hexdigest()[:32]
+        unfinished = config_folder() / "uploads" / sha256(f"{parent}/{name}/{md5}".encode())[:32]
         request = self._upload(path, name, parent, _read_session(unfinished))
         done, idle, restarted, answer = 0, 0, False, None
         while answer is None:

@@ -3,7 +3,7 @@
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -17,10 +17,9 @@ from clothes.collection.drive.item import Item
 from clothes.errors import DriveError
 from clothes.photos.decode import MAX_BYTES, SUFFIXES
 from clothes.photos.folders import RECORDS, Skipped
+from clothes.system.progress import Progress
 
 _DEEPEST = 40  # folders below one another
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass

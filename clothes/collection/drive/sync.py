@@ -5,7 +5,6 @@ NAME-<the MD5's first eight>, and is known again under that name, so that nothin
 """
 
 import errno
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -18,7 +17,6 @@ from typing import Any
 from clothes.collection.drive.client import Drive, forget_old_uploads
 from clothes.collection.drive.diff import (
     Branch,
-    Progress,
     Source,
     join,
     local_folder,
@@ -33,7 +31,9 @@ from clothes.collection.drive.errors import UNSEEN, RefusedError
 from clothes.collection.drive.filenames import unfit_folder
 from clothes.errors import DriveError, PhotosError
 from clothes.photos.folders import RECORDS, Skipped, list_class_folders
+from clothes.system.checksums import sha256
 from clothes.system.files import publish_new
+from clothes.system.progress import Progress
 
 AT_ONCE = 4  # files on their way
 _PARTS = ".drive-parts"  # in the folder that is pulled into: what has not come whole yet
@@ -66,7 +66,7 @@ class TransferReport:
         """What now has another name than before."""
         return tuple(item for item in self.moved if item.path != item.to)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -153,7 +153,7 @@ def pull(
     parts.mkdir(parents=True, exist_ok=True)
 
     def fetch(source: Source, name: str, advance: Callable[[int], object]) -> None:
-        part = parts / hashlib.sha256(f"{source.origin.id} {source.md5}".encode()).hexdigest()[:32]
+        part = parts / sha256(f"{source.origin.id} {source.md5}".encode())[:32]
         drive.fetch(source.origin, part, advance=advance)
         folders[source.folder].mkdir(parents=True, exist_ok=True)
         publish_new(part, folders[source.folder] / name)
