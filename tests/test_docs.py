@@ -1,7 +1,6 @@
 """What the documents say is what the program does."""
 
 import re
-import shlex
 import sys
 from pathlib import Path
 
@@ -14,6 +13,8 @@ sys.path.insert(0, str(ROOT / "docs"))
 
 from make_commands import commands_page
 
+from tests.support.commands import parse_line
+
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
@@ -22,30 +23,12 @@ def test_the_commands_page_is_what_help_says() -> None:
     assert (ROOT / "docs" / "commands.md").read_text(encoding="utf-8").split() == commands_page().split()
 
 
-def parse(line: str) -> bool:
-    """Gives a line `clothes ...` to the parser, with its options; whether it was one. Wrong usage raises."""
-    import typer
-
-    from clothes.cli.main import app
-
-    found = re.search(r"\bclothes ([a-z]+ .*)", line.split("#")[0])
-    words = shlex.split(found[1]) if found else []
-    command, name = typer.main.get_command(app), ""
-    while words and words[0] in getattr(command, "commands", {}):
-        name = words.pop(0)
-        command = command.commands[name]  # type: ignore[attr-defined]
-    if not name:
-        return False
-    command.make_context(name, words, resilient_parsing=False).close()
-    return True
-
-
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_command_shown_can_be_parsed(document: Path) -> None:
     """Each `clothes ...` line of a shell block."""
     blocks = re.findall(r"```sh\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
     for line in "\n".join(blocks).splitlines():
-        parse(line)
+        parse_line(line)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())

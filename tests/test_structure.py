@@ -112,6 +112,13 @@ def test_kept_files_are_written_through_system_files() -> None:
         assert is_in(module, WRITERS) or not methods & WRITES, module
 
 
+def test_tests_share_code_through_support_only() -> None:
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        shared = [node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+        assert not [name for name in shared if name.startswith("tests.") and name.split(".")[1] != "support"], path
+
+
 def test_files_and_functions_are_short_and_the_package_has_few_entries() -> None:
     wrong = [f"{module}: {count} lines" for module, count in lengths().items() if count > LONGEST_FILE]
     for module, tree in TREES.items():

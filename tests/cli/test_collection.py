@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.collection.test_openverse import Openverse
 from tests.support.commands import run_command
+from tests.support.openverse_server import Openverse
 from tests.support.photo_folders import rows
 from tests.support.pictures import draw, encode, make_photos
 from tests.support.web_server import OUTSIDE, Server, drip, reply, running

@@ -16,7 +16,7 @@ NOTEBOOK = Path(__file__).parents[2] / "docs" / "colab.ipynb"
 if not NOTEBOOK.exists():
     pytest.skip("not in a checkout", allow_module_level=True)
 
-from tests.test_docs import parse
+from tests.support.commands import parse_line
 
 BOOK = json.loads(NOTEBOOK.read_text(encoding="utf-8"))
 CELLS = {cell["id"]: "".join(cell["source"]) for cell in BOOK["cells"] if cell["cell_type"] == "code"}
@@ -34,7 +34,7 @@ def test_the_notebook_is_valid_and_clean() -> None:
 
 def test_every_command_of_the_notebook_can_be_parsed() -> None:
     lines = [line for text in CELLS.values() for line in text.splitlines() if line.startswith("!")]
-    assert len(lines) == 4 and all(map(parse, lines))
+    assert len(lines) == 4 and all(map(parse_line, lines))
 
 
 @pytest.mark.slow

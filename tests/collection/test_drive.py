@@ -355,22 +355,21 @@ def test_what_passes_is_tried_again(drive: Drive, server: DriveServer, tmp_path:
     assert server.faults[kind] == []
 
 
+@pytest.mark.timeout(50)  # httplib2 would wait a minute if it sent the rest of a stream again
 def test_a_connection_that_was_closed_meanwhile_is_opened_again(
     drive: Drive, server: DriveServer, tmp_path: Path
 ) -> None:
     server.faults["start"], server.faults["chunk"] = ["hang up"], ["hang up", "drop"]
     data = content(1, 4 * BLOCK)
-    started = time.monotonic()
     sync.push(put(tmp_path / "photos", {"hat/large.jpg": data}), "p", drive)
     assert server.files() == [("p/hat/large.jpg", data)]
-    assert time.monotonic() - started < 30  # httplib2 sending the rest of a stream again would wait for a minute
 
 
 def test_it_waits_as_long_as_google_asks(drive: Drive, server: DriveServer) -> None:
     server.faults["list"] = [(429, "rateLimitExceeded", {"Retry-After": "1"})]
     started = time.monotonic()
     drive.folder("p")
-    assert 1 <= time.monotonic() - started < 3
+    assert time.monotonic() - started >= 1
 
 
 def test_it_gives_up_at_last_and_says_what_to_do(drive: Drive, server: DriveServer, tmp_path: Path) -> None:

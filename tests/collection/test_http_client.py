@@ -19,45 +19,15 @@ import pytest
 from clothes.collection import http_client
 from clothes.collection.collect import collect_urls
 from clothes.collection.http_client import Fetcher, Manners
-from clothes.collection.ip_filter import anywhere, resolve, why_inside
+from clothes.collection.ip_filter import anywhere, why_inside
 from clothes.errors import DownloadError
-from tests.collection.test_zip_archive import png_bomb
 from tests.support.photo_folders import below, reasons, rows
-from tests.support.pictures import draw, encode
-from tests.support.web_server import OUTSIDE, Canary, Server, drip, reply, running
+from tests.support.pictures import draw, encode, png_bomb
+from tests.support.web_server import OUTSIDE, Canary, Names, Server, drip, inside, reply, running
 
 PHOTO = encode(draw("bar", 0, size=(220, 240)), "PNG")
 MANNERS = Manners(bytes=200_000, redirects=4, pause=0, patience=2)
 HASTE = replace(MANNERS, seconds=0.4)
-
-
-class Names:
-    """A name server: outside, inside, both at once, and one that answers otherwise the second time."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-
-    def __call__(self, host: str, port: int) -> list[str]:
-        self.asked.append(host)
-        again = self.asked.count(host) > 1
-        known = {
-            "outside.test": [OUTSIDE],
-            "other.test": [OUTSIDE],
-            "mixed.test": [OUTSIDE, "127.0.0.1"],
-            "rebind.test": ["127.0.0.1"] if again else [OUTSIDE],
-            "nothing.test": [],
-            "localhost.evil.test": ["127.0.0.1"],
-            "six.test": ["::1"],
-            "mapped.test": ["::ffff:127.0.0.1"],
-            "intranet.test": ["10.1.2.3"],
-            "metadata.test": ["169.254.169.254"],
-            "broadcast.test": ["255.255.255.255"],
-        }
-        return known[host] if host in known else resolve(host, port)
-
-
-def inside(address: str) -> str:
-    return "" if address == OUTSIDE else why_inside(address)
 
 
 @pytest.fixture
@@ -238,15 +208,14 @@ def test_hostile_addresses_reach_nothing_inside(tmp_path: Path, server: Server, 
     assert canary.hits == 0
 
 
+@pytest.mark.timeout(60)  # no answer goes on for ever
 @pytest.mark.parametrize("name", BAD)
 def test_hostile_answers_bring_nothing(tmp_path: Path, server: Server, name: str) -> None:
     answer, reason = BAD[name]
     server.answers[name.replace(" ", "%20")] = answer
-    started = time.monotonic()
     manners = HASTE if reason == SLOW else MANNERS
     (found,) = collect([server.url(name.replace(" ", "%20"))], tmp_path, Names(), manners).values()
     assert reason in found
-    assert time.monotonic() - started < 10
 
 
 def test_the_address_that_was_checked_is_the_one_that_is_used(server: Server, canary: Canary) -> None:
@@ -353,7 +322,9 @@ def test_a_busy_server_is_left_alone_as_long_as_it_asks(server: Server, kind: st
     assert time.monotonic() - started > 0.9
 
 
-def test_leaving_ends_what_is_under_way(server: Server) -> None:
+@pytest.mark.timeout(60)  # by itself a download would wait for ten minutes
+def test_leaving_ends_what_is_under_way(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_client, "_SILENCE", 600)
     server.answers["silence"] = drip(b"", b"")
     failed: list[str] = []
 
@@ -363,15 +334,13 @@ def test_leaving_ends_what_is_under_way(server: Server) -> None:
         except DownloadError as error:
             failed.append(str(error))
 
-    with Fetcher(inside=inside, find=Names(), manners=Manners(at_once=1)) as fetch:
+    with Fetcher(inside=inside, find=Names(), manners=Manners(at_once=1, seconds=600)) as fetch:
         threads = [threading.Thread(target=get, args=(fetch,)) for _ in range(3)]
         for thread in threads:
             thread.start()
         time.sleep(0.2)
-        started = time.monotonic()
     for thread in threads:
         thread.join()
-    assert time.monotonic() - started < 2
     assert len(failed) == 3
 
 

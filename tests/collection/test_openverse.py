@@ -1,10 +1,7 @@
 """Openverse's API as a server on this machine: pages, limits, licences, and no thumbnail."""
 
-import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,57 +9,12 @@ from clothes.collection import http_client
 from clothes.collection.collect import Collected, collect_web
 from clothes.collection.http_client import Fetcher, Manners
 from clothes.errors import DownloadError, PhotosError
-from tests.collection.test_http_client import Names, inside
+from tests.support.openverse_server import Openverse
 from tests.support.photo_folders import below, reasons, rows
 from tests.support.pictures import draw, encode
-from tests.support.web_server import Canary, Server, reply, running
+from tests.support.web_server import Canary, Names, inside, reply, running
 
 MANNERS = Manners(pause=0, patience=2)
-
-
-@cache
-def photo(seed: int) -> bytes:
-    return encode(draw("bar", seed, size=(220, 240)), "PNG")
-
-
-class Openverse(Server):
-    """Has so many photos of anything, 45 of them whole; `odd` replaces what it tells of some, by their place."""
-
-    def __init__(self, count: int) -> None:
-        super().__init__()
-        self.odd: dict[int, Any] = {}
-        self.count = count
-        for i in range(count):
-            self.answers[f"{i}.png"] = reply(photo(i) if i < 45 else b"")
-        for page in range(1, 14):
-            self.answers[self.page(page)] = lambda handler, page=page: handler.wfile.write(self.answer(page))
-
-    def page(self, number: int) -> str:
-        return f"v1/images/?q=denim+jacket&page={number}&page_size=20&category=photograph"
-
-    def result(self, i: int) -> dict[str, Any]:
-        return {
-            "id": f"id-{i}",
-            "title": f"Jacket {i}",
-            "creator": "Jané Doe",
-            "license": "by-sa",
-            "license_version": "2.0",
-            "license_url": "https://creativecommons.org/licenses/by-sa/2.0/",
-            "foreign_landing_url": f"https://photos.test/{i}",
-            "url": self.url(f"{i}.png"),
-            "thumbnail": self.url(f"v1/images/id-{i}/thumb/"),
-            "width": 220,
-            "height": None,
-        }
-
-    def answer(self, page: int) -> bytes:
-        places = range((page - 1) * 20, min(page * 20, self.count))
-        results = [self.result(i) | self.odd.get(i, {}) for i in places]
-        body = {"result_count": self.count, "page_count": -(-self.count // 20), "page": page, "results": results}
-        return reply(json.dumps(body).encode(), Content_Type="application/json")
-
-    def pages(self) -> int:
-        return sum(path.startswith("v1/images/?") for path in self.asked)
 
 
 @pytest.fixture

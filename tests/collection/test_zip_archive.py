@@ -6,7 +6,6 @@ import struct
 import tarfile
 import tracemalloc
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from clothes.collection.collect import collect_folder
 from clothes.collection.zip_archive import Archive, Limits
 from clothes.errors import PhotosError
 from tests.support.photo_folders import below, reasons, rows
-from tests.support.pictures import draw, encode
+from tests.support.pictures import draw, encode, png_bomb
 
 GOOD = encode(draw("bar", 0), "PNG")
 OTHER = encode(draw("frame", 1), "PNG")
@@ -84,16 +83,6 @@ def tar(mode: str) -> bytes:
         info.size = len(GOOD)
         packed.addfile(info, io.BytesIO(GOOD))
     return file.getvalue()
-
-
-def png_bomb(side: int) -> bytes:
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))
-
-    head = struct.pack(">LLBBBBB", side, side, 8, 2, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
-    )
 
 
 LEADS_OUT = "which is no path below a folder"

@@ -5,7 +5,6 @@ import os
 import struct
 import subprocess
 import sys
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -123,6 +122,7 @@ def test_a_wrong_ending_does_not_matter_when_the_content_is_a_picture(tmp_path: 
 GOOD_JPEG = encode(Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)), "JPEG")
 
 
+@pytest.mark.timeout(60)  # no decoder hangs
 @pytest.mark.parametrize(
     ("data", "code"),
     [
@@ -140,12 +140,10 @@ GOOD_JPEG = encode(Image.fromarray(np.random.default_rng(1).integers(0, 256, (64
 def test_a_bad_photo_is_refused_with_its_reason(tmp_path: Path, data: bytes, code: str) -> None:
     path = tmp_path / "photo.jpg"
     path.write_bytes(data)
-    started = time.perf_counter()
     with pytest.raises(PhotoError) as caught:
         images.read(path)
     assert caught.value.code == code
     assert caught.value.photo == str(path)
-    assert time.perf_counter() - started < 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs the resource module")

