@@ -1,8 +1,15 @@
-"""sources.csv, which says where each collected photo is from, and the journal that keeps it true to the folder.
+"""sources.csv, the origin of each collected photo, and the journal that keeps it equal to the folder.
 
-A photo is announced in the journal (on disk), written beside its place (on disk), then renamed to its place, and its
-row added right after. So a kill leaves whole photos only, and what it leaves half done stands in the journal:
-`Sources` finishes or removes that when it is opened the next time. One that is taken back is announced too.
+The journal makes sure that a kill leaves whole photos only, each with its row:
+
+1. The photo's row is appended to the journal, and the journal is synced to the disk.
+2. The photo is written to a temporary file beside its place, and synced.
+3. The temporary file is renamed to its place.
+4. The row is appended to sources.csv.
+
+A photo that is removed is announced in the journal first, too. When `Sources` is opened or closed, `_settle` compares
+each announced row with the folder: a complete temporary file is renamed, a photo without a row gets it, a row without
+a photo is removed. Then the journal is emptied.
 """
 
 import csv
@@ -28,9 +35,9 @@ _LONGEST = 2000  # characters of a cell
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a photo is from: an address, or a path below the folder or zip file that was collected.
+    """Where a photo comes from: an address, or a path below the collected folder or zip file.
 
-    `title` and `page`, where it is shown, are what Creative Commons licences want named beside the author.
+    Creative Commons licences require the author, the `title` and the `page` that shows the photo.
     """
 
     origin: str
@@ -41,9 +48,9 @@ class Origin:
 
 
 class Sources(AbstractContextManager["Sources"]):
-    """PHOTOS/sources.csv, open to add photos; for one process at a time, and one thread.
+    """PHOTOS/sources.csv, open to add photos, in one thread of one process at a time.
 
-    `files` is origin -> file, relative to PHOTOS. Raises PhotosError when it is another table, or in use.
+    `files` maps origins to files relative to PHOTOS. Raises PhotosError if the file is another table or is in use.
     """
 
     def __init__(self, root: Path) -> None:
@@ -67,7 +74,7 @@ class Sources(AbstractContextManager["Sources"]):
         self.files = {cells[2]: cells[0] for cells in table}
 
     def add(self, path: Path, data: bytes, sha256: str, when: str, origin: Origin) -> None:
-        """Puts a photo in place, where nothing may lie, and its row into the table."""
+        """Stores a photo at a free path and adds its row to the table."""
         file = path.relative_to(self.root).as_posix()
         origin_cell, *rest = map(_safe, astuple(origin))
         line = _line((file, sha256, origin_cell, when, *rest))
@@ -79,14 +86,14 @@ class Sources(AbstractContextManager["Sources"]):
         with _beside(path).open("xb") as photo:
             append_synced(photo, data)
         _beside(path).rename(path)
-        if file not in self._known:  # else it was collected before, removed, and is back
+        if file not in self._known:  # else the photo was collected before and removed by hand
             self._file.write(line)
             self._file.flush()
         self._known.add(file)
         self.files[origin_cell] = file
 
     def remove(self, path: Path) -> None:
-        """Removes a photo and its row, and its folder if that was made here and is empty now."""
+        """Removes a photo and its row, and its folder if this object made it and it is empty."""
         file = path.relative_to(self.root).as_posix()
         table = _parsed(self._path, self._path.read_bytes())
         for cells in table:
@@ -98,7 +105,7 @@ class Sources(AbstractContextManager["Sources"]):
             _replace(self._path, _without(table, {file}))
         finally:
             self._file = self._path.open("ab")
-        with suppress(OSError):  # it has other photos, or is gone
+        with suppress(OSError):  # the folder holds other photos, or is gone
             sync(path.parent)
             sync(self.root)
             if path.parent in self._made:
@@ -110,37 +117,28 @@ class Sources(AbstractContextManager["Sources"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._journal, suppress(OSError):  # on a full disk the journal stays, for the next time
+        with self._journal, suppress(OSError):  # on a full disk the journal stays for the next start
             self._file.close()
             self._settle()
             (self.root / _JOURNAL).unlink()
 
     def _settle(self) -> list[list[str]]:
-        """Makes photos and rows agree in all that the journal announces, on the disk too. The table's rows."""
+        """Makes photos and rows agree with the journal, on the disk too. Returns the rows of the table."""
         _beside(self._path).unlink(missing_ok=True)
         self._journal.seek(0)
         announced = [line for line in self._journal.read().splitlines(keepends=True) if line.endswith(b"\n")]
-        before = data = self._path.read_bytes()
-        if torn := data[data.rfind(b"\n") + 1 :]:  # by a kill, or an editor left the last line open
-            data = data[: -len(torn)] if any(line.startswith(torn) for line in announced) else data + b"\n"
-        table = _parsed(self._path, data)
-        known, gone = {cells[0] for cells in table}, set()
+        before = self._path.read_bytes()
+        data = _complete_last_line(before, announced)
+        known, gone = {cells[0] for cells in _parsed(self._path, data)}, set()
         for line in announced:
-            cells = next(csv.reader([line.decode("utf-8", "replace")]))
-            file = Path("".join(cells[:1]))
-            path = self.root / file
-            inside = not file.is_absolute() and ".." not in file.parts
-            if len(cells) != len(COLUMNS) or not inside or not path.parent.is_dir():
+            file, sha256 = self._parse_announced(line)
+            if not file:
                 continue
-            if not path.exists() and _beside(path).is_file() and sha256_file(_beside(path)) == cells[1]:
-                _beside(path).rename(path)
-            _beside(path).unlink(missing_ok=True)
-            self._folders.add(path.parent)
-            if not path.exists():
-                gone.add(cells[0])
-            elif cells[0] not in known:
+            if not self._settle_photo(self.root / file, sha256):
+                gone.add(file)
+            elif file not in known:
                 data += line
-                known.add(cells[0])
+                known.add(file)
         if gone & known:
             data = _without(_parsed(self._path, data), gone)
         if data != before:
@@ -150,35 +148,61 @@ class Sources(AbstractContextManager["Sources"]):
         self._journal.truncate(0)
         return _parsed(self._path, data)
 
+    def _parse_announced(self, line: bytes) -> tuple[str, str]:
+        """Returns the file and the checksum of a journal line, or empty texts if it names no photo below PHOTOS."""
+        cells = next(csv.reader([line.decode("utf-8", "replace")]))
+        if len(cells) != len(COLUMNS):
+            return "", ""
+        file = Path(cells[0])
+        inside = not file.is_absolute() and ".." not in file.parts
+        return (cells[0], cells[1]) if inside and (self.root / file).parent.is_dir() else ("", "")
+
+    def _settle_photo(self, path: Path, sha256: str) -> bool:
+        """Renames a complete temporary file to its place, or removes it. Returns whether the photo exists."""
+        unfinished = _beside(path)
+        if not path.exists() and unfinished.is_file() and sha256_file(unfinished) == sha256:
+            unfinished.rename(path)
+        unfinished.unlink(missing_ok=True)
+        self._folders.add(path.parent)
+        return path.exists()
+
+
+def _complete_last_line(data: bytes, announced: list[bytes]) -> bytes:
+    """Ends a table with a whole line. A kill tears a line that is announced too; an editor may leave the end out."""
+    torn = data[data.rfind(b"\n") + 1 :]
+    if not torn:
+        return data
+    return data[: -len(torn)] if any(line.startswith(torn) for line in announced) else data + b"\n"
+
 
 def _open_alone(path: Path) -> BinaryIO:
-    """The journal, held by this process alone."""
+    """Opens the journal and locks it. Raises PhotosError if another process holds the lock."""
     while True:
         journal = path.open("a+b")
         if not try_lock(journal):
             journal.close()
-            raise PhotosError(f"Another `clothes collect` puts photos into {path.parent} now. Wait until it has ended.")
+            raise PhotosError(f"Another `clothes collect` is adding photos to {path.parent}. Wait until it has ended.")
         if os.fstat(journal.fileno()).st_nlink:
             return journal
-        journal.close()  # its holder removed it meanwhile
+        journal.close()  # the other process removed it in the meantime
 
 
 def _parsed(path: Path, data: bytes) -> list[list[str]]:
-    """The rows of sources.csv."""
+    """Returns the rows of sources.csv. Raises PhotosError for another table."""
     try:
         lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise PhotosError(f"{path} is not a CSV file in UTF-8: {error}. Rename it, and it will be made anew.") from None
+        raise PhotosError(f"{path} is not a CSV file in UTF-8: {error}. Rename it; a new one is made.") from None
     if not lines or tuple(lines[0]) != COLUMNS:
-        raise PhotosError(f"{path} must begin with the line {','.join(COLUMNS)}. Rename it, and it will be made anew.")
+        raise PhotosError(f"{path} must begin with the line {','.join(COLUMNS)}. Rename it; a new one is made.")
     for number, cells in enumerate(lines[1:], 2):
         if cells and len(cells) != len(COLUMNS):
-            raise PhotosError(f"{path}, line {number}: {len(cells)} cells, not {len(COLUMNS)}. Mend or remove it.")
+            raise PhotosError(f"{path}, line {number}: {len(cells)} cells, not {len(COLUMNS)}. Correct or remove it.")
     return [cells for cells in lines[1:] if cells]
 
 
 def _without(table: list[list[str]], files: set[str]) -> bytes:
-    """sources.csv of these rows, but for those of some files."""
+    """Returns the table without the rows of these files."""
     return b"".join(map(_line, [COLUMNS, *(cells for cells in table if cells[0] not in files)]))
 
 
@@ -189,7 +213,7 @@ def _line(cells: Iterable[str]) -> bytes:
 
 
 def _safe(text: str) -> str:
-    """What others wrote, as a cell: one line of text, which a spreadsheet does not take for a formula."""
+    """Returns foreign text as a cell: one line that no spreadsheet takes for a formula."""
     text = plain(text.encode("utf-8", "replace").decode())[:_LONGEST]
     return f" {text}" if text.startswith(("=", "+", "-", "@")) else text
 
@@ -199,6 +223,6 @@ def _beside(path: Path) -> Path:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    """`files.write_bytes` with a name that is found after a kill."""
+    """Replaces a file like `files.write_bytes`, by way of a temporary name that is found after a kill."""
     _beside(path).write_bytes(data)
     publish(_beside(path), path)

@@ -211,7 +211,7 @@ def test_another_table_of_that_name_is_refused_and_stays(tmp_path: Path, text: s
     source = make_photos(tmp_path / "a", each=1)
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "sources.csv").write_bytes(text.encode("latin-1"))
-    with pytest.raises(PhotosError, match=r"sources\.csv.*(made anew|Mend or remove)"):
+    with pytest.raises(PhotosError, match=r"sources\.csv.*(a new one is made|Correct or remove)"):
         collect_folder(source, into=tmp_path / "photos")
     assert below(tmp_path / "photos") == {"sources.csv": text.encode("latin-1")}
 
