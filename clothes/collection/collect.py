@@ -1,4 +1,4 @@
-"""`collect_folder`, `collect_urls`, `collect_web`: each names its photos one by one, and `_collect` stores them."""
+"""`collect_folder`, `collect_urls`, `collect_web`: each lists its photos one by one, and `_collect` stores them."""
 
 import os
 from collections import deque
@@ -19,13 +19,13 @@ from clothes.errors import DownloadError, PhotoError, PhotosError
 from clothes.photos import decode
 from clothes.photos.folders import Skipped, class_name, list_class_folders, list_photos
 
-SMALLEST = 200  # pixels: pictures of the internet with a shorter side are thumbnails
-_THREADS = 8  # downloads at once, from all hosts
+SMALLEST = 200  # pixels; a picture from the web with a shorter side is a thumbnail
+_THREADS = 8  # downloads at the same time
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What came of collecting: photos by class, `new` ones and those `already` there, and what was `refused`."""
+    """The result of collecting: counts by class of `new` photos and those `already` stored, and the `refused` files."""
 
     root: Path
     new: dict[str, int]
@@ -33,15 +33,15 @@ class Collected:
     refused: tuple[Skipped, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, as plain lists and numbers."""
+        """Returns plain lists and numbers for programs."""
         return {name: value for name, value in asdict(self).items() if name != "root"}
 
 
 @dataclass(frozen=True)
 class _Source:
-    """A photo that may be stored: `load` gives its bytes, or raises PhotoError or DownloadError.
+    """A photo to store. `load` returns its bytes, or raises PhotoError or DownloadError.
 
-    What is at a `lasting` origin, a web address, is not loaded again when it was stored before.
+    A photo with a `lasting` origin (a web address) is not loaded again if it was stored before.
     """
 
     name: str
@@ -58,11 +58,11 @@ def collect_folder(
     label: str | None = None,
     progress: Progress | None = None,
 ) -> Collected:
-    """Copies the photos of a folder or a zip file into the class folders of `into`, byte by byte.
+    """Copies the photos of a folder or a zip file into the class folders of `into`, unchanged.
 
-    The class is that of the class folder a photo lies in, or `label` for all. Where `source` has train/, test/ and
-    validation/, a photo's part is not kept: `clothes split` divides them anew. What cannot be used is in `refused`.
-    Raises PhotosError when there is no photo, or when `source` is no zip file or one made to do harm.
+    The class is the name of the class folder, or `label` for all photos. The parts train/, test/ and validation/ of
+    `source` are not kept: `clothes split` divides the photos again. Unusable files are listed in `refused`. Raises
+    PhotosError if there is no photo, or if `source` is no zip file or a harmful one.
     """
     source = Path(source)
     label = None if label is None else class_name(label)
@@ -86,9 +86,9 @@ def collect_urls(
 ) -> Collected:
     """Downloads photos from web addresses into the class `label` of `into`.
 
-    Lines that are empty or begin with # are passed over. What came from an address before is not fetched again, and
-    stays away when it was removed since. The `fetcher` may have other manners, or let in addresses of a private
-    network. What cannot be had is in `refused`.
+    Empty lines and lines that begin with # are ignored. An address that was collected before is not fetched again, even
+    if its photo was removed since. A `fetcher` can have other limits, or allow addresses of a private network. Failed
+    downloads are listed in `refused`.
     """
     label = class_name(label)
     lines = dict.fromkeys(line.strip() for line in addresses)
@@ -110,7 +110,7 @@ def collect_web(
 ) -> Collected:
     """Downloads openly licensed photos that Openverse finds for `words` until `count` of them are in the class `label`.
 
-    Those that an earlier call brought count, and those that were removed since stay away. Raises DownloadError when
+    Photos of earlier calls count. Photos that were removed since are not downloaded again. Raises DownloadError if
     Openverse cannot be searched.
     """
     label = class_name(label)
@@ -179,7 +179,7 @@ def _collect(
     least: int = 0,
     progress: Progress | None = None,
 ) -> Collected:
-    """Stores what is named, in that order, while threads load and decode a little ahead; until `wanted` are there."""
+    """Stores the items in order until `wanted` photos are stored. Threads load and decode a few photos ahead."""
     refused: list[Skipped] = []
     waiting: deque[tuple[_Source, Future[Photo]]] = deque()
     seen = 0
@@ -218,7 +218,7 @@ def _collect(
 
 @contextmanager
 def _refusals(source: _Source, refused: list[Skipped]) -> Iterator[None]:
-    """Puts what is wrong with one photo on the list, so that the others go on."""
+    """Adds the error of one photo to the list and continues."""
     try:
         yield
     except PhotoError as error:

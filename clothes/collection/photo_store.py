@@ -1,4 +1,4 @@
-"""Photos into class folders: each once, named by its content, nothing overwritten, nothing like a test photo."""
+"""Stores photos in class folders, each once, named by its content. Overwrites nothing, refuses copies of test photos."""
 
 import os
 import unicodedata
@@ -28,12 +28,12 @@ from clothes.photos.similarity import THUMB
 from clothes.photos.splits import Split
 from clothes.system.checksums import sha256, sha256_file
 
-Progress = Callable[[str, int, int], None]  # a title, how many are done, of how many
+Progress = Callable[[str, int, int], None]  # called with (title, done, total)
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo that can be stored: its bytes, and what was seen of it."""
+    """A photo that can be stored: its bytes, checksum and thumbnail."""
 
     data: bytes
     sha256: str
@@ -41,14 +41,14 @@ class Photo:
 
 
 def examine(data: bytes, *, name: str) -> Photo:
-    """A photo's bytes, decoded once to see that they are one. Raises PhotoError."""
+    """Decodes the bytes of a photo once. Raises PhotoError if they are none."""
     return Photo(data, sha256(data), inspect(data, THUMB, name=name))
 
 
 class Store(AbstractContextManager["Store"]):
-    """PHOTOS, open to take in photos: `new` and `already` count them by class. One process at a time, one thread.
+    """PHOTOS, open for new photos in one thread of one process at a time. `new` and `already` count them by class.
 
-    Raises PhotosError when the folder cannot be used, and SplitError when its split.csv is damaged.
+    Raises PhotosError if the folder cannot be used, and SplitError if its split.csv is damaged.
     """
 
     def __init__(self, root: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
@@ -67,7 +67,7 @@ class Store(AbstractContextManager["Store"]):
             self._test_photos = _test_photos(self.root)
             with ExitStack() as stack:
                 self._sources = stack.enter_context(Sources(self.root))
-                for photo in list_photos(self.root)[0]:  # now that a kill's traces are gone
+                for photo in list_photos(self.root)[0]:  # after `Sources` has settled what a kill left
                     self._sizes[photo.stat().st_size].append(photo)
                 stack.pop_all()
         except OSError as error:
@@ -84,13 +84,13 @@ class Store(AbstractContextManager["Store"]):
 
     @property
     def total(self) -> int:
-        """How many different photos of those asked for are here now, new or already."""
+        """The number of different requested photos that are stored now, new ones and earlier ones."""
         return len(self._here)
 
     def knows(self, address: str, label: str) -> bool:
-        """Whether the photo of this address was collected before; then it is counted.
+        """Returns whether the photo of this address was collected before, and counts it then.
 
-        Raises PhotoError when it was removed since, or is in another class.
+        Raises PhotoError if it was removed since, or is in another class.
         """
         if (file := self._sources.files.get(address)) is None:
             return False
@@ -100,10 +100,10 @@ class Store(AbstractContextManager["Store"]):
         return True
 
     def put(self, photo: Photo, label: str, origin: Origin) -> Path | None:
-        """Stores a photo and says where, unless it is there already.
+        """Stores a photo and returns its path, or None if it is stored already.
 
-        Raises PhotoError when it is there in another class, or looks like a photo of the test part; PhotosError when
-        the class cannot be called so, or there is no room.
+        Raises PhotoError if it is stored in another class or is a near-duplicate of a test photo, PhotosError if no
+        class can have this name or the disk is full.
         """
         label = class_name(label)
         folder = self._folder(label)
@@ -133,9 +133,9 @@ class Store(AbstractContextManager["Store"]):
         return path
 
     def take_back(self, path: Path) -> None:
-        """Removes a photo that `put` stored, and its row; `new` counts it still.
+        """Removes a photo that `put` stored, and its row. `new` still counts it.
 
-        Raises PhotoError when it was changed since, and stays; PhotosError when it cannot be removed.
+        Raises PhotoError if the photo was changed since, PhotosError if it cannot be removed. It then stays.
         """
         try:
             if path.exists() and not sha256_file(path).startswith(path.stem):
@@ -149,7 +149,7 @@ class Store(AbstractContextManager["Store"]):
         self._here.discard(path)
 
     def _find(self, photo: Photo) -> Path | None:
-        """The same photo where it lies already. Only files of its size are read for that, and once."""
+        """Returns the path of the same photo, if it is stored. Reads only files of the same size, each once."""
         for path in self._sizes[len(photo.data)]:
             if path not in self._hashes:
                 with suppress(OSError):
@@ -172,7 +172,7 @@ class Store(AbstractContextManager["Store"]):
         return self._folders[label]
 
     def _follow_split(self) -> None:
-        """Learns which are the test photos anew when there is another split."""
+        """Lists the test photos again if split.csv has changed."""
         if (split := _stamp(self.root / "split.csv")) != self._split:
             self._test_photos = _test_photos(self.root)
             self._split = split
@@ -181,7 +181,7 @@ class Store(AbstractContextManager["Store"]):
                 self._tests = None
 
     def _survey(self) -> Survey:
-        """The photos of the test part, looked at once, and only when there is a new photo."""
+        """The thumbnails of the test photos, made when the first new photo comes."""
         if self._tests is None:
             title = "Looking at the test photos"
             self._tests = Survey(self._test_photos, progress=partial(self._progress, title))
@@ -189,7 +189,7 @@ class Store(AbstractContextManager["Store"]):
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
-    """Another one for another file."""
+    """Returns a value that changes with the file, or None without a file."""
     try:
         status = path.stat()
     except OSError:
@@ -198,11 +198,11 @@ def _stamp(path: Path) -> tuple[int, int] | None:
 
 
 def _test_photos(root: Path) -> Listing:
-    """The photos of the test part, by split.csv or because they lie in test/."""
+    """Lists the photos of the test part: those of split.csv and those in test/."""
     photos = {}
     if (root / "split.csv").exists():
         rows = Split.read(root / "split.csv", root).part("test")
         photos = {row.photo: PhotoFile(row.photo, row.label) for row in rows}
-    with suppress(PhotosError):  # of an empty folder
+    with suppress(PhotosError):  # the folder is empty
         photos |= {photo.path: photo for photo in list_class_folders(root).photos if photo.part == "test"}
     return Listing(root, tuple(photos.values()), (), ())

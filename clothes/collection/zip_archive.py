@@ -1,4 +1,4 @@
-"""Photos in a zip file, read one by one without unpacking it. Names inside say a class at most, never a path."""
+"""Reads the photos of a zip file one by one, without unpacking it. Names inside give a class at most, never a path."""
 
 import stat
 import zipfile
@@ -14,14 +14,14 @@ from clothes.photos.decode import SUFFIXES
 from clothes.photos.folders import Skipped, without_part
 
 _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".cab", ".jar", ".iso"})
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others of zipfile unpack without a bound
-_ENCRYPTED = 0x1 | 0x40 | 0x2000  # flags of a file: plainly, strongly, with the directory
-_NAME = 500  # bytes of the directory for each file allowed
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile unpacks the other methods without a limit
+_ENCRYPTED = 0x1 | 0x40 | 0x2000  # flags of a file: traditional, strong, encrypted directory
+_NAME = 500  # bytes of the directory allowed for each file
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that a zip file may hold."""
+    """Limits of a zip file."""
 
     files: int = 50_000
     unpacked: int = 20_000_000_000  # bytes
@@ -32,7 +32,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Member:
-    """A photo in a zip file: `path` as in there, `label` the class that its folder names, or nothing."""
+    """A photo in a zip file: its path inside, and the class that its folder names, or an empty text."""
 
     path: str
     label: str
@@ -40,10 +40,10 @@ class Member:
 
 
 class Archive(AbstractContextManager["Archive"]):
-    """A zip file, looked through before anything is read: `members` are photos by name, `skipped` all else.
+    """A zip file, checked before a photo is read. `members` are the photos by name, `skipped` the other files.
 
-    The class is the first folder, after one that wraps all others, and after train/, test/ or validation/. Raises
-    PhotosError when it is no zip file, or made to do harm.
+    The class is the first folder, not counting one that contains all others, nor train/, test/ or validation/. Raises
+    PhotosError if the file is no zip file or is harmful.
     """
 
     def __init__(self, path: Path, *, limits: Limits | None = None) -> None:
@@ -77,16 +77,16 @@ class Archive(AbstractContextManager["Archive"]):
         self._stack.close()
 
     def read(self, member: Member) -> bytes:
-        """The bytes of a photo. Raises PhotoError."""
+        """Returns the bytes of a photo. Raises PhotoError if it is damaged."""
         try:
             with self._packed.open(member.info) as file:
-                return file.read(member.info.file_size + 1)  # never more, however much there is: its checksum tells
+                return file.read(member.info.file_size + 1)  # at most; a longer file fails its checksum
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
             raise PhotoError(member.path, "damaged", f"it cannot be unpacked ({error})") from None
 
 
 class _Guarded(FileIO):
-    """A file that gives no more than `most` bytes at once: zipfile reads a whole directory, however long."""
+    """A file that refuses reads of more than `most` bytes: zipfile reads a directory of any length at once."""
 
     most: int | None = None
 
@@ -97,13 +97,13 @@ class _Guarded(FileIO):
 
 
 def _harm(infos: list[zipfile.ZipInfo], directory: int, limits: Limits) -> str:
-    """Why nothing at all is taken from an archive, or nothing."""
+    """Returns the reason to refuse the whole archive, or an empty text."""
     if len(infos) > limits.files:
         return f"holds {len(infos):,} files, more than the {limits.files:,} allowed"
     if (size := sum(info.file_size for info in infos)) > limits.unpacked:
         return f"unpacks to {size:,} bytes, more than the {limits.unpacked:,} allowed"
     for info in infos:
-        name = info.orig_filename  # as packed: zipfile cuts it at a NUL
+        name = info.orig_filename  # as stored: zipfile cuts `filename` at a NUL
         folders = name.removesuffix("/").split("/")
         if any(part in ("", ".", "..") for part in folders) or set(name) & {"\\", "\0"} or name[1:2] == ":":
             return f"holds {name[:100]!r}, which is no path below a folder"
@@ -118,7 +118,7 @@ def _harm(infos: list[zipfile.ZipInfo], directory: int, limits: Limits) -> str:
 
 
 def _why_not(info: zipfile.ZipInfo, limits: Limits) -> str:
-    """Why one file of an archive is no photo to be read, or nothing. Folders are neither."""
+    """Returns the reason to skip one file of the archive, or an empty text."""
     path = PurePosixPath(info.filename)
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind == stat.S_IFLNK:
@@ -145,7 +145,7 @@ def _why_not(info: zipfile.ZipInfo, limits: Limits) -> str:
 
 
 def _wrap(names: list[str]) -> str:
-    """The folder, with its slash, that all class folders lie in, or nothing."""
+    """Returns the folder, with its slash, that contains all class folders, or an empty text."""
     paths = [PurePosixPath(name).parts for name in names]
     shared = len({parts[0] for parts in paths}) == 1 and all(len(parts) > 2 for parts in paths)
     return f"{paths[0][0]}/" if shared else ""
