@@ -1,4 +1,4 @@
-"""One file from the network: checked, and taken up again where it broke off."""
+"""Downloads one file, checks it, and continues a broken download."""
 
 import hashlib
 import http.client
@@ -11,8 +11,8 @@ from pathlib import Path
 from clothes.errors import DownloadError
 from clothes.system.files import publish
 
-TRIES = 5  # in a row that bring nothing
-WAIT = 0.5  # seconds before the second try, doubled each time
+TRIES = 5  # in a row without progress
+WAIT = 0.5  # seconds before the second try, then doubled
 _CHUNK = 1 << 18
 _TIMEOUT = 30  # seconds of silence
 
@@ -46,11 +46,11 @@ def download(
             problem = "" if complete else "the connection broke off"
         except urllib.error.HTTPError as error:
             complete, problem = False, f"the server answered {error.code} {error.reason}"
-            if error.code == 416:  # what is here is longer than what is there
+            if error.code == 416:  # the local part is longer than the file
                 part.unlink(missing_ok=True)
             elif error.code < 500 and error.code not in (408, 425, 429):
                 break
-        except (OSError, http.client.HTTPException) as error:  # urllib's own errors are OSErrors
+        except (OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
             complete, problem = False, str(getattr(error, "reason", "") or error) or type(error).__name__
         if complete and (md5 is None or file_md5(part) == md5):
             publish(part, to)
@@ -76,7 +76,7 @@ def file_md5(path: Path) -> str:
 
 
 def _fetch(url: str, part: Path, expect: int, most: int, progress: Callable[[int, int], None] | None) -> bool:
-    """Adds to `part` what it lacks; whether it is complete now."""
+    """Appends the missing bytes to `part`. Returns whether it is complete."""
     mark = part.with_name(f"{part.name}.etag")
     have = _size(part)
     request = urllib.request.Request(url, headers={"User-Agent": "clothes", "Accept-Encoding": "identity"})  # noqa: S310
@@ -84,7 +84,7 @@ def _fetch(url: str, part: Path, expect: int, most: int, progress: Callable[[int
         request.add_header("Range", f"bytes={have}-")
         if mark.exists():
             request.add_header("If-Range", mark.read_text(encoding="latin-1"))
-    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the scheme was looked at
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the scheme is checked
         if answer.status != 206:
             have = 0
         elif not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):

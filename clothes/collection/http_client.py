@@ -1,8 +1,7 @@
-"""One web address -> bytes: outside addresses only, pinned between check and use, bounded, polite to each host.
+"""One web address -> bytes. Connects to checked public addresses only, within limits, and politely to each host.
 
-The standard library does it: a connection that is told its IP address keeps the host's name for the certificate, and
-nothing unpacks or follows what it was not asked to. Proxies of the environment are not used, as they would choose the
-address.
+It uses the standard library: a connection to a given IP address keeps the host's name for the certificate, and nothing
+is unpacked or followed by itself. Proxies of the environment are not used, because they would choose the address.
 """
 
 import http.client
@@ -34,18 +33,18 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class Manners:
-    """What a photo may cost, and how a host is treated."""
+    """Limits of a download, and of the requests to a host."""
 
     bytes: int = 50_000_000
-    seconds: float = 60  # in all, redirects and further tries among them, but not the waiting for its turn
+    seconds: float = 60  # in total, with redirects and retries, without waiting for its turn
     redirects: int = 5
-    at_once: int = 2  # connections to a host
-    pause: float = 0.1  # seconds from one request to a host to the next
-    patience: float = 90  # seconds that a host may ask to be left alone
+    at_once: int = 2  # connections to one host
+    pause: float = 0.1  # seconds between two requests to a host
+    patience: float = 90  # longest wait in seconds that a host may ask for
 
 
 class _BusyError(DownloadError):
-    """Worth another try, after so many seconds."""
+    """The server is busy: try again after so many seconds."""
 
     def __init__(self, reason: str, wait: float | None = None) -> None:
         super().__init__(reason)
@@ -60,7 +59,7 @@ class _Host:
 
 
 class _Clock(AbstractContextManager["_Clock"]):
-    """Runs while it is entered."""
+    """Counts the time inside its blocks."""
 
     def __init__(self, seconds: float) -> None:
         self._left = seconds
@@ -79,7 +78,7 @@ class _Clock(AbstractContextManager["_Clock"]):
 
 
 class Fetcher(AbstractContextManager["Fetcher"]):
-    """Fetches from many threads. `inside` says why an IP address is refused, `find` gives the addresses of a host."""
+    """Downloads from many threads. `inside` tells why an IP address is refused, `find` resolves a host."""
 
     def __init__(
         self,
@@ -99,14 +98,14 @@ class Fetcher(AbstractContextManager["Fetcher"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Ends what is under way in other threads."""
+        """Stops the downloads of other threads."""
         self._over.set()
         with self._lock:
             for connection in self._live:
                 connection.cut()
 
     def get(self, address: str) -> bytes:
-        """What is at a web address. Raises DownloadError, whose text begins in the middle of a sentence."""
+        """Returns the bytes at a web address. Raises DownloadError with the rest of a sentence as its text."""
         clock = _Clock(self._manners.seconds)
         for failed in range(TRIES):
             try:
@@ -128,7 +127,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         raise DownloadError(f"it leads on to another address more than {self._manners.redirects} times")
 
     def _ask(self, address: str, clock: "_Clock") -> bytes | str:
-        """The bytes at an address, or the address it leads on to."""
+        """Returns the bytes at an address, or the address of a redirect."""
         secure, host, port, target = _parsed(address)
         with self._turn(host), clock:
             ips = self._find(host, port)
@@ -187,7 +186,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
 
     @contextmanager
     def _turn(self, host: str) -> Iterator[None]:
-        """A place among the few that ask a host at once, a pause after the one before."""
+        """Waits until a host may be asked again: few requests at the same time, a pause between two."""
         with self._lock:
             place = self._hosts[host]
         with place.gate:
@@ -199,13 +198,13 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 raise DownloadError("stopped")
             try:
                 yield
-            except _BusyError as busy:  # what it asks of one thread holds for all
+            except _BusyError as busy:  # the wait holds for all threads
                 place.free_at = max(place.free_at, time.monotonic() + min(busy.wait or 0, self._manners.patience))
                 raise
 
 
 class _Connection(http.client.HTTPConnection):
-    """To IP addresses that were looked at, whatever the host's name leads to by now."""
+    """A connection to checked IP addresses, whatever the host's name resolves to now."""
 
     def __init__(self, host: str, port: int, ips: list[str], context: ssl.SSLContext | None) -> None:
         super().__init__(host, port, timeout=_SILENCE)
@@ -238,15 +237,15 @@ class _Connection(http.client.HTTPConnection):
             raise OSError("cut")
 
     def cut(self) -> None:
-        """Ends it from another thread, whatever it waits for."""
+        """Closes the connection from another thread, also while it waits."""
         self.was_cut = True
         if self._open is not None:
             with suppress(OSError):
-                socket.socket.shutdown(self._open, socket.SHUT_RDWR)  # not SSLSocket's, which is not made for threads
+                socket.socket.shutdown(self._open, socket.SHUT_RDWR)  # SSLSocket's own shutdown is not thread-safe
 
 
 def _parsed(address: str) -> tuple[bool, str, int, str]:
-    """Whether it is https, the host in ASCII, the port and what to ask for. Raises DownloadError."""
+    """Splits an address into: is https, host in ASCII, port, path with query. Raises DownloadError."""
     if len(address) > _LONGEST_ADDRESS:
         raise DownloadError(f"the address is longer than {_LONGEST_ADDRESS:,} characters")
     if any(c <= " " or c in "\\\x7f" for c in address):
@@ -256,7 +255,7 @@ def _parsed(address: str) -> tuple[bool, str, int, str]:
         host, port = parts.hostname or "", parts.port
         if ":" not in host:
             host = host.encode("idna").decode("ascii")
-    except ValueError:  # a UnicodeError among them
+    except ValueError:  # UnicodeError too
         raise DownloadError("this is no web address") from None
     if parts.scheme not in ("http", "https"):
         raise DownloadError("this is no web address: those begin with https:// or http://")
@@ -278,7 +277,7 @@ def _status(code: int) -> str:
 
 
 def _retry_after(text: str | None) -> float | None:
-    """Seconds, from the header Retry-After: a number or a date."""
+    """Returns the seconds of a Retry-After header: a number or a date."""
     if not text:
         return None
     if text.strip().isdecimal():

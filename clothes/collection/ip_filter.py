@@ -1,11 +1,11 @@
-"""Which network addresses are outside: not this machine, not its network, not what routers and clouds keep for them."""
+"""Tells public network addresses from this machine, its network, and addresses reserved for routers and clouds."""
 
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from clothes.errors import DownloadError
 
-# IANA's special-purpose addresses of IPv4: Python's own list changes from version to version.
+# IANA's special-purpose addresses of IPv4. Python's own list differs between versions.
 _INSIDE = [
     (ip_network(network), what)
     for network, what in (
@@ -27,15 +27,15 @@ _INSIDE = [
         ("240.0.0.0/4", "no machine"),
     )
 ]
-# Of IPv6 one network in eight is in use, and of that these are special, or hide an IPv4 address that is not looked at.
+# One eighth of IPv6 is in use. These networks of it are special, or hide an unchecked IPv4 address.
 _UNICAST = ip_network("2000::/3")
 _SPECIAL = [ip_network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
-_NAT64 = ip_network("64:ff9b::/96")  # IPv4 as networks without it write it
-_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # third quarter of an address that ends in one of IPv4
+_NAT64 = ip_network("64:ff9b::/96")  # IPv4 addresses in IPv6-only networks
+_ISATAP = (0x0000_5EFE, 0x0200_5EFE)  # third quarter of an address that ends in an IPv4 address
 
 
 def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, asked of the system. Raises DownloadError."""
+    """Returns the addresses of a host from the system's resolver. Raises DownloadError."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
@@ -44,7 +44,7 @@ def resolve(host: str, port: int) -> list[str]:
 
 
 def why_inside(address: str) -> str:
-    """Why photos are not fetched from an IP address, in words that end a sentence, or nothing."""
+    """Returns the reason to refuse an IP address, as the end of a sentence, or an empty text."""
     ip = ip_address(address)
     if isinstance(ip, IPv6Address):
         inner = ip.ipv4_mapped or (IPv4Address(int(ip) & 0xFFFF_FFFF) if ip in _NAT64 else None)
@@ -56,16 +56,16 @@ def why_inside(address: str) -> str:
 
 
 def _own(ip: IPv4Address | IPv6Address) -> str:
-    """A machine reaches its own address from that very address. Nothing is sent to find out."""
+    """Returns the reason if the address is this machine's own: it connects to it from itself. Sends nothing."""
     family = socket.AF_INET if ip.version == 4 else socket.AF_INET6
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((str(ip), 9))
             return "belongs to this machine" if probe.getsockname()[0] == str(ip) else ""
-        except OSError:  # there is no way to it
+        except OSError:  # not reachable
             return ""
 
 
 def anywhere(address: str) -> str:
-    """`why_inside` for those who mean to reach their own network: nothing is refused."""
+    """Replaces `why_inside` for private networks: refuses nothing."""
     return ""

@@ -1,4 +1,4 @@
-"""Openverse (openverse.org): openly licensed photos of Flickr, Wikimedia Commons and museums, found by words."""
+"""Searches Openverse (openverse.org) for openly licensed photos of Flickr, Wikimedia Commons and museums."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ from clothes.errors import DownloadError
 from clothes.photos.folders import Skipped
 
 API = "https://api.openverse.org/v1/"
-MOST = 240  # photos of a search that it shows to those without an account
-_PAGE = 20  # at most, to the same
+MOST = 240  # photos per search without an account
+_PAGE = 20  # photos per page without an account
 
 
 @dataclass(frozen=True)
 class Found:
-    """A photo that was found: its size in pixels, 0 where that is not known, and its origin."""
+    """A photo that was found: its size in pixels (0 if unknown) and its origin."""
 
     width: int
     height: int
@@ -26,7 +26,7 @@ class Found:
 
 
 def search(words: str, fetcher: Fetcher, *, api: str = API) -> Iterator[Found | Skipped]:
-    """The photos that fit the words best, page by page as they are asked for.
+    """Yields the photos that match the words best, and fetches pages as needed.
 
     Raises DownloadError when the first page cannot be had; a later one is given as skipped, and is the end.
     """
@@ -76,7 +76,7 @@ def _found(result: object) -> Found | Skipped:
 
 
 def _licence(text: Callable[[str], str]) -> str:
-    """Such as "CC BY-SA 2.0 https://creativecommons.org/licenses/by-sa/2.0/"."""
+    """Formats a licence: "CC BY-SA 2.0 https://creativecommons.org/licenses/by-sa/2.0/"."""
     code = text("license").lower()
     name = {"cc0": "CC0", "pdm": "Public Domain Mark"}.get(code, f"CC {code.upper()}")
     return " ".join(filter(None, (name, text("license_version"), text("license_url"))))

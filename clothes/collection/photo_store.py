@@ -1,4 +1,4 @@
-"""Stores photos in class folders, each once, named by its content. Overwrites nothing, refuses copies of test photos."""
+"""Stores photos in class folders, each once, named by its content. Refuses near-duplicates of test photos."""
 
 import os
 import unicodedata

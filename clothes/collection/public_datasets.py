@@ -62,14 +62,14 @@ _CLOTHING_URL = "https://github.com/alexeygrigorev/clothing-dataset-small/archiv
 _CLOTHING_NOTE = "clothing-dataset-small, CC0. https://github.com/alexeygrigorev/clothing-dataset-small\n"
 _CLOTHING_PHOTOS = {"train": 3068, "validation": 341, "test": 372}
 _CLOTHING_SHA256 = "55ee2d8f2e6ad4bb657b13347839fe62bea5db0375d77ebe169e12026edee35c"  # see `fingerprint`
-_CLOTHING_BYTES = 107_000_000  # about: GitHub does not say how long its archive is
+_CLOTHING_BYTES = 107_000_000  # about; GitHub gives no length for its archives
 
-_MOST_BYTES = 1_000_000_000  # that an archive may unpack to
+_MOST_BYTES = 1_000_000_000  # largest unpacked size of an archive
 _MOST_MEMBERS = 20_000
 
 
 def starter(to: str | os.PathLike[str]) -> Path:
-    """The starter set: 2,000 pictures of Fashion-MNIST, 200 a class, as class folders. Needs no network."""
+    """Writes the starter set as class folders: 2,000 pictures of Fashion-MNIST, 200 per class. Needs no network."""
     with _starter_zip() as packed:
         note = packed.read("SOURCE.txt").decode()
         if not is_complete(Path(to), note, dict.fromkeys(FASHION_MNIST_CLASSES, 200)):
@@ -78,14 +78,14 @@ def starter(to: str | os.PathLike[str]) -> Path:
 
 
 def starter_pictures(count: int) -> list[bytes]:
-    """The files of some pictures of the starter set, of all classes alike."""
+    """Returns the PNG files of some starter pictures, spread over the classes."""
     with _starter_zip() as packed:
         names = sorted(name for name in packed.namelist() if name.endswith(".png"))
         return [packed.read(names[i * len(names) // count]) for i in range(count)]
 
 
 def holds_starter(folder: str | os.PathLike[str]) -> bool:
-    """Whether the starter set was unpacked into this folder, whole or in part."""
+    """Returns whether this folder holds the starter set, complete or not."""
     source = Path(folder) / "SOURCE.txt"
     with _starter_zip() as packed:
         return source.is_file() and source.read_bytes() == packed.read("SOURCE.txt")
@@ -173,7 +173,7 @@ def clothing_small(
 
 
 def fingerprint(photos: Mapping[str, Reader]) -> str:
-    """SHA-256 over the names (PART/<class>/NAME) and contents of photos."""
+    """Returns the SHA-256 of the names (PART/<class>/NAME) and contents of photos."""
     lines = (f"{path} {sha256(photos[path]())}\n" for path in sorted(photos))
     return sha256("".join(lines).encode())
 
@@ -218,14 +218,14 @@ def _member(packed: zipfile.ZipFile, name: str) -> Reader:
 
 
 def _photos_in(packed: zipfile.ZipFile, where: Path) -> dict[str, Reader]:
-    """The photos TOP/PART/<class>/NAME of a zip file as PART/<class>/NAME; whatever else it holds is left in it."""
+    """Returns readers of the photos TOP/PART/<class>/NAME of a zip file by PART/<class>/NAME. Ignores other files."""
     members = [item for item in packed.infolist() if not item.is_dir()]
     if len(members) > _MOST_MEMBERS or sum(item.file_size for item in members) > _MOST_BYTES:
         raise DownloadError(f"{where} holds more than it should ({len(members):,} files). Nothing was unpacked.")
     photos: dict[str, Reader] = {}
     for item in members:
         names = item.filename.split("/")
-        # The name as packed, too: zipfile cuts it at a NUL and turns backslashes into slashes on Windows.
+        # The stored name too: zipfile cuts it at a NUL, and on Windows changes backslashes to slashes.
         odd = any(name in ("", ".", "..") or set(name) & set("\\:\0") for name in (*names, item.orig_filename))
         if odd or S_ISLNK(item.external_attr >> 16):
             raise DownloadError(

@@ -1,4 +1,4 @@
-"""Signing in to Google: a person through an OAuth client of their own, or a service account by its key."""
+"""Signs in to Google: a person with an OAuth client, or a service account with its key."""
 
 import json
 import os
@@ -29,7 +29,7 @@ _PATIENCE = 300  # seconds for the browser
 def sign_in(
     access: Access, *, client: str | os.PathLike[str] | None = None, show: Callable[[str], object]
 ) -> Credentials:
-    """Credentials of a person, who is asked in the browser once.
+    """Returns the credentials of a person, who signs in with the browser once.
 
     `client` is the file of an OAuth client of the type "Desktop app"; `show` opens Google's page for it, given the
     address. The token is kept in the config folder for the next time, readable by its owner only; then no client is
@@ -46,7 +46,7 @@ def sign_in(
             return token
         except TransportError as error:
             raise DriveError(f"Google cannot be reached: {error}. Try again later.") from None
-        except RefreshError as error:  # it was withdrawn, or too old
+        except RefreshError as error:  # withdrawn or expired
             if about is None:
                 raise DriveError(f"Google no longer takes the sign-in: {why(error)}. {SIGN_IN}") from None
     if about is None:
@@ -57,7 +57,7 @@ def sign_in(
 
 
 def service_credentials(access: Access, key: str | os.PathLike[str]) -> Credentials:
-    """Credentials of a service account, from its key file. Raises DriveError."""
+    """Returns the credentials of a service account from its key file. Raises DriveError."""
     try:
         return service_account.Credentials.from_service_account_file(os.fspath(key), scopes=[_scope(access)])
     except (OSError, ValueError, KeyError, TypeError, GoogleAuthError) as error:
@@ -68,7 +68,7 @@ def service_credentials(access: Access, key: str | os.PathLike[str]) -> Credenti
 
 
 def why(error: GoogleAuthError) -> str:
-    """Google's sentence, without its full stop."""
+    """Returns Google's own message without the full stop."""
     return str(error.args[0] if error.args else type(error).__name__).rstrip(".")
 
 
@@ -98,7 +98,7 @@ def _stored(path: Path, access: Access) -> credentials.Credentials | None:
         token = stored.with_token_uri(about["token_uri"])
         token.expiry = stored.expiry
         return token
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none yet, or damaged: asked for again
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # none yet, or damaged: sign in again
         return None
 
 
@@ -114,7 +114,7 @@ def _keep(path: Path, token: credentials.Credentials) -> None:
 
 
 class _Flow(google_auth_oauthlib.flow.InstalledAppFlow):  # type: ignore[misc]
-    """Shows Google's page as `show` likes, where the library would print its address."""
+    """Passes the address of Google's page to `show`. The library would print it."""
 
     show: Callable[[str], object]
 
@@ -138,7 +138,7 @@ def _ask(about: dict[str, Any], access: Access, show: Callable[[str], object]) -
         )
     except google_auth_oauthlib.flow.WSGITimeoutError:
         raise DriveError(f"Nobody signed in within {_PATIENCE // 60} minutes. Run the same command again.") from None
-    except (OAuth2Error, Warning) as error:  # a Warning: other permissions were given than asked for
+    except (OAuth2Error, Warning) as error:  # Warning: the person granted other permissions
         raise DriveError(
             f"Google did not sign in: {error}. Run the same command again and allow what it asks."
         ) from None

@@ -31,11 +31,11 @@ from clothes.system.checksums import sha256
 from clothes.system.files import write_text
 from clothes.system.user_folders import config_folder
 
-TRIES = 8  # in a row that fail
+TRIES = 8  # failures in a row
 WAIT = 1.0  # seconds before the second try, doubled each time up to LONGEST
 LONGEST = 64.0
-ENDPOINT: str | None = None  # Google's own; a test's server speaks at another
-CHUNK = 1 << 21  # bytes; what a broken transfer loses at most
+ENDPOINT: str | None = None  # None is Google's own; tests set another
+CHUNK = 1 << 21  # bytes; a broken transfer loses one at most
 _FIELDS = "id, name, mimeType, size, md5Checksum, trashed"
 _SESSION_DAYS = 7  # Google forgets an unfinished upload after a week
 
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 class Drive:
-    """Google Drive, as far as these credentials reach.
+    """Google Drive, with the access of these credentials.
 
     Its methods may be called from several threads. They raise DriveError, and RefusedError where it is about the one
     file alone. After `stop` each ends at its next request.
@@ -60,7 +60,7 @@ class Drive:
         self._stopped.set()
 
     def folder(self, where: str, *, make: bool = False) -> Item | None:
-        """The folder at a path of names below My Drive, at a link, or of an id; None where there is no such path.
+        """Returns the folder of a path below My Drive, of a link or of an id, or None if no such path exists.
 
         With `make` what lacks of a path is made.
         """
@@ -90,7 +90,7 @@ class Drive:
         return folder
 
     def children(self, folder: str, *, query: str = "") -> Iterator[Item]:
-        """What lies in the folder of this id, the older first where names are the same; nothing from the trash."""
+        """Yields the items of a folder, by name and then the oldest first. Leaves out the trash."""
         page = None
         while True:
             answer = self._run(
@@ -110,14 +110,14 @@ class Drive:
                 return
 
     def make_folder(self, name: str, parent: str) -> Item:
-        """A new folder in the one with the id `parent`."""
+        """Creates a folder in the folder with the id `parent`."""
         body = {"name": name, "parents": [parent], "mimeType": FOLDER_TYPE}
         request = self._files.create(body=body, fields=_FIELDS, supportsAllDrives=True)
         tried = False
 
         def make(connection: AuthorizedHttp) -> Item:
             nonlocal tried
-            if tried and (made := self._folders_named(name, parent)):  # it was made, and the answer got lost
+            if tried and (made := self._folders_named(name, parent)):  # it was created, but the answer was lost
                 return made[0]
             tried = True
             return self._item(request.execute(http=connection))
@@ -128,7 +128,7 @@ class Drive:
             raise DriveError(f"The folder {name} cannot be made in Drive: {error}.") from None
 
     def send(self, path: Path, name: str, parent: str, *, md5: str, advance: Callable[[int], object]) -> None:
-        """Puts a file into the folder with the id `parent`; an upload that broke off goes on where it stopped.
+        """Uploads a file into the folder with the id `parent`. Continues an interrupted upload.
 
         `advance` is told the bytes of each step. The address of an unfinished upload lies in the config folder, so that
         another process goes on with it too.
@@ -160,7 +160,7 @@ class Drive:
             raise RefusedError("it changed while it was sent: Drive has something else")
 
     def _upload(self, path: Path, name: str, parent: str, session: str) -> HttpRequest:
-        """An upload to be done in steps; with the address of a `session` it goes on with that one."""
+        """Returns an upload in chunks. With the address of a `session` it continues that one."""
         mime = mimetypes.guess_type(name)[0] or "application/octet-stream"
         request = self._files.create(
             body={"name": name, "parents": [parent]},
@@ -170,11 +170,11 @@ class Drive:
         )
         if session:
             request.resumable_uri = session
-            request._in_error_state = True  # then the library asks first how far it came
+            request._in_error_state = True  # makes the library ask first how much was received
         return request
 
     def fetch(self, item: Item, part: Path, *, advance: Callable[[int], object]) -> None:
-        """The content of a file, complete and with the right MD5, in `part`; what is there already is gone on with.
+        """Downloads a file into `part`, complete and with the right MD5. Continues a `part` that exists.
 
         `advance` is told the bytes of each step.
         """
@@ -188,7 +188,7 @@ class Drive:
 
     def _fetch_rest(self, item: Item, part: Path, advance: Callable[[int], object]) -> int:
         request = self._files.get_media(fileId=item.id, supportsAllDrives=True)
-        for name in ("accept", "accept-encoding", "user-agent"):  # with these a part of a file may come compressed
+        for name in ("accept", "accept-encoding", "user-agent"):  # with these headers a range may come compressed
             request.headers.pop(name, None)
         with part.open("ab") as file:
             done = file.tell()
@@ -196,7 +196,7 @@ class Drive:
             while done < item.size:
                 request.headers["range"] = f"bytes={done}-{min(done + CHUNK, item.size) - 1}"
                 data = self._patiently(lambda connection: request.execute(http=connection))
-                if not data or len(data) > item.size - done:  # not what was asked for
+                if not data or len(data) > item.size - done:  # not the requested range
                     break
                 file.write(data)
                 done += len(data)
@@ -206,7 +206,7 @@ class Drive:
         return done
 
     def _folders_named(self, name: str, parent: str) -> list[Item]:
-        wanted = unicodedata.normalize("NFC", name)  # compared here: Drive does not say how its search takes case
+        wanted = unicodedata.normalize("NFC", name)  # compared here: how Drive's search treats case is undocumented
         found = self.children(parent, query=f" and mimeType = '{FOLDER_TYPE}'")
         return [item for item in found if unicodedata.normalize("NFC", item.name) == wanted]
 
@@ -224,12 +224,12 @@ class Drive:
         return self._patiently(lambda connection: request.execute(http=connection))
 
     def _patiently(self, act: Callable[[AuthorizedHttp], T]) -> T:
-        """What `act` gives, tried again as Google asks: 403 for too fast, 408, 429, 5xx, and what breaks on the way."""
+        """Returns the result of `act`. Retries rate limits (403, 429), 408, 5xx and broken connections."""
         problem, wait = "it was stopped", 0.0
         for failed in range(TRIES):
             if self._stopped.wait(wait):
                 break
-            wait = min(WAIT * 2**failed, LONGEST) * random.uniform(0.75, 1.25)  # noqa: S311 - so that threads part
+            wait = min(WAIT * 2**failed, LONGEST) * random.uniform(0.75, 1.25)  # noqa: S311 - spreads the threads
             if not hasattr(self._own, "http"):
                 self._own.http = self._new_http()
             try:
@@ -246,24 +246,24 @@ class Drive:
                 del self._own.http
             except (OSError, httplib2.HttpLib2Error, http.client.HTTPException) as error:
                 problem = str(error) or type(error).__name__
-                del self._own.http  # httplib2 would go on with the broken connection
+                del self._own.http  # httplib2 would use the broken connection again
         raise DriveError(f"Google Drive cannot be reached or is busy: {problem}. {AGAIN}")
 
 
 def _next_chunk(request: HttpRequest, connection: AuthorizedHttp) -> Any:
-    """What Drive says of the whole file, or None before the last chunk."""
+    """Sends a chunk. Returns Drive's description of the file after the last one, else None."""
     return request.next_chunk(http=connection)[1]
 
 
 class _Bytes(MediaFileUpload):  # type: ignore[misc]
-    """A file sent in pieces that can be sent twice: a stream would be at its end when httplib2 tries again."""
+    """A file sent in chunks that can be sent twice. A stream would be at its end when httplib2 tries again."""
 
     def has_stream(self) -> bool:
         return False
 
 
 def forget_old_uploads() -> None:
-    """Removes addresses of uploads that Google has forgotten by now."""
+    """Removes the stored addresses of uploads that Google has forgotten."""
     with suppress(OSError):
         for path in (config_folder() / "uploads").iterdir():
             if time.time() - path.stat().st_mtime > _SESSION_DAYS * 86400:
@@ -278,12 +278,12 @@ def _read_session(path: Path) -> str:
 
 
 def _id_in(where: str) -> str:
-    """The id in a link to a folder, or the id itself; nothing for a path of names."""
+    """Returns the id in a link to a folder, or the id itself, or an empty text for a path."""
     if "://" in where:
         if found := re.match(r"https://drive\.google\.com/\S*?(?:/folders/|[?&]id=)([\w-]+)", where):
             return found[1]
         raise DriveError(
             f"{where} is no link to a folder in Drive. It looks like https://drive.google.com/drive/folders/..."
         )
-    # Letters in both cases and digits, 19 or more: who has a folder called that names it by /NAME.
+    # 19 or more letters of both cases and digits. A folder with such a name can be given as /NAME.
     return where if re.fullmatch(r"(?=.*[a-z])(?=.*[A-Z])[01](?=.*\d)[\w-]{18,}", where, re.ASCII) else ""

@@ -1,4 +1,4 @@
-"""What lies on either side, and what of it has to go over."""
+"""Compares a local folder with a folder in Drive: which files are missing on the other side."""
 
 import os
 import re
@@ -24,7 +24,7 @@ _DEEPEST = 40  # folders below one another
 
 @dataclass
 class Place:
-    """A folder's content, on either side: what is known in it, and the names that are taken."""
+    """The content of a folder on either side: known files (name, MD5), and the names in use."""
 
     known: set[tuple[str, str]] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
@@ -32,7 +32,7 @@ class Place:
 
 @dataclass
 class Branch:
-    """A folder in Drive, or several of one name that count as one: the first is added to."""
+    """A folder in Drive, or several with the same name, which count as one. New files go into the first."""
 
     ids: list[str] = field(default_factory=list)
     files: list[Item] = field(default_factory=list)
@@ -40,13 +40,13 @@ class Branch:
 
 @dataclass(frozen=True)
 class Source:
-    """A file that may have to go over: its folder, relative and with slashes, and its name where it lies."""
+    """A file to compare: its folder, relative and with slashes, and its name there."""
 
     folder: str
     name: str
     md5: str
     size: int
-    origin: Any  # its Path here, or its Item in Drive
+    origin: Any  # a local Path, or an Item in Drive
     mime: str = ""
 
     @property
@@ -55,7 +55,7 @@ class Source:
 
 
 def remote_tree(drive: Drive, top: Item, skipped: list[Skipped]) -> dict[str, Branch]:
-    """The folders below one in Drive, by their paths; the top one's is empty."""
+    """Returns the folders below a folder in Drive by path. The path of the top folder is empty."""
     tree: dict[str, Branch] = {}
     todo = [("", top)]
     seen = set()
@@ -95,7 +95,7 @@ def _children(drive: Drive, folder: Item) -> list[Item]:
 def local_sources(
     root: Path, names: Sequence[str], skipped: list[Skipped], on_compare: Progress | None
 ) -> list[Source]:
-    """The files of these paths with their MD5s; what cannot be read is skipped."""
+    """Returns the files of these paths with their MD5s. Unreadable files are added to `skipped`."""
     sources = []
     sizes = {}
     for name in names:
@@ -117,7 +117,7 @@ def local_sources(
 
 
 def place_of(files: Iterable[Item]) -> Place:
-    """A folder's content in Drive."""
+    """Returns the content of a folder in Drive."""
     place = Place()
     for item in files:
         name = safe_name(item.name, item.md5, item.mime)
@@ -127,7 +127,7 @@ def place_of(files: Iterable[Item]) -> Place:
 
 
 def local_folder(root: Path, path: str) -> Path:
-    """Where a folder lies or would lie below the root: spelt as on disk where one is there, in any Unicode form."""
+    """Returns the local path of a folder below the root, spelt as on disk if it exists in another Unicode form."""
     folder = root
     for name in path.split("/") if path else ():
         spelt = name
@@ -140,7 +140,7 @@ def local_folder(root: Path, path: str) -> Path:
 def local_places(
     folders: Mapping[str, Path], sources: Sequence[Source], on_compare: Progress | None
 ) -> dict[str, Place]:
-    """What stands in the folders where the sources would go. Only files of a size that comes are read."""
+    """Returns the content of the target folders. Reads only files with the size of a source."""
     sizes: dict[str, set[int]] = {}
     for source in sources:
         sizes.setdefault(source.folder, set()).add(source.size)
@@ -167,7 +167,7 @@ def local_places(
 def plan(
     sources: Sequence[Source], places: dict[str, Place], skipped: list[Skipped]
 ) -> tuple[list[tuple[Source, str]], int]:
-    """The files that have to go over, each with its name there, and how many are there already."""
+    """Returns the missing files, each with its name on the other side, and the number of equal files."""
     todo, same = [], 0
     for source in sources:
         name = safe_name(source.name, source.md5, source.mime)
@@ -187,7 +187,7 @@ def plan(
 
 
 def unwanted(item: Item) -> str:
-    """Why a file in Drive is not fetched, or nothing."""
+    """Returns the reason not to download a file of Drive, or an empty text."""
     if item.is_shortcut:
         return "a shortcut"
     if item.mime.startswith("application/vnd.google-apps."):
@@ -205,5 +205,5 @@ def unwanted(item: Item) -> str:
 
 
 def join(folder: str, name: str) -> str:
-    """A relative path with slashes; the top folder's is empty."""
+    """Joins a relative path with slashes. The path of the top folder is empty."""
     return f"{folder}/{name}" if folder else name

@@ -1,4 +1,4 @@
-"""What Google Drive answers when it does not do what was asked: does it pass, and what is there to do?"""
+"""Explains refusals of Google Drive: whether to retry, and what the user can do."""
 
 import json
 
@@ -16,7 +16,7 @@ _TOO_FAST = {"rateLimitExceeded", "userRateLimitExceeded"}
 
 
 class RefusedError(DriveError):
-    """Drive refuses one file or folder; others may go on. `status` is the HTTP status, 0 where there is none."""
+    """Drive refuses one file or folder. Others can continue. `status` is the HTTP status, or 0."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -24,7 +24,7 @@ class RefusedError(DriveError):
 
 
 def explained(error: HttpError) -> DriveError | None:
-    """What is wrong and what to do, or None where it passes: too fast, 408, 429, 5xx."""
+    """Returns what is wrong and what to do, or None if a retry helps (rate limit, 408, 429, 5xx)."""
     reason = _reason(error)
     if error.status_code in (408, 429) or error.status_code >= 500 or reason in _TOO_FAST:
         return None
@@ -49,13 +49,13 @@ def explained(error: HttpError) -> DriveError | None:
 
 
 def retry_after(error: HttpError) -> float:
-    """The seconds that Google asks to wait, at most ten minutes; 0 where it does not say."""
+    """Returns the seconds that Google asks to wait, at most ten minutes, or 0."""
     text = str(error.resp.get("retry-after", ""))
     return min(float(text), 600) if text.isdecimal() else 0
 
 
 def _reason(error: HttpError) -> str:
-    """Google's word for what is wrong, such as storageQuotaExceeded."""
+    """Returns Google's code for the error, such as storageQuotaExceeded."""
     try:
         return str(json.loads(error.content)["error"]["errors"][0]["reason"])
     except (ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""Names on both sides: what can stand in any folder, and what a file is called that cannot, or whose name is taken."""
+"""File names that are valid in every folder, and replacements for invalid or used names."""
 
 import unicodedata
 from pathlib import PurePosixPath
@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from clothes.photos.decode import SUFFIXES
 from clothes.photos.folders import RECORDS, why_no_name
 
-_LONGEST = 200  # bytes of a name, so that a mark and an ending have room beside it
+_LONGEST = 200  # bytes of a name, which leaves room for a mark and an extension
 # Of pictures whose name has no ending, or none that can be used here.
 _ENDINGS = {
     "image/jpeg": ".jpg",
@@ -22,7 +22,7 @@ _ENDINGS = {
 
 
 def safe_name(name: str, md5: str, mime: str = "") -> str:
-    """What a file is called on either side: its name where that can stand in any folder, else its MD5 and an ending.
+    """Returns the name of a file on both sides: its own if every system allows it, else its MD5 and extension.
 
     A mark that it got by `marked` is taken off.
     """
@@ -37,18 +37,18 @@ def safe_name(name: str, md5: str, mime: str = "") -> str:
 
 
 def marked(name: str, md5: str) -> str:
-    """The name of a file beside which another of its name stands."""
+    """Returns the name of a file if another file has its name."""
     stem, dot, ending = name.rpartition(".")
     return f"{stem}-{md5[:8]}{dot}{ending}"
 
 
 def unfit(name: str) -> str:
-    """Why a name cannot stand in a folder of every system, or nothing."""
+    """Returns the reason why some system does not allow a name, or an empty text."""
     return why_no_name(name, longest=_LONGEST)
 
 
 def unfit_folder(path: str) -> str:
-    """Why the folders of a photo's path cannot stand in Drive and come back from it, or nothing."""
+    """Returns the reason why the folders of a path cannot go to Drive and back, or an empty text."""
     for name in path.split("/")[:-1]:
         if reason := unfit(name):
             return f"the folder {name}: {reason}. Rename it"

@@ -1,4 +1,4 @@
-"""`push` and `pull`: class folders to and from a folder in Google Drive. Only what lacks there is sent or fetched.
+"""`push` and `pull`: class folders to and from a folder in Google Drive. Only missing files are transferred.
 
 A file is known by its folder, name and MD5. Where another content has its name already, it goes beside it as
 NAME-<the MD5's first eight>, and is known again under that name, so that nothing is overwritten or sent twice.
@@ -35,13 +35,13 @@ from clothes.system.checksums import sha256
 from clothes.system.files import publish_new
 from clothes.system.progress import Progress
 
-AT_ONCE = 4  # files on their way
-_PARTS = ".drive-parts"  # in the folder that is pulled into: what has not come whole yet
+AT_ONCE = 4  # transfers at the same time
+_PARTS = ".drive-parts"  # unfinished downloads, in the target folder
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """A file that was sent or fetched: from where to where, both relative and with slashes; `size` in bytes."""
+    """A transferred file: its path and its new path, both relative and with slashes, and its size in bytes."""
 
     path: str
     to: str
@@ -50,7 +50,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class TransferReport:
-    """What a push or pull did: every file is among those `moved`, the `same`, the `skipped` or the `failed`.
+    """The result of a push or pull: each file is counted in `moved`, `same`, `skipped` or `failed`.
 
     `link` shows the folder in Drive; it is empty where a dry run would make that folder.
     """
@@ -63,7 +63,7 @@ class TransferReport:
 
     @property
     def renamed(self) -> tuple[Transfer, ...]:
-        """What now has another name than before."""
+        """The files with another name on the other side."""
         return tuple(item for item in self.moved if item.path != item.to)
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def push(
     on_compare: Progress | None = None,
     progress: Progress | None = None,
 ) -> TransferReport:
-    """Sends the photos of class folders, perhaps below train/, test/ and validation/, that a Drive folder lacks.
+    """Uploads the photos of class folders (also in train/, test/ and validation/) that are missing in a Drive folder.
 
     split.csv, sources.csv and their like beside the class folders go with them. `folder` is a path of names below My
     Drive, made if missing, or a link or id. `on_compare` and `progress` are told bytes, of those compared and those
@@ -120,7 +120,7 @@ def pull(
     on_compare: Progress | None = None,
     progress: Progress | None = None,
 ) -> TransferReport:
-    """Fetches the photos below a Drive folder that a local folder lacks, in folders as they are in Drive.
+    """Downloads the photos of a Drive folder that are missing in a local folder, into the same folders.
 
     Nothing is written outside `to`, whatever names Drive has: a file whose name cannot stand here is called by its MD5,
     a folder like that is skipped with its reason, as are shortcuts, Google Docs and what is no photo. Each file stands
@@ -160,7 +160,7 @@ def pull(
 
     moved, failed = _each(drive, todo, fetch, progress)
     with suppress(OSError):
-        parts.rmdir()  # but for what has not come whole
+        parts.rmdir()  # fails if it holds unfinished downloads
     return TransferReport(top.link, moved, same, tuple(skipped), failed)
 
 
@@ -169,7 +169,7 @@ def _records(root: Path) -> list[str]:
 
 
 def _make_branch(drive: Drive, tree: dict[str, Branch], path: str) -> None:
-    """Makes the folder of this path in Drive, and those above it, where there is none."""
+    """Creates the folder of this path in Drive, and its parents, if missing."""
     if path not in tree:
         above, _, name = path.rpartition("/")
         _make_branch(drive, tree, above)
@@ -182,7 +182,7 @@ def _each(
     move: Callable[[Source, str, Callable[[int], object]], None],
     progress: Progress | None,
 ) -> tuple[tuple[Transfer, ...], tuple[Skipped, ...]]:
-    """Moves each file, several at once; what is refused alone fails alone. Ctrl-C leaves what can be gone on with."""
+    """Transfers several files at the same time. A refused file does not stop the others. Resumable after Ctrl-C."""
     done, total = 0, sum(source.size for source, _ in todo)
     lock = threading.Lock()
 
