@@ -18,7 +18,7 @@ from PIL import Image
 import clothes
 from clothes.collection.public_datasets import read_idx
 from clothes.photos.folders import OTHER
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 
 STEPS = {
     "flip, turn, zoom 0.7 to 1.15, colour, grey, erase": {},

@@ -49,7 +49,7 @@ def main(photos: str) -> None:
         from clothes.config import TrainConfig
         from clothes.photos.decode import read_file
         from clothes.photos.folders import list_class_folders
-        from clothes.photos.splits import Row, Split
+        from clothes.photos.split_file import Row, Split
         from clothes.training.batches import batches
         from clothes.training.datasets import decode
 

@@ -38,8 +38,8 @@ from .inference.verification import verify as verify
 from .models.architectures import build_model as build_model
 from .photos.checks import CheckReport as CheckReport
 from .photos.checks import check as check
-from .photos.splits import Split as Split
-from .photos.splitting import split as split
+from .photos.split import split as split
+from .photos.split_file import Split as Split
 from .report.report_page import Report as Report
 from .report.report_page import write_report as write_report
 from .training.pipeline import train as train

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import clothes
 from clothes.photos.folders import OTHER
-from clothes.photos.splits import Row, Split
+from clothes.photos.split_file import Row, Split
 
 
 def main(data: Path, out: Path) -> None:

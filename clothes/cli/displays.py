@@ -16,7 +16,7 @@ from clothes.cli.progress import Bars, progress_bars
 from clothes.cli.signals import stoppable
 from clothes.config import Config
 from clothes.inference.run import Run
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 from clothes.system.text import plain
 from clothes.training.callbacks import SearchCallback, TrainingCallback
 

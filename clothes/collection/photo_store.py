@@ -25,7 +25,7 @@ from clothes.photos.folders import (
     without_part,
 )
 from clothes.photos.similarity import THUMB
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 from clothes.system.checksums import sha256, sha256_file
 
 Progress = Callable[[str, int, int], None]  # called with (title, done, total)

@@ -9,7 +9,7 @@ from clothes.errors import RunError
 from clothes.evaluation.results import read_predictions
 from clothes.metrics import mcnemar, wilson_interval
 from clothes.photos.folders import OTHER
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 
 
 @dataclass(frozen=True)

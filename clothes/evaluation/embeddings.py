@@ -11,7 +11,7 @@ from clothes.errors import PhotoError, RunError
 from clothes.inference.classifier import Classifier
 from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
-from clothes.photos.splits import Row
+from clothes.photos.split_file import Row
 from clothes.system.files import write_bytes
 from clothes.system.progress import Progress
 

@@ -18,7 +18,7 @@ from clothes.evaluation.linear_probe import probe
 from clothes.inference.classifier import Classifier, load
 from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
-from clothes.photos.splits import Row
+from clothes.photos.split_file import Row
 from clothes.training.callbacks import TrainingCallback
 
 CallbackFactory = Callable[[], AbstractContextManager[TrainingCallback]]  # called for each training

@@ -4,7 +4,6 @@ Works on any model, from its scores alone. Random covers as in RISE (Petsiuk et 
 effect as in LIME (Ribeiro et al., 2016). benchmarks/heatmaps.py measures it and compares it with other methods.
 """
 
-import io
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -73,10 +72,3 @@ def covered(picture: np.ndarray, cover: np.ndarray) -> np.ndarray:
 def _resized(grid: np.ndarray, picture: np.ndarray) -> np.ndarray:
     size = (picture.shape[1], picture.shape[0])
     return np.asarray(Image.fromarray(grid.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
-
-
-def to_jpeg(image: Image.Image, quality: int = 80) -> bytes:
-    """Encodes an image as JPEG, without EXIF."""
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return buffer.getvalue()

@@ -21,7 +21,7 @@ from typing import Any, Self
 from clothes.config import Config
 from clothes.errors import RunError
 from clothes.inference.bundle import Bundle, read_bundle
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 from clothes.system.files import remove_unfinished, write_text
 from clothes.system.locks import LOCK_FILE, folder_lock
 

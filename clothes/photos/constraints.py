@@ -13,7 +13,7 @@ from clothes.config import SplitConfig
 from clothes.errors import SplitError
 from clothes.photos.duplicates import Record
 from clothes.photos.folders import PART_FOLDERS, without_part
-from clothes.photos.splits import ALIKE, PARTS, Split
+from clothes.photos.split_file import ALIKE, PARTS, Split
 
 CORRECTION = "correction"  # the origin, in sources.csv, of photos that are trained on only
 SPLIT_ANEW = "Split anew with --overwrite, or write another split with --out."

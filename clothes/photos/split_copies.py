@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from clothes.errors import SplitError
 from clothes.photos.folders import PART_FOLDERS, list_photos, without_part
-from clothes.photos.splits import Row, Split
+from clothes.photos.split_file import Row, Split
 from clothes.system.checksums import sha256_file
 from clothes.system.files import TEMP_PREFIX, explain_full_disk, sync_all
 

@@ -8,7 +8,7 @@ from clothes.errors import PhotoError, PhotosError
 from clothes.photos import decode
 from clothes.photos.duplicates import Survey
 from clothes.photos.folders import Listing, PhotoFile, Skipped, list_class_folders
-from clothes.photos.splits import ALIKE, PARTS, Row, Split
+from clothes.photos.split_file import ALIKE, PARTS, Row, Split
 from clothes.photos.stratify import assign
 from clothes.system.progress import Progress
 

@@ -12,7 +12,7 @@ from clothes.evaluation.results import read_evaluation, read_predictions
 from clothes.inference.classifier import Classifier, load
 from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
-from clothes.photos.splits import PARTS
+from clothes.photos.split_file import PARTS
 from clothes.report import plots, sections
 from clothes.report.dataset_audit import audit
 from clothes.report.rendering import fill

@@ -1,12 +1,12 @@
 """Pictures embedded in a page as data URIs: small copies of photos, without EXIF, and plots."""
 
 import base64
+import io
 from pathlib import Path
 
 from PIL import Image
 
 from clothes.errors import PhotoError
-from clothes.inference.occlusion import to_jpeg
 from clothes.photos import decode
 
 SMALL, LARGE = 96, 200  # pixels of the longer side
@@ -21,7 +21,9 @@ def thumbnail(photo: Path, size: int = SMALL) -> str:
 
 
 def embed_image(image: Image.Image) -> str:
-    return _data_uri("image/jpeg", to_jpeg(image, quality=72))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=72)
+    return _data_uri("image/jpeg", buffer.getvalue())
 
 
 def embed_svg(svg: bytes) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clothes.config import Config
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 
 if TYPE_CHECKING:
     from clothes.inference.run import Run

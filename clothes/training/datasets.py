@@ -18,7 +18,7 @@ import numpy as np
 from clothes.errors import PhotoError, SplitError, TrainingError
 from clothes.photos.decode import read_square
 from clothes.photos.folders import OTHER
-from clothes.photos.splits import Row, Split
+from clothes.photos.split_file import Row, Split
 from clothes.system.checksums import sha256
 from clothes.system.files import TEMP_PREFIX, preallocate, replacing
 from clothes.system.progress import Progress

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from clothes.errors import RunError, TrainingError
 from clothes.inference.run import Run
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 from clothes.system.files import megabytes
 from clothes.training import checkpoints
 from clothes.training.callbacks import TrainingCallback

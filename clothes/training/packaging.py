@@ -15,7 +15,7 @@ from clothes.models.architectures import build_model
 from clothes.models.backend import keras
 from clothes.models.conversion import to_litert
 from clothes.models.prediction import predict
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 from clothes.system.version import __version__
 from clothes.training.trainer import Trainer
 

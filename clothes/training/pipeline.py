@@ -12,7 +12,7 @@ from clothes.config import Config
 from clothes.errors import PhotosError, RunError
 from clothes.inference.run import Run, run_lock
 from clothes.models.requirements import require_training
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.plan import Changes, check_changes, check_split, choose_config, find_split
 

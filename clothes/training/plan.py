@@ -12,8 +12,8 @@ from clothes.config import Config
 from clothes.errors import ConfigError, PhotoError, PhotosError, SplitError
 from clothes.photos import decode
 from clothes.photos.folders import list_class_folders
-from clothes.photos.splits import Split
-from clothes.photos.splitting import split as make_split
+from clothes.photos.split import split as make_split
+from clothes.photos.split_file import Split
 from clothes.system.progress import Progress
 
 Changes = Mapping[str, Mapping[str, Any]]

@@ -11,7 +11,7 @@ import numpy as np
 from clothes.config import Config
 from clothes.errors import ConfigError, DivergenceError, TuningError
 from clothes.models.backend import keras
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 from clothes.system.checksums import sha256_json
 from clothes.system.files import write_text
 from clothes.training.callbacks import SearchCallback

@@ -6,7 +6,7 @@ import numpy as np
 
 from clothes.config import Config
 from clothes.errors import TrainingError
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 from clothes.training.datasets import Pictures
 from clothes.training.trainer import Trainer
 

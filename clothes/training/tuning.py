@@ -14,7 +14,7 @@ from typing import Any
 from clothes.config import Config
 from clothes.errors import EXTRAS, MissingExtraError, TuningError
 from clothes.models.requirements import require_training
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 from clothes.training.callbacks import SearchCallback
 from clothes.training.plan import check_changes, check_split, choose_config, find_split
 from clothes.training.search_results import Tuning

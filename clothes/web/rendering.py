@@ -1,6 +1,5 @@
 """Predictions as a visitor reads them: HTML for the page, CSV for a spreadsheet. Every value is escaped."""
 
-import base64
 import csv
 import html
 import io
@@ -9,7 +8,8 @@ from collections.abc import Sequence
 from clothes.errors import PhotoError
 from clothes.inference.classifier import Classifier
 from clothes.inference.confidence import Prediction, percent
-from clothes.inference.occlusion import Explanation, to_jpeg
+from clothes.inference.occlusion import Explanation
+from clothes.report.thumbnails import embed_image
 
 PHOTO_HINT = '<p class="hint">Drop a photo or take one: the answer appears here.</p>'
 TABLE_HINT = '<p class="hint">Drop photos above: a table appears here, with a CSV file to download.</p>'
@@ -49,10 +49,10 @@ def problem_html(text: str) -> str:
 
 
 def heatmap_html(explanation: Explanation) -> str:
-    picture = base64.b64encode(to_jpeg(explanation.overlay(_HEATMAP))).decode()
+    picture = embed_image(explanation.overlay(_HEATMAP))
     label = html.escape(explanation.label)
     return (
-        f'<img src="data:image/jpeg;base64,{picture}" alt="The photo, in warm colours where it supports {label}">'
+        f'<img src="{picture}" alt="The photo, in warm colours where it supports {label}">'
         f"<p>Warm colours show what supports {label}, found by covering parts of the photo.</p>"
     )
 

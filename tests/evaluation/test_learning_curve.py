@@ -9,7 +9,7 @@ import pytest
 import clothes
 from clothes.evaluation import learning_curve
 from clothes.evaluation.learning_curve import choose_subset, probe_curve, retrained_curve
-from clothes.photos.splits import Row
+from clothes.photos.split_file import Row
 from clothes.training.callbacks import TrainingCallback
 from tests.support.embeddings import clusters
 

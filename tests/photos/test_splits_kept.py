@@ -17,7 +17,7 @@ from clothes.cli.main import main
 from clothes.config import SplitConfig
 from clothes.errors import SplitError
 from clothes.photos.split_copies import copy_parts
-from clothes.photos.splits import PARTS, Split
+from clothes.photos.split_file import PARTS, Split
 
 
 def paint(seed: int) -> Image.Image:

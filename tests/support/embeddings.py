@@ -3,7 +3,7 @@
 import numpy as np
 
 from clothes.evaluation.embeddings import Embeddings
-from clothes.photos.splits import Row
+from clothes.photos.split_file import Row
 
 
 def clusters(count: int, *, classes: int = 4) -> Embeddings:

@@ -19,7 +19,7 @@ import clothes
 from clothes.cli.commands.evaluation import plot
 from clothes.cli.commands.training import train as train_command
 from clothes.errors import BundleError, ConfigError, MissingExtraError, PhotosError, RunError, SplitError
-from clothes.photos.splits import Split
+from clothes.photos.split_file import Split
 from clothes.training import fit, plan
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.datasets import decode

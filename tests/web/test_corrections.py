@@ -15,7 +15,7 @@ import pytest
 import clothes
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos.folders import OTHER
-from clothes.photos.splits import PARTS, Split
+from clothes.photos.split_file import PARTS, Split
 from clothes.web.corrections import Inbox, Review, list_corrections, read_correction
 from tests.support.commands import run_command
 from tests.support.killed_corrections import ANSWER, WRITERS

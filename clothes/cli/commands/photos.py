@@ -55,7 +55,7 @@ def split(
     """
     from clothes.config import SplitConfig
     from clothes.photos.split_copies import copy_parts
-    from clothes.photos.splits import Split
+    from clothes.photos.split_file import Split
 
     path = out or photos / "split.csv"
     exists = os.path.exists(path)  # noqa: PTH110 - Path's raises in a locked folder

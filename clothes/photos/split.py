@@ -12,7 +12,7 @@ from clothes.errors import PhotosError, SplitError
 from clothes.photos.constraints import SPLIT_ANEW, Constraints, count, find_constraints
 from clothes.photos.duplicates import Pair, Record, Survey, group
 from clothes.photos.folders import Listing, Skipped, list_class_folders
-from clothes.photos.splits import ALIKE, PARTS, Row, Split
+from clothes.photos.split_file import ALIKE, PARTS, Row, Split
 from clothes.photos.stratify import assign, unite
 from clothes.system.progress import Progress
 

@@ -11,7 +11,7 @@ import clothes
 from clothes.config import SplitConfig
 from clothes.errors import PhotosError, SplitError
 from clothes.photos.split_copies import copy_parts
-from clothes.photos.splits import PARTS, Split
+from clothes.photos.split_file import PARTS, Split
 from tests.support.pictures import SHARED, jpeg, make_photos, smooth
 
 
