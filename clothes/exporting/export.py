@@ -1,7 +1,6 @@
 """`export`: a bundle -> a folder in another format, which appears only if its answers agree with the bundle's."""
 
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,16 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from clothes.errors import ConfigError, ExportError
-from clothes.exporting.agreement import Agreement, compare, largest_difference, require_agreement, require_equality
-from clothes.exporting.comparison_pictures import comparison_pictures
-from clothes.exporting.source import Scorer, Source, lite_scorer
-from clothes.exporting.to_keras import to_keras
-from clothes.exporting.to_litert import to_litert
+from clothes.exporting.comparison import (
+    Agreement,
+    compare,
+    comparison_pictures,
+    require_agreement,
+    require_equality,
+)
+from clothes.exporting.single_call import to_keras, to_litert, to_saved_model
+from clothes.exporting.source import Scorer, Source, keras_scorer, lite_scorer
 from clothes.exporting.to_onnx import to_onnx
-from clothes.exporting.to_saved_model import to_saved_model
 from clothes.exporting.to_space import to_space
 from clothes.inference.bundle import read_bundle
 from clothes.inference.classifier import open_model
@@ -86,7 +86,8 @@ def export(
     if int8 and not FORMATS[to].has_int8:
         raise ConfigError(f"A {to} export is in float32. Use --int8 with onnx; litert and space always have 8 bits.")
     chosen, source, out = FORMATS[to], Source(read_bundle(model), int8=int8), Path(out)
-    _require_free(out)
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
+        raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
     bundled = lite_scorer(open_model(source.bundle))  # refuses an unsafe model before anything is written
     samples = [
         ("probes", source.bundle.probes()[0]),
@@ -95,38 +96,25 @@ def export(
     report = progress or (lambda done, total: None)
     with _new_folder(out) as folder:
         exported = chosen.write(source, folder)
-        report(1, 1 + len(samples))
-        network = source.network_scorer if chosen.converted else None
-        agreements, conversion = _compare(exported, bundled, network, samples, report)
+        report(1, 3)
+        agreements, conversions = [], []
+        for done, (what, pictures) in enumerate(samples, 2):
+            scores = exported(pictures)
+            agreements.append(compare(what, scores, bundled(pictures)))
+            if chosen.converted:
+                conversions.append(compare(what, scores, keras_scorer(source.network)(pictures)).difference)
+            report(done, 3)
+        conversion = max(conversions, default=None)
         if conversion is not None and not int8:
             require_equality(to, conversion)
         require_agreement(to, agreements, exact=not chosen.converted)
-        result = Export(out, to, tuple(agreements), conversion, _checksums(folder))
-        _write_description(folder, source, result)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        checksums = {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
+        result = Export(out, to, tuple(agreements), conversion, checksums)
+        described = source.description | {"format": to, "int8": int8} | asdict(result)
+        del described["path"]
+        (folder / "export.json").write_text(json_text(add_checksum(described)), encoding="utf-8")
     return result
-
-
-def _compare(
-    exported: Scorer,
-    bundled: Scorer,
-    network: Scorer | None,
-    samples: list[tuple[str, np.ndarray]],
-    progress: Progress,
-) -> tuple[list[Agreement], float | None]:
-    """Compares an export with its bundle on each sample, and with the Keras network if it was converted from one."""
-    agreements, differences = [], []
-    for done, (what, pictures) in enumerate(samples, 2):
-        scores = exported(pictures)
-        agreements.append(compare(what, scores, bundled(pictures)))
-        if network:
-            differences.append(largest_difference(scores, network(pictures)))
-        progress(done, 1 + len(samples))
-    return agreements, max(differences, default=None)
-
-
-def _require_free(out: Path) -> None:
-    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
-        raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
 
 
 @contextmanager
@@ -134,26 +122,11 @@ def _new_folder(out: Path) -> Iterator[Path]:
     """Yields a temporary folder, which becomes `out` at the end of the block and is removed if the block raises."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=out.parent))
+        with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX, dir=out.parent, ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            yield folder
+            set_mode(folder, 0o755)
+            sync_all()
+            publish(folder, out)
     except OSError as error:
         raise ExportError(f"Nothing can be written to {out}: {error.strerror}. Name another folder: --out.") from None
-    try:
-        yield folder
-        set_mode(folder, 0o755)
-        sync_all()
-        publish(folder, out)
-    except OSError as error:
-        raise ExportError(f"The export cannot be written to {out}: {error.strerror}. Name another --out.") from None
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _checksums(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
-
-
-def _write_description(folder: Path, source: Source, result: Export) -> None:
-    described = source.description | {"format": result.format, "int8": source.int8} | asdict(result)
-    del described["path"]
-    (folder / "export.json").write_text(json_text(add_checksum(described)), encoding="utf-8")

@@ -47,10 +47,6 @@ class Source:
         keras_scorer(network)(np.zeros((1, bundle.image_size, bundle.image_size, 3), np.uint8))
         return network
 
-    @cached_property
-    def network_scorer(self) -> Scorer:
-        return keras_scorer(self.network)
-
     @property
     def description(self) -> dict[str, Any]:
         """The facts that a program needs to use an export: classes in order, preprocessing, inputs and outputs."""

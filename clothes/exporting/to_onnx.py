@@ -20,16 +20,12 @@ _OUTPUT_CHANNELS = {"Conv": 0, "MatMul": 1}  # axis of the weights
 
 
 def to_onnx(source: Source, folder: Path) -> Scorer:
-    """Writes model.onnx, with 8-bit weights on request, and reads it back."""
-    return write_onnx(source.network, folder / "model.onnx", source.description, int8=source.int8)
-
-
-def write_onnx(network: Any, path: Path, metadata: dict[str, Any], *, int8: bool) -> Scorer:
-    """Writes a Keras network with metadata as an ONNX file and reads it back. Raises ExportError.
+    """Writes model.onnx, which holds its description, and reads it back. Raises ExportError.
 
     With `int8` the weights have 8 bits and a scale per channel: a quarter of the size. It still computes in float32, as
     8-bit activations change 5 % of the labels.
     """
+    network, path = source.network, folder / "model.onnx"
     import onnx
     import onnxruntime
 
@@ -39,12 +35,13 @@ def write_onnx(network: Any, path: Path, metadata: dict[str, Any], *, int8: bool
         network.export(path, format="onnx", verbose=False)
     model = onnx.load(path)
     _replace_erfc(model.graph)
-    _name_batch_axis(model.graph)
-    if int8:
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "N"
+    if source.int8:
         _quantize_weights(model.graph)
     texts = {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in metadata.items()
+        for key, value in source.description.items()
     }
     onnx.helper.set_model_props(model, texts)
     try:
@@ -57,11 +54,6 @@ def write_onnx(network: Any, path: Path, metadata: dict[str, Any], *, int8: bool
     path.write_bytes(model.SerializeToString())
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     return in_batches(lambda pictures: session.run(["scores"], {"pictures": pictures})[0])
-
-
-def _name_batch_axis(graph: Any) -> None:
-    for value in (*graph.input, *graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "N"
 
 
 def _replace_erfc(graph: Any) -> None:
@@ -90,9 +82,12 @@ def _quantize_weights(graph: Any) -> None:
         weights = tensors.get(node.input[1]) if node.op_type in _OUTPUT_CHANNELS else None
         if weights is not None and np.prod(weights.dims) >= _FEWEST_WEIGHTS:
             axis, name = _OUTPUT_CHANNELS[node.op_type], f"{node.name}_weights"
-            integers, scale = _quantized(numpy_helper.to_array(weights), axis)
+            values = numpy_helper.to_array(weights)
+            others = tuple(i for i in range(values.ndim) if i != axis)
+            scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / 127, 1e-12).astype(np.float32)
+            integers = np.round(values / scale).astype(np.int8)
             graph.initializer.append(numpy_helper.from_array(integers, f"{name}_8"))
-            graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
+            graph.initializer.append(numpy_helper.from_array(scale.reshape(-1), f"{name}_scale"))
             nodes.append(helper.make_node("DequantizeLinear", [f"{name}_8", f"{name}_scale"], [name], name, axis=axis))
             node.input[1] = name
         nodes.append(node)
@@ -100,13 +95,6 @@ def _quantize_weights(graph: Any) -> None:
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     _set_values(graph.node, nodes)
     _set_values(graph.initializer, kept)
-
-
-def _quantized(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns 8-bit integers and their scales, one per index of the axis."""
-    others = tuple(i for i in range(values.ndim) if i != axis)
-    scale = np.maximum(np.abs(values).max(axis=others, keepdims=True) / 127, 1e-12).astype(np.float32)
-    return np.round(values / scale).astype(np.int8), scale.reshape(-1)
 
 
 def _set_values(field: Any, values: list[Any]) -> None:

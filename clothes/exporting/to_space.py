@@ -16,7 +16,7 @@ from string import Template
 
 from clothes.errors import ExportError, MissingExtraError
 from clothes.exporting.source import Scorer, Source, lite_scorer
-from clothes.inference.bundle import WEIGHTS, Bundle, write_bundle
+from clothes.inference.bundle import WEIGHTS, write_bundle
 from clothes.inference.classifier import open_model
 from clothes.system.version import __version__
 
@@ -34,18 +34,9 @@ def to_space(source: Source, folder: Path) -> Scorer:
         raise ExportError("clothes is not installed, so it cannot be packed. Install it: pip install .") from None
     _write_wheel(package, folder)
     (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in _requirements(package)))
-    (folder / "app.py").write_text(_template("app.py").template, encoding="utf-8")
-    (folder / "README.md").write_text(_readme(bundle, gradio), encoding="utf-8")
-    kept = {name: bundle.file(name) for name in bundle.info["files"] if name != WEIGHTS}
-    return lite_scorer(open_model(write_bundle(folder / "bundle", bundle.info, kept)))
-
-
-def _template(name: str) -> Template:
-    return Template((files("clothes.exporting") / "templates" / "space" / f"{name}.template").read_text("utf-8"))
-
-
-def _readme(bundle: Bundle, gradio: str) -> str:
-    return _template("README.md").substitute(
+    templates = files("clothes.exporting") / "templates" / "space"
+    (folder / "app.py").write_text((templates / "app.py.template").read_text("utf-8"), encoding="utf-8")
+    readme = Template((templates / "README.md.template").read_text("utf-8")).substitute(
         title=json.dumps(str(bundle.info.get("name") or "clothes"), ensure_ascii=False),
         gradio=gradio,
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -53,6 +44,9 @@ def _readme(bundle: Bundle, gradio: str) -> str:
         classes=", ".join(bundle.classes),
         version=__version__,
     )
+    (folder / "README.md").write_text(readme, encoding="utf-8")
+    kept = {name: bundle.file(name) for name in bundle.info["files"] if name != WEIGHTS}
+    return lite_scorer(open_model(write_bundle(folder / "bundle", bundle.info, kept)))
 
 
 def _requirements(package: Distribution) -> list[str]:
@@ -78,12 +72,11 @@ def _write_wheel(package: Distribution, folder: Path) -> None:
     metadata["WHEEL"] = "Wheel-Version: 1.0\nGenerator: clothes\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
     contents |= {f"{name}.dist-info/{key}": text.encode() for key, text in metadata.items() if text}
     record = f"{name}.dist-info/RECORD"
-    lines = [f"{file},sha256={_digest(data)},{len(data)}\n" for file, data in contents.items()]
-    contents[record] = "".join([*lines, f"{record},,\n"]).encode()
+    lines = [f"{record},,\n"]
+    for file, data in contents.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        lines.append(f"{file},sha256={digest},{len(data)}\n")
+    contents[record] = "".join(lines).encode()
     with zipfile.ZipFile(folder / f"{name}-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED) as wheel:
         for file, data in contents.items():
             wheel.writestr(zipfile.ZipInfo(file), data, zipfile.ZIP_DEFLATED)  # ZipInfo: without a time
-
-
-def _digest(data: bytes) -> str:
-    return base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()

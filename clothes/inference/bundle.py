@@ -24,7 +24,6 @@ from clothes.system.files import read_regular_file, write_text
 
 FORMAT = 1
 INFO, MODEL, PROBES, WEIGHTS = "bundle.json", "model.tflite", "probes.npz", "weights.npz"
-_REQUIRED = (MODEL, PROBES)
 _MOST_INFO_BYTES = 16_000_000
 _MOST_WEIGHT_BYTES = 4_000_000_000
 _PROBES, _MOST_PROBES = 8, 64  # written, read
@@ -112,7 +111,14 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     """
     folder = Path(path)
     try:
-        folder = _find_bundle(folder)
+        if not (folder / INFO).exists():
+            if (folder / "bundle" / INFO).exists():
+                folder = folder / "bundle"
+            elif (folder / "run.json").exists():
+                raise BundleError(
+                    f"The training in {folder} was not finished, so it has no bundle yet. Go on with: "
+                    f"clothes train PHOTOS --out {folder} --resume"
+                )
         text = read_regular_file(folder / INFO, _MOST_INFO_BYTES)
     except FileNotFoundError:
         reason = f"it has no {INFO}" if folder.exists() else "there is no such folder"
@@ -124,19 +130,6 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     except ValueError as error:
         raise _damaged(folder, error) from None
     return Bundle(folder, _parse_info(folder, text))
-
-
-def _find_bundle(folder: Path) -> Path:
-    if (folder / INFO).exists():
-        return folder
-    if (folder / "bundle" / INFO).exists():
-        return folder / "bundle"
-    if (folder / "run.json").exists():
-        raise BundleError(
-            f"The training in {folder} was not finished, so it has no bundle yet. Go on with: "
-            f"clothes train PHOTOS --out {folder} --resume"
-        )
-    return folder
 
 
 def _parse_info(folder: Path, text: bytes) -> dict[str, Any]:
@@ -181,9 +174,8 @@ def _check_info(info: dict[str, Any]) -> None:
     for name, checksum in info["files"].items():
         if name not in (MODEL, PROBES, WEIGHTS) or not isinstance(checksum, str):
             raise ValueError(f"files: {name!r} is not a file of a bundle with a checksum")
-    for name in _REQUIRED:
-        if name not in info["files"]:
-            raise ValueError(f"files: {name} is missing")
+    if missing := {MODEL, PROBES} - set(info["files"]):
+        raise ValueError(f"files: {min(missing)} is missing")
 
 
 def _damaged(folder: Path, reason: object) -> BundleError:
@@ -211,15 +203,8 @@ def make_probes(size: int) -> np.ndarray:
     return np.round((pattern.transpose(0, 2, 3, 1) * 0.8 + 0.5).clip(0, 1) * 255).astype(np.uint8)
 
 
-def pack_probes(pictures: np.ndarray, scores: np.ndarray) -> bytes:
-    return _pack(pictures=pictures, scores=scores.astype(np.float32))
-
-
-def pack_weights(weights: list[np.ndarray]) -> bytes:
-    return _pack(*weights)
-
-
-def _pack(*positional: np.ndarray, **named: np.ndarray) -> bytes:
+def pack_arrays(*positional: np.ndarray, **named: np.ndarray) -> bytes:
+    """Returns the bytes of a .npz file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, *positional, allow_pickle=False, **named)
     return buffer.getvalue()

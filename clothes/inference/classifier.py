@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 
@@ -39,36 +39,20 @@ class Classifier:
     """A loaded bundle. Thread-safe; a photo gets the same answer alone and among others."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
-        self._model = open_model(bundle)
-        self._check_first_probe()
-
-    @property
-    def path(self) -> Path:
-        return self._bundle.path
-
-    @property
-    def info(self) -> dict[str, Any]:
+        self.path = bundle.path
+        self.classes = bundle.classes
+        self.image_size = bundle.image_size
+        self.info = bundle.info
         """The content of bundle.json."""
-        return self._bundle.info
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self._bundle.classes
-
-    @property
-    def image_size(self) -> int:
-        return self._bundle.image_size
-
-    @property
-    def threshold(self) -> float:
+        self.threshold = bundle.threshold
         """The lowest confidence of an accepted prediction."""
-        return self._bundle.threshold
+        self._model = open_model(bundle)
+        self._check_first_probe(bundle)
 
     def predict(self, photo: decode.Photo) -> Prediction:
         """Predicts one photo: a path, bytes, a PIL image or an array uint8 (H, W, 3). Raises PhotoError."""
         name = os.fspath(photo) if isinstance(photo, str | os.PathLike) else None
-        scores, _ = self._run(photo)
+        scores, _ = self._outputs(photo)
         return Prediction.from_scores(scores, self.classes, threshold=self.threshold, photo=name)
 
     def predict_many(self, photos: Iterable[decode.Photo]) -> Iterator[Prediction | PhotoError]:
@@ -80,11 +64,14 @@ class Classifier:
 
         An embedding is the output of the last hidden layer, float32 (units,). Near-duplicates have similar ones.
         """
-        return _map_photos(lambda photo: self._run(photo)[1], photos)
+        return _map_photos(lambda photo: self._outputs(photo)[1], photos)
 
     def outputs_many(self, photos: Iterable[decode.Photo]) -> Iterator[tuple[np.ndarray, np.ndarray] | PhotoError]:
         """Yields scores (classes,) and embedding (units,) of each photo, in order; for an unreadable one its error."""
-        return _map_photos(self._run, photos)
+        return _map_photos(self._outputs, photos)
+
+    def _outputs(self, photo: decode.Photo) -> tuple[np.ndarray, np.ndarray]:
+        return self._model.run(decode.read_square(photo, self.image_size))
 
     def explain(self, photo: decode.Photo, *, label: str | None = None) -> Explanation:
         """Computes the heatmap of a photo for a class, by default the predicted one. Raises PhotoError.
@@ -96,24 +83,20 @@ class Classifier:
         place = decode.place_in_square(pixels.shape[1], pixels.shape[0], self.image_size)
         label = label or self.predict(square).label
 
-        def letterbox_again(picture: np.ndarray) -> np.ndarray:
-            framed = square.copy()
-            framed[place] = picture
-            return framed
+        def framed(picture: np.ndarray) -> np.ndarray:
+            result = square.copy()
+            result[place] = picture
+            return result
 
         def score(pictures: Iterable[np.ndarray]) -> list[float]:
-            answers = self.predict_many(map(letterbox_again, pictures))
+            answers = self.predict_many(map(framed, pictures))
             return [answer.scores[label] for answer in answers if isinstance(answer, Prediction)]
 
         return Explanation(label, square[place], find_heatmap(square[place], score))
 
-    def _run(self, photo: decode.Photo) -> tuple[np.ndarray, np.ndarray]:
-        """Returns scores and features of one photo."""
-        return self._model.run(decode.read_square(photo, self.image_size))
-
-    def _check_first_probe(self) -> None:
+    def _check_first_probe(self, bundle: Bundle) -> None:
         """Raises BundleError if the model does not load or answers its first golden sample differently."""
-        pictures, expected = self._bundle.probes()
+        pictures, expected = bundle.probes()
         try:
             scores, _ = self._model.run(pictures[0])
         except (ValueError, RuntimeError, KeyError) as error:

@@ -14,202 +14,110 @@ Field names are those of TensorFlow Lite's schema.fbs.
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 MOST_BYTES = 2_000_000_000  # of one tensor
-_MOST_PARTS = 100_000  # tensors, operators, operator codes
 _MOST_DIMENSIONS = 8
-_OPERATORS = frozenset(
-    [
-        "ABS",
-        "ADD",
-        "AVERAGE_POOL_2D",
-        "CAST",
-        "CONCATENATION",
-        "CONV_2D",
-        "DEPTHWISE_CONV_2D",
-        "DEQUANTIZE",
-        "DIV",
-        "ELU",
-        "EXP",
-        "FULLY_CONNECTED",
-        "GELU",
-        "HARD_SWISH",
-        "LEAKY_RELU",
-        "LOG",
-        "LOGISTIC",
-        "MAX_POOL_2D",
-        "MAXIMUM",
-        "MEAN",
-        "MINIMUM",
-        "MUL",
-        "NEG",
-        "PACK",
-        "PAD",
-        "PADV2",
-        "POW",
-        "PRELU",
-        "QUANTIZE",
-        "RELU",
-        "RELU6",
-        "RESHAPE",
-        "RESIZE_BILINEAR",
-        "RSQRT",
-        "SHAPE",
-        "SOFTMAX",
-        "SQRT",
-        "SQUARE",
-        "SQUARED_DIFFERENCE",
-        "SQUEEZE",
-        "STRIDED_SLICE",
-        "SUB",
-        "SUM",
-        "TANH",
-        "TRANSPOSE",
-    ]
-)
+_BYTES = {"FLOAT32": 4, "FLOAT16": 2, "INT64": 8, "INT32": 4, "INT16": 2, "INT8": 1, "UINT8": 1, "BOOL": 1}
+_ARITHMETIC = {"ABS", "ADD", "DIV", "EXP", "LOG", "MAXIMUM", "MINIMUM", "MUL", "NEG", "POW", "RSQRT", "SQRT", "SQUARE"}
+_ARITHMETIC |= {"CAST", "DEQUANTIZE", "QUANTIZE", "SQUARED_DIFFERENCE", "SUB"}
+_ACTIVATIONS = {"ELU", "GELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "PRELU", "RELU", "RELU6", "SOFTMAX", "TANH"}
+_LAYERS = {"AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D"}
+_SHAPES = {"CONCATENATION", "PACK", "SHAPE", "SQUEEZE"}
 # Operators whose inputs after the first one are axes, paddings, sizes or permutations.
 _SHAPED_BY_INPUTS = {"MEAN", "PAD", "PADV2", "RESHAPE", "RESIZE_BILINEAR", "STRIDED_SLICE", "SUM", "TRANSPOSE"}
-_BYTES = {"FLOAT32": 4, "FLOAT16": 2, "INT64": 8, "INT32": 4, "INT16": 2, "INT8": 1, "UINT8": 1, "BOOL": 1}
+_OPERATORS = _ARITHMETIC | _ACTIVATIONS | _LAYERS | _SHAPES | _SHAPED_BY_INPUTS
 _NO_INPUT = -1  # an optional input that is left out, such as a bias
 
 
 def verify_litert(data: bytes) -> None:
     """Raises ValueError with the broken rule if the bytes are not a LiteRT model of arithmetic alone.
 
-    A damaged file may raise any other exception of the FlatBuffers reader.
+    A damaged file may raise any other exception of the FlatBuffers reader, or take much time and memory.
     """
     from ai_edge_litert import schema_py_generated as schema
 
     if data[4:8] != b"TFL3":
         raise ValueError("it is not a LiteRT model")
-    _Verifier(schema.Model.GetRootAs(data, 0), _names(schema.BuiltinOperator), _names(schema.TensorType)).verify()
+    model = schema.ModelT.InitFromPackedBuf(data)
+    if len(_items(model.subgraphs)) != 1 or len(_items(model.signatureDefs)) != 1:
+        raise ValueError("it does not have exactly one graph with one signature")
+    if _items(model.externalBuffers) or _items(model.externalBufferGroups):
+        raise ValueError("it refers to other files")
+    operator_names, type_names = _names(schema.BuiltinOperator), _names(schema.TensorType)
+    codes = [_verify_code(code, operator_names) for code in _items(model.operatorCodes)]
+    graph = model.subgraphs[0]
+    tensors, buffers = _items(graph.tensors), _items(model.buffers)
+    constants = {i for i, tensor in enumerate(tensors) if _verify_tensor(tensor, buffers, type_names)}
+    _verify_data_flow(graph, model.signatureDefs[0], codes, constants)
 
 
 def _names(enum: Any) -> dict[int, str]:
     return {number: name for name, number in vars(enum).items() if name.isupper()}
 
 
-class _Verifier:
-    """Walks through one model. Tensors are known by their index; three sets say what is known of them."""
+def _items(vector: Any) -> list[Any]:
+    """Returns the elements of a vector, which is None, a list or a NumPy array."""
+    return vector.tolist() if isinstance(vector, np.ndarray) else vector or []
 
-    def __init__(self, model: Any, operator_names: dict[int, str], type_names: dict[int, str]) -> None:
-        self.model = model
-        self.operator_names = operator_names
-        self.type_names = type_names
-        self.tensor_count = 0
-        self.constants: set[int] = set()
-        self.computed: set[int] = set()  # graph inputs, and outputs of the operators so far
-        self.from_photo: set[int] = set()  # computed from the values of a photo
 
-    def verify(self) -> None:
-        self.verify_container()
-        graph = self.model.Subgraphs(0)
-        codes = [
-            self.verified_code(code) for code in _items(self.model.OperatorCodes, self.model.OperatorCodesLength())
-        ]
-        self.verify_tensors(graph)
-        self.take_inputs(graph)
-        for operator in _items(graph.Operators, graph.OperatorsLength()):
-            self.verify_data_flow(codes[_checked(operator.OpcodeIndex(), len(codes))], operator)
-        self.verify_ends(graph)
+def _verify_code(code: Any, names: dict[int, str]) -> str:
+    """Returns the name of an operator, which must be allowed."""
+    name = names.get(max(code.builtinCode, code.deprecatedBuiltinCode), "unknown")
+    if name not in _OPERATORS or code.customCode:
+        raise ValueError(f"its operator {code.customCode or name} is not allowed")
+    return name
 
-    def verify_container(self) -> None:
-        if self.model.SubgraphsLength() != 1 or self.model.SignatureDefsLength() != 1:
-            raise ValueError("it does not have exactly one graph with one signature")
-        if self.model.ExternalBuffersLength() or self.model.ExternalBufferGroupsLength():
-            raise ValueError("it refers to other files")
 
-    def verified_code(self, code: Any) -> str:
-        """Returns the name of an operator code, which must be in the list."""
-        name = self.operator_names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
-        if name not in _OPERATORS or code.CustomCode():
-            raise ValueError(f"its operator {code.CustomCode() or name} is not allowed")
-        return name
-
-    def verify_tensors(self, graph: Any) -> None:
-        tensors = _items(graph.Tensors, graph.TensorsLength())
-        self.tensor_count = len(tensors)
-        for index, tensor in enumerate(tensors):
-            size = self.tensor_bytes(tensor)
-            self.verify_quantization(tensor)
-            if self.buffer_bytes(tensor, size):
-                self.constants.add(index)
-
-    def tensor_bytes(self, tensor: Any) -> int:
-        """Returns the bytes of a tensor by its type and shape, which must be allowed."""
-        kind = self.type_names.get(tensor.Type(), "unknown")
-        shape = _shape(tensor)
-        if kind not in _BYTES or tensor.IsVariable() or tensor.Sparsity() or tensor.ExternalBuffer():
-            raise ValueError(f"a tensor is of a kind that is not allowed ({kind})")
-        size = math.prod(shape) * _BYTES[kind]
-        if min(shape, default=1) < 0 or len(shape) > _MOST_DIMENSIONS or size > MOST_BYTES:
-            raise ValueError(f"a tensor has the shape {shape}, which is not allowed")
-        return size
-
-    def verify_quantization(self, tensor: Any) -> None:
-        quantization, shape = tensor.Quantization(), _shape(tensor)
-        if not quantization:
-            return
-        scales, axis = quantization.ScaleLength(), quantization.QuantizedDimension()
+def _verify_tensor(tensor: Any, buffers: list[Any], type_names: dict[int, str]) -> bool:
+    """Checks one tensor. Returns whether it is a constant."""
+    kind, shape = type_names.get(tensor.type, "unknown"), _items(tensor.shape)
+    if kind not in _BYTES or tensor.isVariable or tensor.sparsity or tensor.externalBuffer:
+        raise ValueError(f"a tensor is of a kind that is not allowed ({kind})")
+    size = math.prod(shape) * _BYTES[kind]
+    if min(shape, default=1) < 0 or len(shape) > _MOST_DIMENSIONS or size > MOST_BYTES:
+        raise ValueError(f"a tensor has the shape {shape}, which is not allowed")
+    if quantization := tensor.quantization:
+        scales, axis = len(_items(quantization.scale)), quantization.quantizedDimension
         if scales > 1 and not (0 <= axis < len(shape) and scales == shape[axis]):
             raise ValueError("a tensor does not have one scale per channel")
-        if quantization.ZeroPointLength() != scales:
+        if len(_items(quantization.zeroPoint)) != scales:
             raise ValueError("a tensor does not have one zero point per scale")
+    buffer = buffers[_checked(tensor.buffer, len(buffers))]
+    if buffer.size or buffer.offset:
+        raise ValueError("the values of a tensor lie outside the model")
+    length = 0 if buffer.data is None else len(buffer.data)
+    if length not in (0, size):
+        raise ValueError(f"a tensor of {size} bytes has values of {length} bytes")
+    return length > 0
 
-    def buffer_bytes(self, tensor: Any, size: int) -> int:
-        """Returns the bytes of a tensor's constant values: all of them, or 0 if it is computed."""
-        buffer = self.model.Buffers(_checked(tensor.Buffer(), self.model.BuffersLength()))
-        if buffer.Size() or buffer.Offset():
-            raise ValueError("the values of a tensor lie outside the model")
-        if buffer.DataLength() not in (0, size):
-            raise ValueError(f"a tensor of {size} bytes has values of {buffer.DataLength()} bytes")
-        return int(buffer.DataLength())
 
-    def take_inputs(self, graph: Any) -> None:
-        inputs = {self.tensor(graph.Inputs(i)) for i in range(graph.InputsLength())}
-        if inputs & self.constants:
-            raise ValueError("an input is a constant")
-        self.computed |= inputs
-        self.from_photo |= inputs
-
-    def verify_data_flow(self, name: str, operator: Any) -> None:
-        """Checks the tensors that an operator reads and writes, and adds its output."""
-        indices = [operator.Inputs(i) for i in range(operator.InputsLength())]
-        reads = [self.tensor(index) for at, index in enumerate(indices) if index != _NO_INPUT or at < 2]
-        writes = {self.tensor(operator.Outputs(i)) for i in range(operator.OutputsLength())}
-        if not reads or set(reads) - self.computed - self.constants:
+def _verify_data_flow(graph: Any, signature: Any, codes: list[str], constants: set[int]) -> None:
+    """Checks which tensors each operator reads and writes. Tensors are known by their index."""
+    count = len(_items(graph.tensors))
+    computed = {_checked(i, count) for i in _items(graph.inputs)}  # and the outputs of the operators so far
+    from_photo = set(computed)  # computed from the values of a photo
+    if computed & constants:
+        raise ValueError("an input is a constant")
+    for operator in _items(graph.operators):
+        name = codes[_checked(operator.opcodeIndex, len(codes))]
+        inputs = [i for at, i in enumerate(_items(operator.inputs)) if i != _NO_INPUT or at < 2]
+        reads = [_checked(i, count) for i in inputs]
+        writes = {_checked(i, count) for i in _items(operator.outputs)}
+        if not reads or set(reads) - computed - constants:
             raise ValueError(f"its operator {name} reads a tensor that is not computed yet")
-        if len(writes) != 1 or writes & (self.computed | self.constants):
+        if len(writes) != 1 or writes & (computed | constants):
             raise ValueError(f"its operator {name} overwrites a tensor")
-        if name in _SHAPED_BY_INPUTS and set(reads[1:]) & self.from_photo:
+        if name in _SHAPED_BY_INPUTS and set(reads[1:]) & from_photo:
             raise ValueError(f"its operator {name} takes a shape from the photo")
-        if set(reads) & self.from_photo and name != "SHAPE":  # a shape is the same for all photos
-            self.from_photo |= writes
-        self.computed |= writes
-
-    def verify_ends(self, graph: Any) -> None:
-        signature = self.model.SignatureDefs(0)
-        ends = [signature.Outputs(i).TensorIndex() for i in range(signature.OutputsLength())]
-        ends += [signature.Inputs(i).TensorIndex() for i in range(signature.InputsLength())]
-        ends += [graph.Outputs(i) for i in range(graph.OutputsLength())]
-        if {self.tensor(end) for end in ends} - self.computed:
-            raise ValueError("one of its outputs is not computed")
-
-    def tensor(self, index: int) -> int:
-        return _checked(index, self.tensor_count)
-
-
-def _items(get: Callable[[int], Any], count: int) -> list[Any]:
-    """Returns all elements of a FlatBuffers vector. A damaged file may claim billions."""
-    if count > _MOST_PARTS:
-        raise ValueError(f"it has a list of {count} parts")
-    return [get(index) for index in range(count)]
-
-
-def _shape(tensor: Any) -> list[int]:
-    return [tensor.Shape(i) for i in range(tensor.ShapeLength())]
+        if set(reads) & from_photo and name != "SHAPE":  # a shape is the same for all photos
+            from_photo |= writes
+        computed |= writes
+    ends = [end.tensorIndex for end in (*_items(signature.outputs), *_items(signature.inputs))]
+    if {_checked(end, count) for end in (*ends, *_items(graph.outputs))} - computed:
+        raise ValueError("one of its outputs is not computed")
 
 
 def _checked(index: int, count: int) -> int:

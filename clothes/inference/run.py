@@ -29,7 +29,6 @@ from clothes.system.locks import LOCK_FILE, folder_lock
 _BEGUN = ".begun"
 _REPLACED = ".replaced"
 _KEPT_IN_PLACE = (_BEGUN, _REPLACED, LOCK_FILE)  # when the files of a run move
-_FIRST_FILES = ("config.json", "split.csv", "run.json")
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
@@ -58,10 +57,8 @@ class Run:
             parent = next(there for there in (folder, *folder.absolute().parents) if there.exists())
         except OSError as error:
             raise _cannot_create(folder, error.strerror) from None
-        if not parent.is_dir():
-            raise _cannot_create(folder, f"{parent} is a file")
-        if not os.access(parent, os.W_OK | os.X_OK):
-            raise _cannot_create(folder, f"{parent} cannot be written to")
+        if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+            raise _cannot_create(folder, f"{parent} {'cannot be written to' if parent.is_dir() else 'is a file'}")
         return folder
 
     @classmethod
@@ -72,13 +69,13 @@ class Run:
         is as before.
         """
         run = cls(cls.free_folder(path, overwrite=overwrite))
-        written: tuple[str, ...] = ()
+        written: list[str] = []
         try:
             path.mkdir(parents=True, exist_ok=True)
             (path / _BEGUN).touch()
             if (path / "run.json").exists():
                 _set_aside(path)
-            written = _FIRST_FILES
+            written = ["config.json", "split.csv", "run.json"]
             write_text(path / "config.json", config.to_json())
             split.write(path / "split.csv", overwrite=True)
             run.note(photos=run._relative(split.root), started=now(), finished=None, test_part_opened=0)
@@ -126,7 +123,7 @@ class Run:
                 raise ValueError("it must have the entries photos and finished")
             return info
         except (OSError, ValueError) as error:
-            raise RunError(f"{path} cannot be read: {error}. Train again into another --out.") from None
+            raise _unreadable(path, error) from None
 
     @property
     def photos(self) -> Path:
@@ -145,18 +142,16 @@ class Run:
     @property
     def history(self) -> list[dict[str, float]]:
         """The rows of history.csv, one per epoch. Raises RunError before the first one."""
-        path = self.path / "history.csv"
+        path, rows = self.path / "history.csv", []
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 rows = [{name: float(row[name]) for name in HISTORY_COLUMNS} for row in csv.DictReader(file)]
         except FileNotFoundError:
-            rows = []
+            pass
         except KeyError as error:
-            raise RunError(
-                f"{path} cannot be read: it has no column {error}. Train again into another --out."
-            ) from None
+            raise _unreadable(path, f"it has no column {error}") from None
         except (OSError, ValueError, TypeError, csv.Error) as error:
-            raise RunError(f"{path} cannot be read: {error}. Train again into another --out.") from None
+            raise _unreadable(path, error) from None
         if not rows:
             raise RunError(
                 f"{path}: no epoch was finished yet. Go on with: clothes train {self.photos} --out {self.path} --resume"
@@ -216,10 +211,7 @@ def _is_free(folder: Path) -> bool:
 
 
 def _set_aside(folder: Path) -> None:
-    """Moves the run of a folder into its `.replaced`.
-
-    If a finished run is there already, it stays, and the unfinished one that was to replace it is removed.
-    """
+    """Moves the run of a folder into its `.replaced`, or removes it if that one holds a finished run already."""
     replaced = folder / _REPLACED
     if (replaced / "run.json").exists():
         for path in folder.iterdir():
@@ -238,6 +230,10 @@ def _move_files(folder: Path, to: Path) -> None:
                 path.rename(to / path.name)
         with suppress(OSError):
             folder.rmdir()
+
+
+def _unreadable(path: Path, reason: object) -> RunError:
+    return RunError(f"{path} cannot be read: {reason}. Train again into another --out.")
 
 
 def _cannot_create(folder: Path, reason: str | None) -> RunError:

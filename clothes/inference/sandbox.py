@@ -4,7 +4,6 @@ That process first verifies the file (`litert_verifier`), then predicts one pict
 model that passed is remembered in the cache by its SHA-256 and the version of LiteRT.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
@@ -16,38 +15,33 @@ import numpy as np
 
 from clothes.errors import ClothesError
 from clothes.inference.litert_verifier import MOST_BYTES, verify_litert
+from clothes.system.checksums import sha256
 from clothes.system.files import write_text
 from clothes.system.user_folders import cache_folder
 
 _SECONDS = 60  # of CPU
 _MOST_MEMORY = 4 * MOST_BYTES
 _REFUSED = 3  # exit status: the reason is on stdout
-_LONGEST_REASON = 300  # characters
 
 
 def try_model(data: bytes, size: int) -> None:
     """Raises ValueError with the reason if a model for pictures of this size does not pass."""
-    marker = _marker(data)
-    if marker and marker.exists():
-        return
-    _run_sandbox(data, size)
+    try:
+        marker = cache_folder() / "models" / f"{sha256(data)}-{version('ai-edge-litert')}"  # exists if it passed
+        if marker.exists():
+            return
+    except ClothesError:  # no cache
+        marker = None
+    run_sandbox(data, size)
     if marker:
         with suppress(OSError):  # then it runs again next time
             marker.parent.mkdir(parents=True, exist_ok=True)
             write_text(marker, "")
 
 
-def _marker(data: bytes) -> Path | None:
-    """Returns the file that exists if this model passed with this LiteRT; None without a cache."""
-    try:
-        return cache_folder() / "models" / f"{hashlib.sha256(data).hexdigest()}-{version('ai-edge-litert')}"
-    except ClothesError:
-        return None
-
-
-def _run_sandbox(data: bytes, size: int) -> None:
-    root = str(Path(__file__).parents[2])  # where the package lies
-    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+def run_sandbox(data: bytes, size: int) -> None:
+    package = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     # -P: Python imports nothing from the current folder.
     command = [sys.executable, "-P", "-m", "clothes.inference.sandbox", str(size)]
     try:
@@ -57,23 +51,19 @@ def _run_sandbox(data: bytes, size: int) -> None:
     except subprocess.TimeoutExpired:
         raise ValueError(f"it does not answer within {2 * _SECONDS} seconds") from None
     if done.returncode == _REFUSED:
-        raise ValueError(done.stdout.decode(errors="replace").strip()[:_LONGEST_REASON])
+        raise ValueError(done.stdout.decode(errors="replace").strip()[:300])
     if done.returncode:
         raise ValueError(f"it crashes LiteRT, or takes too much memory or time (status {done.returncode})")
 
 
-def _limit_resources() -> None:
+def _main(size: int) -> int:
+    """Inside the sandbox: tries the model on stdin. The exit status is 0 if it passes."""
     with suppress(ImportError):  # not on Windows
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-
-
-def _main(size: int) -> int:
-    """Inside the sandbox: tries the model on stdin. The exit status is 0 if it passes."""
-    _limit_resources()
+        limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: _SECONDS, resource.RLIMIT_AS: _MOST_MEMORY}
+        for limited, most in limits.items():
+            resource.setrlimit(limited, (most, most))
     data = sys.stdin.buffer.read()
     try:
         verify_litert(data)

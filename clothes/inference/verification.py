@@ -11,6 +11,7 @@ from clothes.errors import BundleError
 from clothes.inference.bundle import INFO, Bundle, read_bundle
 from clothes.inference.classifier import TOLERANCE, open_model
 from clothes.system.checksums import CHECKSUM
+from clothes.system.files import megabytes
 from clothes.system.version import __version__
 
 
@@ -47,7 +48,10 @@ def verify(path: str | os.PathLike[str]) -> Verification:
     missing, damaged or from a newer version.
     """
     bundle = read_bundle(path)
-    findings = [_check_info(bundle), *(_check_file(bundle, name) for name in sorted(bundle.info["files"]))]
+    has_checksum = CHECKSUM in bundle.info  # which `read_bundle` compared
+    found = "matches its checksum" if has_checksum else "has no checksum, so it may have been changed"
+    findings = [Finding(INFO, has_checksum, found)]
+    findings += [_check_file(bundle, name) for name in sorted(bundle.info["files"])]
     difference = None
     if all(finding.holds for finding in findings):
         answers, difference = _check_answers(bundle)
@@ -55,17 +59,11 @@ def verify(path: str | os.PathLike[str]) -> Verification:
     return Verification(bundle.path, (*findings, _check_versions(bundle)), difference)
 
 
-def _check_info(bundle: Bundle) -> Finding:
-    has = CHECKSUM in bundle.info  # and if it has one, read_bundle compared it
-    return Finding(INFO, has, "matches its checksum" if has else "has no checksum, so it may have been changed")
-
-
 def _check_file(bundle: Bundle, name: str) -> Finding:
     try:
-        data = bundle.file(name)
+        return Finding(name, True, f"matches its checksum, {megabytes(len(bundle.file(name)))}")
     except BundleError as error:
         return Finding(name, False, str(error))
-    return Finding(name, True, f"matches its checksum, {len(data) / 1e6:.1f} MB")
 
 
 def _check_answers(bundle: Bundle) -> tuple[list[Finding], float | None]:
@@ -92,10 +90,10 @@ def _check_versions(bundle: Bundle) -> Finding:
     made_by = str(bundle.info.get("versions", {}).get("clothes", ""))
     if not made_by:
         return Finding("versions", False, "the version of clothes that made it is not recorded")
-    newer = _version_numbers(made_by) > _version_numbers(__version__)
+    newer = _numbers(made_by) > _numbers(__version__)
     found = f"made by clothes {made_by}, this is {__version__}" + (": update clothes" if newer else "")
     return Finding("versions", not newer, found)
 
 
-def _version_numbers(version: str) -> list[int]:
+def _numbers(version: str) -> list[int]:
     return [int(part) if part.isdecimal() else 0 for part in version.split(".")]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import BundleError
-from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, make_probes, pack_probes, pack_weights, write_bundle
+from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, make_probes, pack_arrays, write_bundle
 from clothes.inference.litert import LiteModel
 from clothes.inference.run import Run, now
 from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept, wilson_interval
@@ -43,8 +43,8 @@ def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float
     results = {"temperature": temperature, "threshold": threshold, "metrics": {"validation": metrics}}
     files = {
         MODEL: model,
-        PROBES: pack_probes(probes, np.stack([lite.run(picture)[0] for picture in probes])),
-        WEIGHTS: pack_weights(trainer.best_weights),
+        PROBES: pack_arrays(pictures=probes, scores=np.stack([lite.run(picture)[0] for picture in probes])),
+        WEIGHTS: pack_arrays(*trainer.best_weights),
     }
     write_bundle(run.path / "bundle", _describe(run, trainer, split, seconds) | results, files)
     run.finish()

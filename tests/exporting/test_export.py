@@ -10,10 +10,9 @@ import pytest
 import clothes
 from clothes.cli.commands.inference import ExportFormat
 from clothes.errors import BundleError, ConfigError, ExportError
-from clothes.exporting.agreement import LARGEST_DIFFERENCE
-from clothes.exporting.comparison_pictures import PICTURES
+from clothes.exporting.comparison import LARGEST_DIFFERENCE, PICTURES
 from clothes.exporting.export import FORMATS
-from clothes.inference.bundle import WEIGHTS, pack_weights, read_bundle, write_bundle
+from clothes.inference.bundle import WEIGHTS, pack_arrays, read_bundle, write_bundle
 from clothes.inference.classifier import BUNDLED, TOLERANCE
 from clothes.system.checksums import verify_checksum
 from tests.support.commands import run_command
@@ -88,7 +87,7 @@ def test_export_that_disagrees_is_not_kept(bundle: Path, tmp_path: Path, by: flo
     """The bundle has other weights than its model."""
     found = read_bundle(bundle)
     rng = np.random.default_rng(0)
-    others = pack_weights([value + rng.normal(0, by, value.shape).astype("float32") for value in found.weights()])
+    others = pack_arrays(*[value + rng.normal(0, by, value.shape).astype("float32") for value in found.weights()])
     files = {name: found.file(name) for name in found.info["files"]} | {WEIGHTS: others}
     write_bundle(tmp_path / "other", found.info, files)
     with pytest.raises(ExportError, match=r"does not agree with its bundle, so it is not kept. probes: .*--photos DIR"):

@@ -7,6 +7,7 @@ import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_int8_quarters_the_weights_and_keeps_the_labels(
 def test_other_networks_are_converted(tmp_path: Path, network_of: dict[str, Any]) -> None:
     """Their graphs have sums, depthwise convolutions and other activations, which the shared one has not."""
     from clothes.config import ModelConfig
-    from clothes.exporting.to_onnx import write_onnx
+    from clothes.exporting.to_onnx import to_onnx
     from clothes.models.architectures import build_model
     from clothes.models.backend import keras
     from clothes.models.conversion import served_model
@@ -72,7 +73,8 @@ def test_other_networks_are_converted(tmp_path: Path, network_of: dict[str, Any]
     network = served_model(config, weights, temperature=0.7)
     asked = rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     expected = np.asarray(network(asked)["scores"])
-    scorer = write_onnx(network, tmp_path / "model.onnx", {"classes": ["a", "b", "c", "d"]}, int8=False)
+    source = SimpleNamespace(network=network, description={"classes": ["a", "b", "c", "d"]}, int8=False)
+    scorer = to_onnx(source, tmp_path)  # type: ignore[arg-type]
     assert np.abs(scorer(asked) - expected).max() < TOLERANCE
     assert keras.backend.backend() == "tensorflow"
 

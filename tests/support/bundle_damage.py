@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clothes.inference.bundle import MODEL, PROBES, pack_probes, read_bundle, write_bundle
+from clothes.inference.bundle import MODEL, PROBES, pack_arrays, read_bundle, write_bundle
 
 Damage = Callable[[Path], object]
 
@@ -55,7 +55,7 @@ def change_probe(number: int, by: float) -> Damage:
         bundle = read_bundle(copy)
         pictures, scores = bundle.probes()
         scores[number, 0] += by
-        files = {name: bundle.file(name) for name in bundle.info["files"]} | {PROBES: pack_probes(pictures, scores)}
-        write_bundle(copy, bundle.info, files)
+        files = {name: bundle.file(name) for name in bundle.info["files"]}
+        write_bundle(copy, bundle.info, files | {PROBES: pack_arrays(pictures=pictures, scores=scores)})
 
     return damage

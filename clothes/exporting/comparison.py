@@ -1,0 +1,107 @@
+"""How well an export agrees with its bundle, how well it must, and the pictures on which they are compared."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from clothes.collection.public_datasets import starter_pictures
+from clothes.errors import ExportError, PhotoError, PhotosError
+from clothes.inference.bundle import Bundle
+from clothes.inference.classifier import TOLERANCE
+from clothes.inference.run import Run
+from clothes.photos import decode
+from clothes.photos.folders import OTHER, list_photos
+
+PICTURES = 100
+# The bundle computes with 8 bits, a converted export in float32: they may differ by this much.
+LEAST_AGREEMENT = 0.95
+LARGEST_DIFFERENCE = 0.25
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """The answers of an export and its bundle for some pictures.
+
+    `agreement` is the share of equal labels, `difference` the largest difference of a score.
+    """
+
+    what: str
+    pictures: int
+    agreement: float
+    difference: float
+
+
+def compare(what: str, scores: np.ndarray, expected: np.ndarray) -> Agreement:
+    """Compares the scores (N, classes) of an export with those of its bundle."""
+    agreement = float((scores.argmax(axis=1) == expected.argmax(axis=1)).mean())
+    return Agreement(what, len(scores), agreement, float(np.abs(scores - expected).max()))
+
+
+def require_equality(format_name: str, difference: float) -> None:
+    """Raises ExportError if a score differs from the Keras network that was converted. Passes NaN."""
+    if difference > TOLERANCE:
+        raise ExportError(
+            f"The {format_name} export is wrong: a score differs by {difference:.2g} from the network that it was made "
+            f"from ({TOLERANCE:g} is allowed), so it is not kept. Please report this with `clothes info`."
+        )
+
+
+def require_agreement(format_name: str, agreements: Sequence[Agreement], *, exact: bool) -> None:
+    """Raises ExportError if an export answers differently from its bundle; `exact` is for copies of its model."""
+    least, largest = (1.0, TOLERANCE) if exact else (LEAST_AGREEMENT, LARGEST_DIFFERENCE)
+    on_pictures = agreements[-1]
+    if on_pictures.agreement >= least and all(item.difference <= largest for item in agreements):  # false for NaN
+        return
+    found = "; ".join(
+        f"{item.what}: {item.agreement:.0%} equal labels, largest difference of a score {item.difference:.2g}"
+        for item in agreements
+    )
+    raise ExportError(
+        f"The {format_name} export does not agree with its bundle, so it is not kept. {found}. Required are "
+        f"{least:.0%} equal labels on pictures, and differences up to {largest:g}. If the bundle is for other photos "
+        "than these, name some: --photos DIR."
+    )
+
+
+def comparison_pictures(bundle: Bundle, photos: Path | None) -> tuple[str, np.ndarray]:
+    """Returns a description of up to 100 pictures and the pictures, uint8 (N, size, size, 3).
+
+    They come from the folder `photos`, else from the bundle's run (never its test part) and the starter pictures.
+    Raises PhotosError for a folder without readable photos.
+    """
+    if photos is not None:
+        found = _decode(bundle, _spread(list_photos(photos)[0]))
+        if not found:
+            raise PhotosError(f"No photo in {photos} can be read. Name a folder of photos: --photos DIR.")
+        return f"{len(found)} photos of {photos.name}", np.array(found)
+    found, folder = [], bundle.path.resolve().parent
+    if (folder / "run.json").exists():
+        run = Run.open(folder)
+        parts = [_spread(run.split.part(part)) for part in ("validation", "train")]
+        found = _decode(bundle, (run.photos / row.photo for rows in parts for row in rows if row.label != OTHER))
+    counts = {"photos of the run": len(found), "starter pictures": PICTURES - len(found)}
+    found += _decode(bundle, starter_pictures(PICTURES)[: PICTURES - len(found)])
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count), np.array(found)
+
+
+def _spread(items: Sequence[T]) -> list[T]:
+    """Reorders items so that the first ones come from everywhere in the list, such as from all classes."""
+    step = max(1, len(items) // PICTURES)
+    return [item for first in range(step) for item in items[first::step]]
+
+
+def _decode(bundle: Bundle, photos: Iterable[decode.Photo]) -> list[np.ndarray]:
+    """Decodes the first 100 readable photos for the bundle."""
+    found: list[np.ndarray] = []
+    for photo in photos:
+        if len(found) == PICTURES:
+            break
+        with suppress(PhotoError):
+            found.append(decode.read_square(photo, bundle.image_size))
+    return found

@@ -1,0 +1,38 @@
+"""LiteRT, Keras and SavedModel: the formats that a single call writes."""
+
+import warnings
+from pathlib import Path
+
+from clothes.exporting.source import Scorer, Source, keras_scorer, lite_scorer, require_tensorflow
+from clothes.inference.bundle import MODEL
+from clothes.inference.litert import LiteModel
+from clothes.system.stderr import quiet
+
+
+def to_litert(source: Source, folder: Path) -> Scorer:
+    """Writes model.tflite, a copy of the bundle's model as phones and boards run it, and reads it back."""
+    path = folder / MODEL
+    path.write_bytes(source.bundle.file(MODEL))
+    return lite_scorer(LiteModel(path.read_bytes()))
+
+
+def to_keras(source: Source, folder: Path) -> Scorer:
+    """Writes model.keras, which `keras.models.load_model` reads without clothes, and reads it back."""
+    from clothes.models.backend import keras
+
+    path = folder / "model.keras"
+    source.network.save(path)
+    return keras_scorer(keras.models.load_model(path))
+
+
+def to_saved_model(source: Source, folder: Path) -> Scorer:
+    """Writes saved_model, with the signature `serving_default` for TensorFlow Serving, and reads it back."""
+    from clothes.models.backend import keras
+
+    network, path = source.network, folder / "saved_model"
+    require_tensorflow("SavedModel")
+    with quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        signature = [keras.InputSpec(shape=network.input_shape, dtype="uint8", name="pictures")]
+        network.export(path, format="tf_saved_model", verbose=False, input_signature=signature)
+        return keras_scorer(keras.layers.TFSMLayer(path, call_endpoint="serving_default"))
