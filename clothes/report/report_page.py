@@ -1,6 +1,6 @@
 """From a run folder to report.html: gathers the sections of the page, in the page's order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,10 @@ from clothes.report.dataset_audit import audit
 from clothes.report.rendering import fill
 from clothes.report.thumbnails import embed_svg
 from clothes.system.files import write_bytes
+from clothes.system.progress import StepProgress
 
 _HISTORY_CURVES = ("accuracy", "loss", "learning_rate")
 _MAX_SKIPPED = 200
-
-StepProgress = Callable[[str, int, int], None]  # called with (step, done, total)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import clothes
+from tests.support.drive import certificate, key, server  # noqa: F401 - fixtures of test_drive.py
 from tests.support.pictures import draw
 
 

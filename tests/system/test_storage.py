@@ -26,6 +26,7 @@ from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, write_bundle
 from clothes.inference.run import Run
 from clothes.photos.split_copies import copy_parts
 from clothes.report import plots
+from clothes.system.files import publish_new
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.checkpoints import read_checkpoints, write_checkpoint
 from clothes.training.datasets import decode
@@ -244,3 +245,15 @@ def test_a_start_that_was_killed_is_not_in_the_way(run: clothes.Run, tmp_path: P
     (out / "config.json").write_text("{")
     assert Run.new(out, SMALL, run.split).config == SMALL
     assert not (out / ".begun").exists()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_finished_file_never_replaces_another(tmp_path: Path, request: pytest.FixtureRequest, links: bool) -> None:
+    if not links:
+        request.getfixturevalue("mounted")
+    for name in ("part", "taken"):
+        (tmp_path / name).write_text(name)
+    with pytest.raises(FileExistsError):
+        publish_new(tmp_path / "part", tmp_path / "taken")
+    publish_new(tmp_path / "part", tmp_path / "free")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"taken": "taken", "free": "part"}

@@ -109,13 +109,12 @@ def _transfer(
     from clothes.collection.drive import sync
 
     with progress_bars(in_bytes=True) as bars:
-        compared = bars.to("Comparing")
         if direction == "push":
             done, command = ("to send", "sent"), f"clothes drive push {quote(local)} FOLDER --json"
-            report = sync.push(local, folder, drive, dry_run=dry_run, on_compare=compared, progress=bars.to("Sending"))
+            report = sync.push(local, folder, drive, dry_run=dry_run, progress=bars.show)
         else:
             done, command = ("to fetch", "fetched"), f"clothes drive pull FOLDER {quote(local)} --json"
-            report = sync.pull(folder, local, drive, dry_run=dry_run, on_compare=compared, progress=bars.to("Fetching"))
+            report = sync.pull(folder, local, drive, dry_run=dry_run, progress=bars.show)
     if as_json:
         print_json(report.to_dict())
     else:

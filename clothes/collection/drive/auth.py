@@ -18,7 +18,7 @@ from clothes.errors import DriveError
 from clothes.system.files import write_text
 from clothes.system.user_folders import config_folder
 
-# What clothes may reach, the smallest first: what it put into Drive itself, everything to read, everything.
+# Permissions, the smallest first: only the files of clothes; read all files; read and write all files.
 Access = Literal["drive.file", "drive.readonly", "drive"]
 SIGN_IN = (
     "Sign in with --client client_secret.json or --service-account key.json; docs/drive.md says how to get one of them."
@@ -31,9 +31,9 @@ def sign_in(
 ) -> Credentials:
     """Returns the credentials of a person, who signs in with the browser once.
 
-    `client` is the file of an OAuth client of the type "Desktop app"; `show` opens Google's page for it, given the
-    address. The token is kept in the config folder for the next time, readable by its owner only; then no client is
-    needed. Raises DriveError.
+    `client` is the file of an OAuth client of the type "Desktop app"; `show` opens the address of Google's page. The
+    token is kept in the config folder, readable by its owner only, so that the next call needs no client. Raises
+    DriveError.
     """
     path = config_folder() / f"token-{access}.json"
     about = None if client is None else _client(Path(client))
@@ -61,9 +61,9 @@ def service_credentials(access: Access, key: str | os.PathLike[str]) -> Credenti
     try:
         return service_account.Credentials.from_service_account_file(os.fspath(key), scopes=[_scope(access)])
     except (OSError, ValueError, KeyError, TypeError, GoogleAuthError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise DriveError(
-            f"{key} is not the key of a service account: {getattr(error, 'strerror', None) or error}. "
-            "docs/drive.md says how to get one."
+            f"{key} is not the key of a service account: {reason}. docs/drive.md says how to get one."
         ) from None
 
 
@@ -80,9 +80,8 @@ def _client(path: Path) -> dict[str, Any]:
     try:
         about = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DriveError(
-            f"The OAuth client {path} cannot be read: {getattr(error, 'strerror', None) or error}."
-        ) from None
+        reason = getattr(error, "strerror", None) or error
+        raise DriveError(f"The OAuth client {path} cannot be read: {reason}.") from None
     if not (isinstance(about, dict) and isinstance(about.get("installed"), dict)):
         raise DriveError(
             f'{path} is not an OAuth client of the type "Desktop app". docs/drive.md says how to get one; the key of a '
@@ -139,9 +138,7 @@ def _ask(about: dict[str, Any], access: Access, show: Callable[[str], object]) -
     except google_auth_oauthlib.flow.WSGITimeoutError:
         raise DriveError(f"Nobody signed in within {_PATIENCE // 60} minutes. Run the same command again.") from None
     except (OAuth2Error, Warning) as error:  # Warning: the person granted other permissions
-        raise DriveError(
-            f"Google did not sign in: {error}. Run the same command again and allow what it asks."
-        ) from None
+        raise DriveError(f"Google did not sign in: {error}. Run the same command again and allow access.") from None
     except RequestException as error:
         raise DriveError(f"Google cannot be reached: {error}. Try again later.") from None
     except (ValueError, KeyError) as error:

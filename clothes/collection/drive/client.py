@@ -45,15 +45,15 @@ T = TypeVar("T")
 class Drive:
     """Google Drive, with the access of these credentials.
 
-    Its methods may be called from several threads. They raise DriveError, and RefusedError where it is about the one
-    file alone. After `stop` each ends at its next request.
+    Its methods may be called from several threads. They raise DriveError, or RefusedError if only one file is
+    concerned. After `stop` each method raises at its next request.
     """
 
     def __init__(self, credentials: Credentials) -> None:
         options = {"api_endpoint": ENDPOINT} if ENDPOINT else None
         self._credentials = credentials
-        self._files = build("drive", "v3", http=self._new_http(), client_options=options, static_discovery=True).files()
         self._own = threading.local()  # an httplib2.Http is for one thread
+        self._files = build("drive", "v3", http=self._new_http(), client_options=options, static_discovery=True).files()
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -62,32 +62,33 @@ class Drive:
     def folder(self, where: str, *, make: bool = False) -> Item | None:
         """Returns the folder of a path below My Drive, of a link or of an id, or None if no such path exists.
 
-        With `make` what lacks of a path is made.
+        With `make`, missing folders of a path are created.
         """
         if identity := _id_in(where):
-            try:
-                found = self._item(self._run(self._files.get(fileId=identity, fields=_FIELDS, supportsAllDrives=True)))
-            except RefusedError as error:
-                raise DriveError(f"{where}: {error}.") from None
-            if not found.is_folder:
-                what = "a shortcut: name the folder that it leads to" if found.is_shortcut else "not a folder"
-                raise DriveError(f"{where} is {what}.")
-            return found
+            return self._folder_of_id(identity, where)
         names = [name for name in where.split("/") if name]
         if not names or not {".", ".."}.isdisjoint(names):
             raise DriveError(f"{where!r} names no folder in Drive. Name one such as clothes/photos, or give its link.")
         folder = Item("root", "My Drive", FOLDER_TYPE)
         for name in names:
-            found_folders = self._folders_named(name, folder.id)
-            if len(found_folders) > 1:
-                links = ", ".join(item.link for item in found_folders)
-                raise DriveError(
-                    f"There are {len(found_folders)} folders {name} in {folder.name}. Give a link: {links}"
-                )
-            if not found_folders and not make:
+            found = self._folders_named(name, folder.id)
+            if len(found) > 1:
+                links = ", ".join(item.link for item in found)
+                raise DriveError(f"There are {len(found)} folders {name} in {folder.name}. Give a link: {links}")
+            if not found and not make:
                 return None
-            folder = found_folders[0] if found_folders else self.make_folder(name, folder.id)
+            folder = found[0] if found else self.make_folder(name, folder.id)
         return folder
+
+    def _folder_of_id(self, identity: str, where: str) -> Item:
+        try:
+            found = _item(self._run(self._files.get(fileId=identity, fields=_FIELDS, supportsAllDrives=True)))
+        except RefusedError as error:
+            raise DriveError(f"{where}: {error}.") from None
+        if not found.is_folder:
+            what = "a shortcut: name the folder that it leads to" if found.is_shortcut else "not a folder"
+            raise DriveError(f"{where} is {what}.")
+        return found
 
     def children(self, folder: str, *, query: str = "") -> Iterator[Item]:
         """Yields the items of a folder, by name and then the oldest first. Leaves out the trash."""
@@ -104,7 +105,7 @@ class Drive:
                     includeItemsFromAllDrives=True,
                 )
             )
-            yield from map(self._item, answer.get("files", []))
+            yield from map(_item, answer.get("files", []))
             page = answer.get("nextPageToken")
             if not page:
                 return
@@ -120,7 +121,7 @@ class Drive:
             if tried and (made := self._folders_named(name, parent)):  # it was created, but the answer was lost
                 return made[0]
             tried = True
-            return self._item(request.execute(http=connection))
+            return _item(request.execute(http=connection))
 
         try:
             return self._patiently(make)
@@ -130,8 +131,8 @@ class Drive:
     def send(self, path: Path, name: str, parent: str, *, md5: str, advance: Callable[[int], object]) -> None:
         """Uploads a file into the folder with the id `parent`. Continues an interrupted upload.
 
-        `advance` is told the bytes of each step. The address of an unfinished upload lies in the config folder, so that
-        another process goes on with it too.
+        `advance` is called with the bytes of each step. The address of an unfinished upload is kept in the config
+        folder, so that another process can continue it.
         """
         unfinished = config_folder() / "uploads" / sha256(f"{parent}/{name}/{md5}".encode())[:32]
         request = self._upload(path, name, parent, _read_session(unfinished))
@@ -157,7 +158,7 @@ class Drive:
         unfinished.unlink(missing_ok=True)
         advance(request.resumable.size() - done)
         if answer.get("md5Checksum") != md5:
-            raise RefusedError("it changed while it was sent: Drive has something else")
+            raise RefusedError("it changed while it was sent: Drive has other content")
 
     def _upload(self, path: Path, name: str, parent: str, session: str) -> HttpRequest:
         """Returns an upload in chunks. With the address of a `session` it continues that one."""
@@ -176,7 +177,7 @@ class Drive:
     def fetch(self, item: Item, part: Path, *, advance: Callable[[int], object]) -> None:
         """Downloads a file into `part`, complete and with the right MD5. Continues a `part` that exists.
 
-        `advance` is told the bytes of each step.
+        `advance` is called with the bytes of each step.
         """
         for _ in range(2):
             done = self._fetch_rest(item, part, advance)
@@ -209,13 +210,6 @@ class Drive:
         wanted = unicodedata.normalize("NFC", name)  # compared here: how Drive's search treats case is undocumented
         found = self.children(parent, query=f" and mimeType = '{FOLDER_TYPE}'")
         return [item for item in found if unicodedata.normalize("NFC", item.name) == wanted]
-
-    def _item(self, about: dict[str, Any]) -> Item:
-        if about.get("trashed"):
-            raise DriveError(f"{about['name']} lies in Drive's trash. Take it out there first.")
-        return Item(
-            about["id"], about["name"], about["mimeType"], int(about.get("size", 0)), about.get("md5Checksum", "")
-        )
 
     def _new_http(self) -> AuthorizedHttp:
         return AuthorizedHttp(self._credentials, http=build_http())
@@ -250,6 +244,12 @@ class Drive:
         raise DriveError(f"Google Drive cannot be reached or is busy: {problem}. {AGAIN}")
 
 
+def _item(about: dict[str, Any]) -> Item:
+    if about.get("trashed"):
+        raise DriveError(f"{about['name']} lies in Drive's trash. Take it out there first.")
+    return Item(about["id"], about["name"], about["mimeType"], int(about.get("size", 0)), about.get("md5Checksum", ""))
+
+
 def _next_chunk(request: HttpRequest, connection: AuthorizedHttp) -> Any:
     """Sends a chunk. Returns Drive's description of the file after the last one, else None."""
     return request.next_chunk(http=connection)[1]
@@ -282,8 +282,6 @@ def _id_in(where: str) -> str:
     if "://" in where:
         if found := re.match(r"https://drive\.google\.com/\S*?(?:/folders/|[?&]id=)([\w-]+)", where):
             return found[1]
-        raise DriveError(
-            f"{where} is no link to a folder in Drive. It looks like https://drive.google.com/drive/folders/..."
-        )
+        raise DriveError(f"{where} is no link to a folder in Drive, such as https://drive.google.com/drive/folders/...")
     # 19 or more letters of both cases and digits. A folder with such a name can be given as /NAME.
     return where if re.fullmatch(r"(?=.*[a-z])(?=.*[A-Z])[01](?=.*\d)[\w-]{18,}", where, re.ASCII) else ""

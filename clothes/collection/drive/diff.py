@@ -67,7 +67,11 @@ def remote_tree(drive: Drive, top: Item, skipped: list[Skipped]) -> dict[str, Br
         branch = tree.setdefault(path, Branch())
         branch.ids.append(folder.id)
         below = []
-        for item in _children(drive, folder):
+        try:
+            items = list(drive.children(folder.id))
+        except RefusedError as error:
+            raise DriveError(f"{folder.link} ({folder.name}) cannot be listed: {error}.") from None
+        for item in items:
             if not item.is_folder:
                 branch.files.append(item)
                 continue
@@ -85,34 +89,24 @@ def remote_tree(drive: Drive, top: Item, skipped: list[Skipped]) -> dict[str, Br
     return tree
 
 
-def _children(drive: Drive, folder: Item) -> list[Item]:
-    try:
-        return list(drive.children(folder.id))
-    except RefusedError as error:
-        raise DriveError(f"{folder.link} ({folder.name}) cannot be listed: {error}.") from None
-
-
-def local_sources(
-    root: Path, names: Sequence[str], skipped: list[Skipped], on_compare: Progress | None
-) -> list[Source]:
+def local_sources(root: Path, names: Sequence[str], skipped: list[Skipped], progress: Progress) -> list[Source]:
     """Returns the files of these paths with their MD5s. Unreadable files are added to `skipped`."""
     sources = []
-    sizes = {}
+    sizes = dict.fromkeys(names, 0)
     for name in names:
         with suppress(OSError):
             sizes[name] = (root / name).stat().st_size
     done, total = 0, sum(sizes.values())
-    for name in names:
+    for name, size in sizes.items():
         try:
             md5 = file_md5(root / name)
         except OSError as error:
             skipped.append(Skipped(name, f"the file cannot be read ({error.strerror})"))
             continue
         folder, _, file = unicodedata.normalize("NFC", name).rpartition("/")
-        sources.append(Source(folder, file, md5, sizes.get(name, 0), root / name))
-        done += sizes.get(name, 0)
-        if on_compare:
-            on_compare(done, total)
+        sources.append(Source(folder, file, md5, size, root / name))
+        done += size
+        progress(done, total)
     return sources
 
 
@@ -137,9 +131,7 @@ def local_folder(root: Path, path: str) -> Path:
     return folder
 
 
-def local_places(
-    folders: Mapping[str, Path], sources: Sequence[Source], on_compare: Progress | None
-) -> dict[str, Place]:
+def local_places(folders: Mapping[str, Path], sources: Sequence[Source], progress: Progress) -> dict[str, Place]:
     """Returns the content of the target folders. Reads only files with the size of a source."""
     sizes: dict[str, set[int]] = {}
     for source in sources:
@@ -159,8 +151,7 @@ def local_places(
             md5 = file_md5(path)
             place.known.add((safe_name(name, md5), md5))
         done += size
-        if on_compare:
-            on_compare(done, total)
+        progress(done, total)
     return places
 
 
@@ -194,13 +185,11 @@ def unwanted(item: Item) -> str:
         return "a Google document, not a file"
     if item.name.startswith((".", "__")) and not unfit(item.name):
         return "hidden"
-    if (
-        PurePosixPath(safe_name(item.name, item.md5, item.mime)).suffix.lower() not in SUFFIXES
-        and item.name not in RECORDS
-    ):
+    ending = PurePosixPath(safe_name(item.name, item.md5, item.mime)).suffix.lower()
+    if ending not in SUFFIXES and item.name not in RECORDS:
         return "not a photo by its name"
     if not re.fullmatch(r"[0-9a-f]{32}", item.md5):
-        return "Drive says no MD5 of it"
+        return "Drive gives no MD5 for it"
     return f"larger than the {MAX_BYTES // 1_000_000} MB allowed" if item.size > MAX_BYTES else ""
 
 

@@ -7,10 +7,10 @@ from googleapiclient.errors import HttpError
 from clothes.collection.drive.auth import SIGN_IN
 from clothes.errors import DriveError
 
-AGAIN = "Run the same command again later: it goes on where it stopped."
+AGAIN = "Run the same command again later: it continues where it stopped."
 UNSEEN = (
-    "without --whole-drive clothes sees only what it put there itself, and a service account "
-    "only what was shared with it and named by its link"
+    "without --whole-drive clothes sees only its own files, and a service account sees only what was shared with it "
+    "and is named by its link"
 )
 _TOO_FAST = {"rateLimitExceeded", "userRateLimitExceeded"}
 
@@ -31,7 +31,7 @@ def explained(error: HttpError) -> DriveError | None:
     if reason in ("storageQuotaExceeded", "quotaExceeded"):
         return DriveError(
             "Google Drive has no room left for this account. Make room or get more (https://one.google.com/storage), "
-            "then run the same command again: it goes on where it stopped. A service account has no room of its own: "
+            "then run the same command again: it continues where it stopped. A service account has no room of its own: "
             "give it a folder in a shared drive, or sign in as a person with --client."
         )
     if reason == "accessNotConfigured":

@@ -7,7 +7,7 @@ from clothes.photos.decode import SUFFIXES
 from clothes.photos.folders import RECORDS, why_no_name
 
 _LONGEST = 200  # bytes of a name, which leaves room for a mark and an extension
-# Of pictures whose name has no ending, or none that can be used here.
+# For pictures whose name has no usable ending.
 _ENDINGS = {
     "image/jpeg": ".jpg",
     "image/png": ".png",
@@ -24,7 +24,7 @@ _ENDINGS = {
 def safe_name(name: str, md5: str, mime: str = "") -> str:
     """Returns the name of a file on both sides: its own if every system allows it, else its MD5 and extension.
 
-    A mark that it got by `marked` is taken off.
+    Removes the mark that `marked` added.
     """
     name = unicodedata.normalize("NFC", name)
     ending = PurePosixPath(name).suffix.lower()
@@ -37,7 +37,7 @@ def safe_name(name: str, md5: str, mime: str = "") -> str:
 
 
 def marked(name: str, md5: str) -> str:
-    """Returns the name of a file if another file has its name."""
+    """Returns the name for a file whose own name is taken by another file."""
     stem, dot, ending = name.rpartition(".")
     return f"{stem}-{md5[:8]}{dot}{ending}"
 

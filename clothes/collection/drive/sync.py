@@ -1,7 +1,7 @@
 """`push` and `pull`: class folders to and from a folder in Google Drive. Only missing files are transferred.
 
-A file is known by its folder, name and MD5. Where another content has its name already, it goes beside it as
-NAME-<the MD5's first eight>, and is known again under that name, so that nothing is overwritten or sent twice.
+A file is identified by its folder, name and MD5. If its name is taken by other content, it becomes NAME-<first eight
+digits of the MD5>, and is recognised under that name later. So nothing is overwritten or transferred twice.
 """
 
 import errno
@@ -11,29 +11,20 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from clothes.collection.drive import diff
 from clothes.collection.drive.client import Drive, forget_old_uploads
-from clothes.collection.drive.diff import (
-    Branch,
-    Source,
-    join,
-    local_folder,
-    local_places,
-    local_sources,
-    place_of,
-    plan,
-    remote_tree,
-    unwanted,
-)
+from clothes.collection.drive.diff import Branch, Source
 from clothes.collection.drive.errors import UNSEEN, RefusedError
 from clothes.collection.drive.filenames import unfit_folder
 from clothes.errors import DriveError, PhotosError
 from clothes.photos.folders import RECORDS, Skipped, list_class_folders
 from clothes.system.checksums import sha256
 from clothes.system.files import publish_new
-from clothes.system.progress import Progress
+from clothes.system.progress import Progress, StepProgress
 
 AT_ONCE = 4  # transfers at the same time
 _PARTS = ".drive-parts"  # unfinished downloads, in the target folder
@@ -76,29 +67,28 @@ def push(
     drive: Drive,
     *,
     dry_run: bool = False,
-    on_compare: Progress | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress = lambda step, done, total: None,
 ) -> TransferReport:
     """Uploads the photos of class folders (also in train/, test/ and validation/) that are missing in a Drive folder.
 
-    split.csv, sources.csv and their like beside the class folders go with them. `folder` is a path of names below My
-    Drive, made if missing, or a link or id. `on_compare` and `progress` are told bytes, of those compared and those
-    sent. Raises PhotosError for what is no folder of photos, DriveError where nothing can go on.
+    Files such as split.csv and sources.csv are uploaded too. `folder` is a path of names below My Drive, made if
+    missing, or a link or id. `progress` counts bytes. Raises PhotosError or DriveError.
     """
     root = Path(photos)
     listing = list_class_folders(root)
     skipped = list(listing.skipped)
     forget_old_uploads()
     top = drive.folder(folder, make=not dry_run)
-    tree = {} if top is None else remote_tree(drive, top, [])
+    tree = {} if top is None else diff.remote_tree(drive, top, [])
     wanted = []
-    for name in [*(photo.path for photo in listing.photos), *_records(root)]:
+    for name in [*(photo.path for photo in listing.photos), *(n for n in sorted(RECORDS) if (root / n).is_file())]:
         if reason := unfit_folder(name):
             skipped.append(Skipped(name, reason))
         else:
             wanted.append(name)
-    sources = local_sources(root, wanted, skipped, on_compare)
-    todo, same = plan(sources, {path: place_of(branch.files) for path, branch in tree.items()}, skipped)
+    sources = diff.local_sources(root, wanted, skipped, partial(progress, "Comparing"))
+    places = {path: diff.place_of(branch.files) for path, branch in tree.items()}
+    todo, same = diff.plan(sources, places, skipped)
     if top is None or dry_run:
         return TransferReport(top.link if top else "", _transfers(todo), same, tuple(skipped))
     for source, _ in todo:
@@ -107,7 +97,7 @@ def push(
     def send(source: Source, name: str, advance: Callable[[int], object]) -> None:
         drive.send(source.origin, name, tree[source.folder].ids[0], md5=source.md5, advance=advance)
 
-    moved, failed = _each(drive, todo, send, progress)
+    moved, failed = _each(drive, todo, send, partial(progress, "Sending"))
     return TransferReport(top.link, moved, same, tuple(skipped), failed)
 
 
@@ -117,14 +107,13 @@ def pull(
     drive: Drive,
     *,
     dry_run: bool = False,
-    on_compare: Progress | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress = lambda step, done, total: None,
 ) -> TransferReport:
     """Downloads the photos of a Drive folder that are missing in a local folder, into the same folders.
 
-    Nothing is written outside `to`, whatever names Drive has: a file whose name cannot stand here is called by its MD5,
-    a folder like that is skipped with its reason, as are shortcuts, Google Docs and what is no photo. Each file stands
-    in its place when it is whole. Raises DriveError where nothing can go on.
+    Writes nothing outside `to`, whatever the names in Drive. A file with an invalid name is called by its MD5. Skips
+    folders with invalid names, shortcuts, Google documents and other files, with the reason. A file appears under its
+    name when it is complete. `progress` counts bytes. Raises PhotosError or DriveError.
     """
     root = Path(to)
     if root.exists() and not root.is_dir():
@@ -134,19 +123,17 @@ def pull(
         raise DriveError(f"There is no folder {folder} in My Drive, or this sign-in may not see it: {UNSEEN}.")
     skipped: list[Skipped] = []
     sources, folders = [], {}
-    for path, branch in remote_tree(drive, top, skipped).items():
-        folders[path] = local_folder(root, path)
+    for path, branch in diff.remote_tree(drive, top, skipped).items():
+        folders[path] = diff.local_folder(root, path)
         leads_out = not folders[path].resolve().is_relative_to(root.resolve())
         for item in branch.files:
             source = Source(path, item.name, item.md5, item.size, item, item.mime)
-            reason = unwanted(item)
-            if leads_out:
-                reason = f"{folders[path]} is a link that leads out of {root}"
+            reason = f"{folders[path]} is a link that leads out of {root}" if leads_out else diff.unwanted(item)
             if reason:
                 skipped.append(Skipped(source.path, reason))
             else:
                 sources.append(source)
-    todo, same = plan(sources, local_places(folders, sources, on_compare), skipped)
+    todo, same = diff.plan(sources, diff.local_places(folders, sources, partial(progress, "Comparing")), skipped)
     if dry_run or not todo:
         return TransferReport(top.link, _transfers(todo), same, tuple(skipped))
     parts = root / _PARTS
@@ -158,14 +145,10 @@ def pull(
         folders[source.folder].mkdir(parents=True, exist_ok=True)
         publish_new(part, folders[source.folder] / name)
 
-    moved, failed = _each(drive, todo, fetch, progress)
+    moved, failed = _each(drive, todo, fetch, partial(progress, "Fetching"))
     with suppress(OSError):
         parts.rmdir()  # fails if it holds unfinished downloads
     return TransferReport(top.link, moved, same, tuple(skipped), failed)
-
-
-def _records(root: Path) -> list[str]:
-    return [name for name in sorted(RECORDS) if (root / name).is_file()]
 
 
 def _make_branch(drive: Drive, tree: dict[str, Branch], path: str) -> None:
@@ -180,7 +163,7 @@ def _each(
     drive: Drive,
     todo: Sequence[tuple[Source, str]],
     move: Callable[[Source, str, Callable[[int], object]], None],
-    progress: Progress | None,
+    progress: Progress,
 ) -> tuple[tuple[Transfer, ...], tuple[Skipped, ...]]:
     """Transfers several files at the same time. A refused file does not stop the others. Resumable after Ctrl-C."""
     done, total = 0, sum(source.size for source, _ in todo)
@@ -190,8 +173,7 @@ def _each(
         nonlocal done
         with lock:
             done += size
-            if progress:
-                progress(done, total)
+            progress(done, total)
 
     advance(0)
     failed = {}
@@ -199,15 +181,13 @@ def _each(
         running = {pool.submit(move, source, name, advance): i for i, (source, name) in enumerate(todo)}
         try:
             for future in as_completed(running):
-                source, _ = todo[running[future]]
                 try:
                     future.result()
-                except RefusedError as error:
-                    failed[running[future]] = Skipped(source.path, str(error))
-                except OSError as error:
-                    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                except (RefusedError, OSError) as error:
+                    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
                         raise
-                    failed[running[future]] = Skipped(source.path, str(error.strerror or error))
+                    source, _ = todo[running[future]]
+                    failed[running[future]] = Skipped(source.path, getattr(error, "strerror", None) or str(error))
         except BaseException:
             drive.stop()
             pool.shutdown(cancel_futures=True)
@@ -217,4 +197,4 @@ def _each(
 
 
 def _transfers(pairs: Sequence[tuple[Source, str]]) -> tuple[Transfer, ...]:
-    return tuple(Transfer(source.path, join(source.folder, name), source.size) for source, name in pairs)
+    return tuple(Transfer(source.path, diff.join(source.folder, name), source.size) for source, name in pairs)
