@@ -81,8 +81,9 @@ def wait(until: Callable[[], object], child: int) -> None:
 
 
 def newest(run: Run) -> tuple[dict[str, object], Arrays]:
+    """The last complete checkpoint, or the beginning if there is none yet."""
     of = {"config": run.config.to_dict(), "photos": run.split.fingerprint}
-    return next(read_checkpoints(run.path / "checkpoints", of=of))
+    return next(read_checkpoints(run.path / "checkpoints", of=of), ({"epoch": 0, "step": 0}, {}))
 
 
 def half_done(out: Path) -> list[Path]:
@@ -142,7 +143,7 @@ def main(kills: int) -> None:
             raise RuntimeError(f"kill {number}: {log.read_text()}") from None
         saving += bool(half_done(out))
         if done:
-            state, _ = newest(Run.open(out)) if (out / "checkpoints").exists() else ({"epoch": 0, "step": 0}, {})
+            state, _ = newest(Run.open(out))
             lost.append(done - (int(state["epoch"]) * steps + int(state["step"])))  # type: ignore[call-overload]
             if lost[-1] > steps:
                 raise RuntimeError(f"kill {number}: {lost[-1]} steps are lost, more than an epoch's {steps}")

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 import clothes
+from tests.support.permissions import let_others_enter
 from tests.support.pictures import jpeg, make_photos, smooth
 
 
@@ -135,8 +136,7 @@ def test_a_photo_without_permission_is_listed_and_the_others_go_on(tmp_path: Pat
     make_photos(tmp_path / "photos", each=20, shapes=("bar", "square"))
     locked = tmp_path / "photos" / "bar" / "000.png"
     locked.chmod(0)
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    let_others_enter(tmp_path)
     code = (
         "import os, sys, clothes.photos.checks\n"
         "clothes.photos.checks.check(sys.argv[1])\n"  # imports what another user may not: root's Python

@@ -9,6 +9,7 @@ import pytest
 
 from clothes.errors import PhotosError
 from clothes.photos.folders import list_class_folders, list_photos
+from tests.support.permissions import let_others_enter
 
 
 def touch(*paths: Path) -> None:
@@ -191,8 +192,7 @@ def test_no_permission_is_said(tmp_path: Path) -> None:
         "try: clothes.photos.decode.read(root + '/shoe/2.jpg')\n"
         "except Exception as error: print(error.code)\n"
     )
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    let_others_enter(tmp_path)
     locked, photo = tmp_path / "photos" / "hat", tmp_path / "photos" / "shoe" / "2.jpg"
     locked.chmod(0)
     photo.chmod(0)

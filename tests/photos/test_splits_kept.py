@@ -18,6 +18,7 @@ from clothes.config import SplitConfig
 from clothes.errors import SplitError
 from clothes.photos.split_copies import copy_parts
 from clothes.photos.split_file import PARTS, Split
+from tests.support.permissions import let_others_enter
 
 
 def paint(seed: int) -> Image.Image:
@@ -238,8 +239,7 @@ def test_the_commands_say_what_is_locked(tmp_path: Path) -> None:
         "    'locked/x.csv'], ['split', 'photos', '--out', 'x.csv', '--copy-to', 'locked/copies']):\n"
         "    assert run(*line) == 1\n"
     )
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(0o755)
+    let_others_enter(tmp_path)
     (tmp_path / "locked").chmod(0)
     env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # it could not write
     env["PYTHONPATH"] = str(Path(__file__).parents[2])
