@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from clothes.errors import ConfigError
-from clothes.system.validation import build, check_types, require, require_between
+from clothes.system.validation import build, check_fields, read_json, require, require_between
 
 MIN_STEPS = 1000  # of a training from scratch; fewer change the network too little
 MIN_FINE_TUNING_STEPS, MAX_FINE_TUNING_STEPS = 300, 4000
@@ -33,7 +33,7 @@ class SplitConfig:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_types(self)
+        check_fields(self)
         total = self.train + self.test + self.validation
         require(min(self.train, self.test, self.validation) > 0, "ratios", self.ratios, "three numbers above 0")
         require(abs(total - 100) < 1e-6, "ratios", self.ratios, "three numbers that add up to 100")
@@ -76,7 +76,7 @@ class ModelConfig:
     dropout: tuple[float, float, float] = (0.3, 0.2, 0.1)  # before each hidden layer
 
     def __post_init__(self) -> None:
-        check_types(self)
+        check_fields(self)
         known = self.architecture in ("sequential", *LITE_SIZES) or re.fullmatch(r"keras:\w+", self.architecture)
         options = f"sequential, {', '.join(LITE_SIZES)} or keras:NAME"
         require(bool(known), "architecture", self.architecture, options)
@@ -114,7 +114,7 @@ class Augmentation:
     degrade: float = 0.0  # probability of lower resolution, blur or JPEG noise
 
     def __post_init__(self) -> None:
-        check_types(self)
+        check_fields(self)
         require_between(self, 0, 180, "rotation")
         require_between(self, 0, 1, "stretch", "shear", "shift", "color", "gray", "erase", "degrade")
         low, high = self.zoom
@@ -157,7 +157,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if isinstance(self.augmentation, dict):
             object.__setattr__(self, "augmentation", build(Augmentation, self.augmentation))
-        check_types(self)
+        check_fields(self)
         require_between(self, 1, 100_000, "epochs", "batch_size")
         require_between(self, 0, 100_000, "patience")
         require(0 < self.learning_rate <= 10, "learning_rate", self.learning_rate, "above 0 and at most 10")
@@ -279,9 +279,9 @@ class Config:
     def read(cls, path: str | Path) -> Self:
         """Returns the config in a JSON file, such as config.json of a run folder or recipes/*.json."""
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = read_json(Path(path).resolve())
         except OSError as error:
             raise ConfigError(f"Cannot read the config {path}: {error.strerror}.") from None
         except ValueError as error:
-            raise ConfigError(f"The config {path} is not JSON: {error}.") from None
+            raise ConfigError(f"The config {path} is not JSON with settings: {error}. Mend it.") from None
         return cls.from_dict(data, where=str(path))

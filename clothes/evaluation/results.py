@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 import numpy as np
 
@@ -16,9 +16,35 @@ from clothes.inference.confidence import Prediction
 from clothes.inference.run import now
 from clothes.photos.folders import OTHER, Skipped
 from clothes.system.files import write_text
+from clothes.system.validation import parse_float, read_json
 
 _COLUMNS = ["photo", "truth", "label", "confidence", "known"]
 _NOT_IN_JSON = ("predictions", "skipped")
+
+
+class ClassMetrics(TypedDict):
+    """The entry of a class in evaluation.json; None where there is nothing to divide by."""
+
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    photos: int
+
+
+class EvaluationInfo(TypedDict):
+    """The content of evaluation.json: the fields of Evaluation, but for the single predictions."""
+
+    photos: int
+    classes: list[str]
+    accuracy: float
+    interval: tuple[float, float]
+    loss: float
+    per_class: dict[str, ClassMetrics]
+    confusion: list[list[int]]
+    ece: float
+    known: float
+    others: int
+    others_known: float | None
 
 
 @dataclass(frozen=True)
@@ -104,14 +130,16 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     """The content of evaluation.json in a run or another folder. Raises RunError if it is missing or damaged."""
     path = folder / "evaluation.json"
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = [item.name for item in fields(Evaluation) if item.name not in (*data, *_NOT_IN_JSON)]
-        if missing:
-            raise ValueError(f"it has no {missing[0]}")
+        data: dict[str, Any] = read_json(path, EvaluationInfo)
+        count = len(data["classes"])
+        if {len(data["confusion"]), *map(len, data["confusion"])} != {count} or set(data["per_class"]) != set(
+            data["classes"]
+        ):
+            raise ValueError("its tables do not have one row and one column for each class")
         return data
     except FileNotFoundError:
         raise _not_evaluated(folder) from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {folder}` again.") from None
 
 
@@ -139,7 +167,7 @@ def _not_evaluated(folder: Path) -> RunError:
 
 def _parse_row(cells: list[str], classes: list[str]) -> tuple[str, Prediction]:
     photo, truth, label, confidence, known, *numbers = cells
-    scores = dict(sorted(zip(classes, map(float, numbers), strict=True), key=lambda item: -item[1]))
+    scores = dict(sorted(zip(classes, map(parse_float, numbers), strict=True), key=lambda item: -item[1]))
     if label not in scores:
         raise ValueError(f"{label!r} is not one of its classes")
-    return truth, Prediction(label, float(confidence), scores, known == "true", photo)
+    return truth, Prediction(label, parse_float(confidence), scores, known == "true", photo)

@@ -9,24 +9,64 @@ A bundle is data, never code: nothing is unpickled or imported, links are refuse
 """
 
 import io
-import json
 import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
 from clothes.errors import BundleError
 from clothes.system.checksums import add_checksum, json_text, read_verified, verify_checksum, write_verified_folder
-from clothes.system.files import read_regular_file, write_text
+from clothes.system.files import write_text
+from clothes.system.validation import check_type, read_json
 
 FORMAT = 1
 INFO, MODEL, PROBES, WEIGHTS = "bundle.json", "model.tflite", "probes.npz", "weights.npz"
-_MOST_INFO_BYTES = 16_000_000
 _MOST_WEIGHT_BYTES = 4_000_000_000
 _PROBES, _MOST_PROBES = 8, 64  # written, read
+
+
+class BundleMetrics(TypedDict):
+    """The accuracy on one part of the photos, with its 95 % interval."""
+
+    photos: int
+    accuracy: float
+    interval: tuple[float, float]
+
+
+class BundleModel(TypedDict):
+    """The settings of the network; ModelConfig has all."""
+
+    architecture: NotRequired[str]
+
+
+class BundleConfig(TypedDict):
+    """The settings of the training; Config has all."""
+
+    model: NotRequired[BundleModel]
+
+
+class BundleInfo(TypedDict):
+    """The content of bundle.json."""
+
+    format: int
+    classes: list[str]
+    image_size: int
+    files: dict[str, str]  # SHA-256 checksums
+    sha256: NotRequired[str]
+    threshold: NotRequired[float]
+    temperature: NotRequired[float]
+    config: NotRequired[BundleConfig]
+    metrics: NotRequired[dict[str, BundleMetrics]]  # by part
+    photos: NotRequired[dict[str, int]]  # by part
+    epochs: NotRequired[dict[str, float]]  # trained, best, seconds
+    seed: NotRequired[int]
+    versions: NotRequired[dict[str, str]]
+    name: NotRequired[str]
+    created: NotRequired[str]
+    fingerprint: NotRequired[str]
 
 
 @dataclass(frozen=True)
@@ -119,7 +159,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
                     f"The training in {folder} was not finished, so it has no bundle yet. Go on with: "
                     f"clothes train PHOTOS --out {folder} --resume"
                 )
-        text = read_regular_file(folder / INFO, _MOST_INFO_BYTES)
+        return Bundle(folder, _read_info(folder))
     except FileNotFoundError:
         reason = f"it has no {INFO}" if folder.exists() else "there is no such folder"
         raise BundleError(
@@ -128,53 +168,40 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
     except OSError as error:
         raise BundleError(f"The bundle {folder} cannot be read: {error.strerror}.") from None
     except ValueError as error:
-        raise _damaged(folder, error) from None
-    return Bundle(folder, _parse_info(folder, text))
+        raise _damaged(folder, f"{INFO}: {error}") from None
 
 
-def _parse_info(folder: Path, text: bytes) -> dict[str, Any]:
-    try:
-        info: dict[str, Any] = json.loads(text)
-        version = info["format"]
-        if type(version) is not int or version < 1:
-            raise ValueError(f"format must be a positive integer, not {version!r}")
-        if version > FORMAT:
-            raise BundleError(
-                f"The bundle {folder} has format {version}, made by a newer version of clothes. This version reads "
-                f"formats up to {FORMAT}. Update clothes to use it."
-            )
-        _check_info(info)
-        verify_checksum(info)
-        return info
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise _damaged(folder, f"{INFO}: {_reason(error)}") from None
+def _read_info(folder: Path) -> dict[str, Any]:
+    """Returns the content of bundle.json. Raises OSError, or ValueError if it is damaged."""
+    info: dict[str, Any] = read_json(folder / INFO)
+    version = info.get("format")
+    if isinstance(version, int) and version > FORMAT:
+        raise BundleError(
+            f"The bundle {folder} has format {version}, made by a newer version of clothes. This version reads formats "
+            f"up to {FORMAT}. Update clothes to use it."
+        )
+    check_type(info, BundleInfo)
+    _check_info(info)
+    verify_checksum(info)
+    return info
 
 
 def _check_info(info: dict[str, Any]) -> None:
-    """Raises ValueError, KeyError or TypeError if an entry of bundle.json is missing or has a wrong type."""
-    classes, size, threshold = info["classes"], info["image_size"], info.get("threshold", 0.0)
-    if not (isinstance(classes, list) and len(classes) >= 2 and all(isinstance(name, str) for name in classes)):
+    """Raises ValueError if an entry of bundle.json is out of range."""
+    classes, size, threshold, files = info["classes"], info["image_size"], info.get("threshold", 0), info["files"]
+    if info["format"] < 1:
+        raise ValueError(f"format must be a positive integer, not {info['format']}")
+    if len(classes) < 2:
         raise ValueError("classes must be a list of at least two names")
     if len(set(classes)) != len(classes):
         raise ValueError("classes must not repeat a name")
-    if not (isinstance(size, int) and 1 <= size <= 4096):
-        raise ValueError(f"image_size must be from 1 to 4096, not {size!r}")
-    if not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
-        raise ValueError(f"threshold must be from 0 to 1, not {threshold!r}")
-    for key in ("files", "metrics", "photos", "epochs", "versions", "config"):
-        if not isinstance(info.get(key, {}), dict):
-            raise ValueError(f"{key} must be an object")
-    for key in ("name", "created", "fingerprint"):
-        if not isinstance(info.get(key, ""), str):
-            raise ValueError(f"{key} must be text")
-    for part, result in info.get("metrics", {}).items():
-        low, high = result["interval"]
-        if not all(isinstance(number, int | float) for number in (result["accuracy"], result["photos"], low, high)):
-            raise ValueError(f"metrics: {part} must hold numbers")
-    for name, checksum in info["files"].items():
-        if name not in (MODEL, PROBES, WEIGHTS) or not isinstance(checksum, str):
-            raise ValueError(f"files: {name!r} is not a file of a bundle with a checksum")
-    if missing := {MODEL, PROBES} - set(info["files"]):
+    if not 1 <= size <= 4096:
+        raise ValueError(f"image_size must be from 1 to 4096, not {size}")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must be from 0 to 1, not {threshold}")
+    if unknown := files.keys() - {MODEL, PROBES, WEIGHTS}:
+        raise ValueError(f"files: {min(unknown)!r} is not a file of a bundle")
+    if missing := {MODEL, PROBES} - files.keys():
         raise ValueError(f"files: {min(missing)} is missing")
 
 

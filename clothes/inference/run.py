@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NotRequired, Self, TypedDict
 
 from clothes.config import Config
 from clothes.errors import RunError
@@ -24,12 +24,22 @@ from clothes.inference.bundle import Bundle, read_bundle
 from clothes.photos.split_file import Split
 from clothes.system.files import remove_unfinished, write_text
 from clothes.system.locks import LOCK_FILE, folder_lock
+from clothes.system.validation import parse_float, read_json
 
 # Marks a folder in which a run is being created: without run.json it holds nothing but an unfinished start.
 _BEGUN = ".begun"
 _REPLACED = ".replaced"
 _KEPT_IN_PLACE = (_BEGUN, _REPLACED, LOCK_FILE)  # when the files of a run move
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+
+
+class RunInfo(TypedDict):
+    """The content of run.json: folder of the photos, start and end, how often the test part was opened."""
+
+    photos: str
+    finished: str | None
+    started: NotRequired[str]
+    test_part_opened: NotRequired[int]
 
 
 @dataclass(frozen=True)
@@ -115,12 +125,10 @@ class Run:
 
     @property
     def info(self) -> dict[str, Any]:
-        """The content of run.json: folder of the photos, start and end, how often the test part was opened."""
+        """The content of run.json, as RunInfo says. Raises RunError if it is damaged."""
         path = self.path / "run.json"
         try:
-            info: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if not (isinstance(info, dict) and isinstance(info.get("photos"), str) and "finished" in info):
-                raise ValueError("it must have the entries photos and finished")
+            info: dict[str, Any] = read_json(path, RunInfo)
             return info
         except (OSError, ValueError) as error:
             raise _unreadable(path, error) from None
@@ -145,7 +153,7 @@ class Run:
         path, rows = self.path / "history.csv", []
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                rows = [{name: float(row[name]) for name in HISTORY_COLUMNS} for row in csv.DictReader(file)]
+                rows = [{name: parse_float(row[name]) for name in HISTORY_COLUMNS} for row in csv.DictReader(file)]
         except FileNotFoundError:
             pass
         except KeyError as error:

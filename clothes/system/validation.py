@@ -1,11 +1,133 @@
-"""Checks the fields of a config dataclass; errors name the field, the value and the allowed values."""
+"""Validation of what comes from outside: JSON files, the types of their values, names of files, and settings."""
 
 import dataclasses
+import json
+import math
+import os
+import re
+import reprlib
 import types
 import typing
+from collections.abc import Iterator
+from pathlib import Path, PureWindowsPath
 from typing import Any, Literal
 
 from clothes.errors import ConfigError
+from clothes.system.files import read_regular_file
+
+_MOST_BYTES = 16_000_000  # of a JSON file
+_DEEPEST = 32  # levels of lists and objects
+_LARGEST = 2**63 - 1  # integer
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")  # no file name has NUL, and a lone surrogate cannot be written
+_KINDS: dict[Any, str] = {
+    **{str: "text", int: "an integer", float: "a number", bool: "true or false"},
+    **{list: "a list", types.NoneType: "null"},
+}
+
+
+def read_json(path: Path, kind: Any = dict) -> Any:
+    """Returns the value in a JSON file, which must have the type `kind` (see `check_type`).
+
+    Raises OSError, or ValueError with the reason: a link or special file, too long, not JSON, nested too deeply, a
+    number that is huge or not finite, unusable characters, a wrong type.
+    """
+    return parse_json(read_regular_file(path, _MOST_BYTES), kind)
+
+
+def parse_json(text: bytes, kind: Any = dict) -> Any:
+    """Returns the value of a JSON text. Raises ValueError as `read_json` does."""
+    try:
+        value = json.loads(text, parse_int=_parse_int, parse_float=parse_float, parse_constant=parse_float)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    _check_texts(value)
+    check_type(value, kind)
+    return value
+
+
+def parse_float(text: str) -> float:
+    """Returns the number. Raises ValueError for NaN and infinity, too."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is not a finite number")
+    return number
+
+
+def _parse_int(text: str) -> int:
+    if len(text) > 20 or abs(int(text)) > _LARGEST:
+        raise ValueError(f"the number {reprlib.repr(text)} is too large")
+    return int(text)
+
+
+def _check_texts(value: object, depth: int = 0) -> None:
+    """Raises ValueError for a text with unusable characters, or for too many levels."""
+    if depth > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    if isinstance(value, str) and _UNUSABLE.search(value):
+        raise ValueError(f"the text {value[:50]!a} has a character that cannot be used")
+    if isinstance(value, dict | list):
+        for inner in (*value, *value.values()) if isinstance(value, dict) else value:
+            _check_texts(inner, depth + 1)
+
+
+def check_type(value: object, kind: Any, name: str = "") -> None:
+    """Raises ValueError unless a value has this type: a TypedDict, dict[str, int], float | None, Literal and so on.
+
+    An integer is a number, too. A tuple stands for a list of that length. `name` is the value's place in its file.
+    """
+    for problem in _problems(value, kind, name):
+        raise ValueError(problem)
+
+
+def _problems(value: Any, kind: Any, name: str) -> Iterator[str]:
+    if kind is Any:
+        return
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if typing.is_typeddict(kind):
+        fits = isinstance(value, dict)
+    elif origin in (types.UnionType, typing.Union):
+        fits = any(not any(_problems(value, option, name)) for option in arguments)
+    elif origin is Literal:
+        fits = value in arguments
+    elif origin is tuple:
+        fits = isinstance(value, list | tuple) and len(value) == len(arguments)
+    else:
+        fits = isinstance(value, (int, float) if kind is float else origin or kind)
+        fits = fits and (kind is bool or not isinstance(value, bool))
+    if not fits:
+        yield f"{name or 'it'} must be {_describe(kind)}; got {reprlib.repr(value)}"
+    elif typing.is_typeddict(kind):
+        for key, inner in typing.get_type_hints(kind).items():
+            if key in value:
+                yield from _problems(value[key], inner, f"{name}.{key}".lstrip("."))
+            elif key in kind.__required_keys__:
+                yield f"{name}.{key} is missing".lstrip(".")
+    elif origin is dict:
+        for key, item in value.items():
+            yield from _problems(item, arguments[1], f"{name}.{key}".lstrip("."))
+    elif origin in (list, tuple):
+        for item, inner in zip(value, arguments if origin is tuple else arguments * len(value), strict=True):
+            yield from _problems(item, inner, name)
+
+
+def _describe(kind: Any) -> str:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Literal:
+        return "one of " + ", ".join(map(repr, arguments))
+    if origin is tuple:
+        return f"{len(arguments)} values, each {_describe(arguments[0])}"
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(map(_describe, arguments))
+    return _KINDS.get(origin or kind, "an object")
+
+
+def check_relative(name: str) -> str:
+    """Returns the name of a file below a folder. Raises ValueError if it leads elsewhere, on any system."""
+    parts = re.split(r"[/\\]", name)
+    drive = PureWindowsPath(name).drive and (os.name == "nt" or PureWindowsPath(name).root)
+    if not name or parts[0] == "" or ".." in parts or drive or _UNUSABLE.search(name):
+        raise ValueError(f"{name[:100]!a} is not the name of a file below the folder")
+    return name
 
 
 def require(holds: bool, name: str, value: object, wanted: str) -> None:
@@ -21,30 +143,17 @@ def require_between(config: object, low: float, high: float, *names: str) -> Non
         require(low <= value <= high, name, value, f"between {low:g} and {high:g}")
 
 
-def check_types(config: Any) -> None:
+def check_fields(config: Any) -> None:
     """Turns lists from JSON into tuples. Raises ConfigError if a value has another type than its field."""
     hints = typing.get_type_hints(type(config))
     for item in dataclasses.fields(config):
-        value, hint = getattr(config, item.name), hints[item.name]
+        value = getattr(config, item.name)
         if isinstance(value, list):
-            value = tuple(value)
-            object.__setattr__(config, item.name, value)
-        if typing.get_origin(hint) is Literal:
-            options = typing.get_args(hint)
-            require(value in options, item.name, value, "one of " + ", ".join(map(repr, options)))
-        elif typing.get_origin(hint) is tuple:
-            kinds = typing.get_args(hint)
-            fits = isinstance(value, tuple) and len(value) == len(kinds) and all(map(_fits, value, kinds))
-            require(fits, item.name, value, f"{len(kinds)} values of type {kinds[0].__name__}")
-        else:
-            options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-            require(any(_fits(value, kind) for kind in options), item.name, value, f"of type {hint}")
-
-
-def _fits(value: object, kind: type) -> bool:
-    if isinstance(value, bool):
-        return kind is bool
-    return isinstance(value, (int, float) if kind is float else kind)
+            object.__setattr__(config, item.name, tuple(value))
+        try:
+            check_type(value, hints[item.name], item.name)
+        except ValueError as error:
+            raise ConfigError(f"{error}.") from None
 
 
 def build(kind: type[Any], data: object) -> Any:

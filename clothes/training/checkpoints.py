@@ -17,6 +17,7 @@ import numpy as np
 from clothes.errors import RunError
 from clothes.system.checksums import read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import sync
+from clothes.system.validation import read_json
 
 KEPT = 3
 _FORMAT = 1
@@ -66,7 +67,7 @@ def _found(folder: Path) -> list[Path]:
 
 
 def _read(path: Path, of: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
-    info = json.loads(path.joinpath(_MANIFEST).read_bytes())
+    info = read_json(path / _MANIFEST)
     verify_checksum(info)
     if info["format"] != _FORMAT:
         raise ValueError(f"it has format {info['format']!r}; this clothes reads {_FORMAT}")

@@ -5,7 +5,6 @@ the correction. Each folder is put in place in one step, so that writers at the 
 moves it to INBOX/accepted or INBOX/refused. Nothing is deleted.
 """
 
-import json
 import os
 import secrets
 import threading
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import TypedDict
 
 from clothes.collection.photo_store import Store, examine
 from clothes.collection.provenance import Origin
@@ -24,9 +24,26 @@ from clothes.photos.folders import Skipped, class_name
 from clothes.system.checksums import read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import remove_unfinished, sync
 from clothes.system.locks import folder_lock
+from clothes.system.validation import read_json
 
 ACCEPTED, REFUSED = "accepted", "refused"
 _INFO = "correction.json"
+
+
+class Answer(TypedDict):
+    """The answer that was wrong."""
+
+    label: str
+    confidence: float
+
+
+class CorrectionInfo(TypedDict):
+    """The content of correction.json."""
+
+    when: str
+    label: str
+    answer: Answer
+    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -147,7 +164,7 @@ def list_corrections(inbox: str | os.PathLike[str]) -> tuple[list[str], list[Ski
 def read_correction(path: Path) -> Correction:
     """Reads the correction in a folder. Raises PhotoError if it is gone or damaged."""
     try:
-        info = json.loads((path / _INFO).read_text(encoding="utf-8"))
+        info = read_json(path / _INFO, CorrectionInfo)
         verify_checksum(info)
         ((photo, sha256),) = info["files"].items()
         answer = info["answer"]

@@ -1,6 +1,5 @@
 """Signs in to Google: a person with an OAuth client, or a service account with its key."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ from requests import RequestException
 from clothes.errors import DriveError
 from clothes.system.files import write_text
 from clothes.system.user_folders import config_folder
+from clothes.system.validation import read_json
 
 # Permissions, the smallest first: only the files of clothes; read all files; read and write all files.
 Access = Literal["drive.file", "drive.readonly", "drive"]
@@ -59,7 +59,8 @@ def sign_in(
 def service_credentials(access: Access, key: str | os.PathLike[str]) -> Credentials:
     """Returns the credentials of a service account from its key file. Raises DriveError."""
     try:
-        return service_account.Credentials.from_service_account_file(os.fspath(key), scopes=[_scope(access)])
+        about = read_json(Path(key).resolve())
+        return service_account.Credentials.from_service_account_info(about, scopes=[_scope(access)])
     except (OSError, ValueError, KeyError, TypeError, GoogleAuthError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DriveError(
@@ -78,11 +79,11 @@ def _scope(access: Access) -> str:
 
 def _client(path: Path) -> dict[str, Any]:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about: dict[str, Any] = read_json(path.resolve())
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DriveError(f"The OAuth client {path} cannot be read: {reason}.") from None
-    if not (isinstance(about, dict) and isinstance(about.get("installed"), dict)):
+    if not isinstance(about.get("installed"), dict):
         raise DriveError(
             f'{path} is not an OAuth client of the type "Desktop app". docs/drive.md says how to get one; the key of a '
             "service account goes with --service-account."
@@ -92,7 +93,7 @@ def _client(path: Path) -> dict[str, Any]:
 
 def _stored(path: Path, access: Access) -> credentials.Credentials | None:
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
+        about = read_json(path)
         stored = credentials.Credentials.from_authorized_user_info(about, scopes=[_scope(access)])
         token = stored.with_token_uri(about["token_uri"])
         token.expiry = stored.expiry

@@ -1,0 +1,201 @@
+"""Damaged and hostile JSON files raise an error that names the file; names of files stay below their folder."""
+
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal, NotRequired, TypedDict
+
+import pytest
+
+import clothes
+from clothes.config import Config
+from clothes.errors import ClothesError
+from clothes.evaluation.results import read_evaluation
+from clothes.inference.bundle import read_bundle
+from clothes.system.validation import check_relative, check_type, parse_json
+from clothes.web.corrections import read_correction
+from tests.support.commands import run_command
+
+MADE = Path(__file__).parents[1] / "data" / "made-by-0.1.0"
+
+
+def read_manifest(path: Path) -> object:
+    from clothes.training.checkpoints import read_checkpoints
+
+    return next(read_checkpoints(path.parent, of={}))
+
+
+def read_key(path: Path) -> object:
+    from clothes.collection.drive.auth import service_credentials
+
+    return service_credentials("drive.file", path / "key.json")
+
+
+def read_client(path: Path) -> object:
+    from clothes.collection.drive.auth import _client
+
+    return _client(path / "client.json")
+
+
+# The name of each JSON file, and a function that reads it in a folder.
+READERS: dict[str, Callable[[Path], object]] = {
+    "bundle.json": read_bundle,
+    "run.json": lambda folder: clothes.Run.open(folder).info,
+    "config.json": lambda folder: Config.read(folder / "config.json"),
+    "evaluation.json": read_evaluation,
+    "manifest.json": read_manifest,
+    "correction.json": read_correction,
+    "key.json": read_key,
+    "client.json": read_client,
+}
+# Contents that JSON readers accept, or fail on with other errors than ValueError.
+HOSTILE = {
+    "empty": b"",
+    "cut off": b'{"photos": ',
+    "no object": b"[]",
+    "bytes": b"\xff\xfe\x00\xd8",
+    "NUL": b'{"photos": "a\\u0000b", "finished": null}',
+    "half a surrogate pair": b'{"photos": "\\ud800", "finished": null}',
+    "NaN": b'{"photos": NaN}',
+    "infinity": b'{"photos": -Infinity}',
+    "1e400": b'{"photos": 1e400}',
+    "10^400": b'{"photos": 1' + b"0" * 400 + b"}",
+    "5,000 digits": b'{"photos": ' + b"9" * 5000 + b"}",
+    "nested in 40": b'{"photos": ' + b"[" * 40 + b"]" * 40 + b"}",
+    "nested in 100,000": b"[" * 100_000,
+    "list for a number": b'{"format": [1], "photos": [1], "of": [1], "installed": [1], "model": [1], "files": [1]}',
+    "17 MB": b" " * 17_000_000,
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with one valid file of each kind, without checksums."""
+    path = tmp_path / "checkpoints" / "epoch-1"
+    shutil.copytree(MADE / "finished", path)
+    shutil.copytree(path / "bundle", path, dirs_exist_ok=True)
+    shutil.copytree(next((MADE / "interrupted" / "checkpoints").iterdir()), path, dirs_exist_ok=True)
+    for name in ("bundle.json", "manifest.json"):
+        info = json.loads((path / name).read_text())
+        del info["sha256"]
+        (path / name).write_text(json.dumps(info))
+    (path / "photo.png").write_bytes(b"")
+    checksum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    answer = {"label": "hat", "confidence": 0.5, "known": False}
+    correction = {"when": "2026-01-01", "label": "hat", "answer": answer, "files": {"photo.png": checksum}}
+    (path / "correction.json").write_text(json.dumps(correction))
+    (path / "client.json").write_text(json.dumps({"installed": {"client_id": "a", "auth_uri": "https://b"}}))
+    (path / "key.json").write_text(json.dumps({"client_email": "a@b", "token_uri": "https://b", "private_key": "c"}))
+    return path
+
+
+def is_refused(name: str, folder: Path) -> bool:
+    """Whether the file is refused by an error that names it. Any other exception fails the test."""
+    try:
+        READERS[name](folder)
+    except ClothesError as error:
+        assert any(place in str(error) for place in (name, folder.name, "the correction")), error
+        assert len(str(error)) < 1500
+        return True
+    return False
+
+
+@pytest.mark.parametrize("content", HOSTILE)
+@pytest.mark.parametrize("name", READERS)
+def test_hostile_file_is_refused_by_name(folder: Path, name: str, content: str) -> None:
+    if name in ("key.json", "client.json"):
+        pytest.importorskip("google_auth_oauthlib", reason="Drive needs its extra")
+    (folder / name).write_bytes(HOSTILE[content])
+    assert is_refused(name, folder)
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """All (container, key) of a JSON value."""
+    for key in list(value) if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READERS)
+def test_no_value_in_a_file_raises_another_error(folder: Path, name: str) -> None:
+    """Each value is replaced by each odd one, then 1,000 times some bytes are changed."""
+    original = (folder / name).read_bytes()
+    data = json.loads(original)
+    odd = ["NaN", "1e999", "-1", "0", "1" * 19, "1" * 500, "1.5", '""', '"\\ud800"', '"x"', "[]", "{}", "[[0]]", "null"]
+    accepted = refused = 0
+    for container, key in places(data):
+        kept = container[key]
+        for value in (*odd, "true", '{"a": 1}', "9" * 5000, "[" * 50 + "]" * 50):
+            container[key] = "REPLACED"
+            (folder / name).write_text(json.dumps(data).replace('"REPLACED"', value))
+            if is_refused(name, folder):
+                refused += 1
+            else:
+                accepted += 1
+                if name == "bundle.json":
+                    result = run_command("info", folder)
+                    assert result.status in (0, 1), result.err
+        container[key] = kept
+    rng = random.Random(0)
+    for _ in range(1000):
+        changed = bytearray(original)
+        for _ in range(rng.randint(1, 4)):
+            changed[rng.randrange(len(changed))] = rng.choice(b'{}[]",:0123456789eEnN-\\\x00\xff ')
+        (folder / name).write_bytes(changed)
+        is_refused(name, folder)
+    print(f"{name}: {refused} values refused, {accepted} accepted")
+
+
+class Example(TypedDict):
+    count: int
+    share: NotRequired[float | None]
+    sizes: NotRequired[tuple[int, int]]
+    parts: NotRequired[dict[str, list[str]]]
+    kind: NotRequired[Literal["a", "b"]]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({"count": 1, "share": 1, "sizes": [1, 2], "parts": {"a": ["b"]}, "kind": "a", "more": [None]}, None),
+        ({"count": 1, "share": None}, None),
+        ([], "it must be an object; got []"),
+        ({}, "count is missing"),
+        ({"count": True}, "count must be an integer; got True"),
+        ({"count": 1.0}, "count must be an integer; got 1.0"),
+        ({"count": 1, "share": "x"}, "share must be a number or null; got 'x'"),
+        ({"count": 1, "sizes": [1]}, "sizes must be 2 values, each an integer; got [1]"),
+        ({"count": 1, "sizes": [1, "x"]}, "sizes must be an integer; got 'x'"),
+        ({"count": 1, "parts": {"a": [1]}}, "parts.a must be text; got 1"),
+        ({"count": 1, "kind": []}, "kind must be one of 'a', 'b'; got []"),
+    ],
+)
+def test_types_of_json_values(value: object, problem: str | None) -> None:
+    if problem is None:
+        check_type(value, Example)
+    else:
+        with pytest.raises(ValueError) as caught:
+            check_type(value, Example)
+        assert str(caught.value) == problem
+
+
+def test_json_may_have_a_byte_order_mark_and_any_plain_text() -> None:
+    text = '\ufeff{"größe": [1, -2.5e3, true, null, "👕\\u00e9\\ud83d\\udc55"]}'
+    assert parse_json(text.encode()) == {"größe": [1, -2500.0, True, None, "👕é👕"]}
+
+
+@pytest.mark.parametrize("name", ["hat/a.jpg", "hat/.a..b.jpg", "t:shirt/ä 👕.jpg", "c:d.jpg", "..a/b", "a\\b.jpg"])
+def test_names_below_the_folder(name: str) -> None:
+    assert check_relative(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/etc/passwd", "../a.jpg", "hat/../../a", "..", "\\a", "..\\a", "C:\\a", "c:/a", "\\\\host\\a", "a\0b"]
+)
+def test_names_that_lead_elsewhere_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="is not the name of a file below the folder"):
+        check_relative(name)
