@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from clothes.cli.output import duration, note_skipped
+from clothes.cli.output import duration, note_above, note_skipped
 from clothes.cli.progress import Bars, progress_bars
 from clothes.cli.signals import stoppable
 from clothes.config import Config
@@ -46,8 +46,7 @@ def training_display() -> "Iterator[TrainingDisplay]":
 def search_display(minutes: float | None) -> "Iterator[SearchDisplay]":
     """Yields a callback that shows a search of so many minutes; Ctrl-C and SIGTERM stop it between two steps."""
     console = Console(stderr=True, highlight=False)
-    live = Live(console=console, auto_refresh=False, transient=True)
-    with live, stoppable() as check_stop:
+    with Live(console=console, auto_refresh=False, transient=True) as live, stoppable() as check_stop:
         yield SearchDisplay(live, check_stop, minutes)
 
 
@@ -69,29 +68,30 @@ class TrainingDisplay(TrainingCallback):
         self.run, self._epochs = run, config.train.epochs
         photos = ", ".join(f"{sum(found.values()):,} {part}" for part, found in split.counts().items())
         size = config.model.image_size
-        self._print(f"Run folder: {run.path}")
-        self._print(f"{len(split.classes)} classes: {photos} photos.")
-        self._print(f"Network: {config.model.architecture}, {size} x {size} pixels.")
-        for line in split.notes:
-            self._print(line)
+        self._note(
+            f"Run folder: {run.path}",
+            f"{len(split.classes)} classes: {photos} photos.",
+            f"Network: {config.model.architecture}, {size} x {size} pixels.",
+            *split.notes,
+        )
         note_skipped(split.skipped)
         self._bars.show(_PREPARING, 0, 1)  # TensorFlow is imported and the first steps are compiled
 
     def on_estimate(self, seconds: float) -> None:
         self._bars.show(_PREPARING, 1, 1)
-        self._print(f"{self._epochs} epochs take about {duration(seconds)} on this machine.")
+        self._note(f"{self._epochs} epochs take about {duration(seconds)} on this machine.")
 
     def on_epoch(self, row: dict[str, float]) -> None:
         if self._best < 0:
-            self._print(f"{'epoch':>9}" + "".join(f"{name:>13}" for name in _MEASURES) + f"{'time':>10}")
+            self._note(f"{'epoch':>9}" + "".join(f"{name:>13}" for name in _MEASURES) + f"{'time':>10}")
         mark = "  best" if row["val_accuracy"] > self._best else ""
         self._best = max(self._best, row["val_accuracy"])
         epoch, seconds = f"{row['epoch']:.0f}/{self._epochs}", f"{row['seconds']:8.1f} s"
-        self._print(f"{epoch:>9}" + "".join(f"{row[name]:13.3f}" for name in _MEASURES) + seconds + mark)
+        self._note(f"{epoch:>9}" + "".join(f"{row[name]:13.3f}" for name in _MEASURES) + seconds + mark)
         self._check_stop()
 
-    def _print(self, text: str) -> None:
-        self._bars.console.print(text, markup=False, emoji=False, soft_wrap=True)
+    def _note(self, *lines: str) -> None:
+        note_above(self._bars.console, *lines)
 
 
 class SearchDisplay(SearchCallback):
@@ -122,8 +122,8 @@ class SearchDisplay(SearchCallback):
         self.path, self._epochs, self._most = path, config.train.epochs, most
         photos = ", ".join(f"{len(split.part(part)):,} {part}" for part in ("train", "validation"))
         size = config.model.image_size
-        self._print(f"Search folder: {path}")
-        self._print(f"Trials of {self._epochs} epochs on {photos} photos of {size} x {size} pixels.")
+        trials = f"Trials of {self._epochs} epochs on {photos} photos of {size} x {size} pixels."
+        note_above(self._live.console, f"Search folder: {path}", trials)
 
     def on_trials(self, trials: tuple["Trial", ...]) -> None:
         self._check_stop()
@@ -131,24 +131,21 @@ class SearchDisplay(SearchCallback):
             self._step = ""
         self._trials = trials
         if not self._live.console.is_terminal:
-            self._print_ended()
+            self._note_ended()
         self._draw()
 
-    def _print_ended(self) -> None:
+    def _note_ended(self) -> None:
         for trial in self._trials:
             if trial.state != "running" and trial.number not in self._printed:
                 self._printed.add(trial.number)
                 number, state, score, best, epochs, *more = self._row(trial)
                 cells = (f"trial {number}", state, score, best and f"best {best}", f"epoch {epochs}", *more)
-                self._print("  ".join(filter(None, cells)))
-
-    def _print(self, text: str) -> None:
-        self._live.console.print(text, markup=False, emoji=False, soft_wrap=True)
+                note_above(self._live.console, "  ".join(filter(None, cells)))
 
     def _row(self, trial: "Trial") -> tuple[str, ...]:
         """The cells of a trial: number, state, accuracy, best so far, epochs, seconds, note."""
         so_far = [t.score for t in self._trials if t.state == "done" and t.number <= trial.number]
-        note = plain(trial.reason)
+        note = trial.reason
         if trial.again:
             first = next(t.number for t in self._trials if t.settings == trial.settings)
             note = f"trial {first} with seed + {trial.again}  {note}".rstrip()
@@ -169,7 +166,7 @@ class SearchDisplay(SearchCallback):
             table.add_column(title, justify="left" if title == "state" else "right", no_wrap=True)
         table.add_column("")
         for trial in self._trials[-_TRIALS_SHOWN:]:
-            table.add_row(*map(Text, self._row(trial)))
+            table.add_row(*(Text(plain(cell)) for cell in self._row(trial)))
         self._live.update(Group(table, Text(self._status())), refresh=True)
 
     def _status(self) -> str:

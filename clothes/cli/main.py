@@ -1,14 +1,14 @@
 """The program `clothes`: its commands and its errors."""
 
 import sys
-from io import TextIOWrapper
+from io import StringIO, TextIOWrapper
 from typing import Annotated, NoReturn
 
 import typer
 
 from clothes.cli.commands import collection, demo, drive, evaluation, inference, photos, report, training, web
-from clothes.cli.extras import missing_package
-from clothes.cli.output import note
+from clothes.cli.options import missing_package
+from clothes.cli.output import note, show
 from clothes.errors import ClothesError
 from clothes.system.version import __version__
 
@@ -24,16 +24,16 @@ for group in (demo, collection, photos, training, evaluation, report, inference,
     app.add_typer(group.app)
 
 
-def _print_version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"clothes {__version__}")
+        show(f"clothes {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def clothes(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """From a pile of photos of clothes to a recogniser you can trust. Start with: clothes demo"""
@@ -56,12 +56,12 @@ def main() -> NoReturn:
         sys.stderr.close()  # the reader of the output has ended, as in `clothes predict ... | head`
         status = 0
     except Exception as error:
-        status = _show(error)
+        status = _note_error(error)
     sys.exit(status)
 
 
-def _show(error: Exception) -> int:
-    """Prints an error of the user or the system and returns the exit status. Raises errors of the program again."""
+def _note_error(error: Exception) -> int:
+    """Notes an error of the user or the system and returns the exit status. Raises errors of the program again."""
     if isinstance(error, ModuleNotFoundError):
         error = missing_package(error, "This command")
     if isinstance(error, ClothesError):
@@ -70,7 +70,9 @@ def _show(error: Exception) -> int:
     if isinstance(error, OSError):
         note(f"Error: {error.filename}: {error.strerror}." if error.filename else f"Error: {error}.")
         return 1
-    if show := getattr(error, "show", None):  # Typer's errors of usage
-        show()
+    if show_usage := getattr(error, "show", None):  # Typer's errors of usage
+        text = StringIO()
+        show_usage(file=text)
+        note(*text.getvalue().splitlines())
         return getattr(error, "exit_code", 2)
     raise error

@@ -1,11 +1,14 @@
-"""Arguments and options that several commands share."""
+"""What several commands share: arguments, options, stdin, and the packages they need."""
 
 import sys
+from importlib.util import find_spec
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from clothes.errors import EXTRAS, ClothesError, MissingExtraError
 
 PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder of photos per class.")]
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle or a run folder.")]
@@ -34,3 +37,20 @@ def read_names() -> list[str]:
     if isinstance(sys.stdin, TextIOWrapper):
         sys.stdin.reconfigure(errors="surrogateescape")
     return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+
+
+def require(what: str, *extras: str) -> None:
+    """Raises MissingExtraError if a package of these extras is not installed. Imports none of them."""
+    for module, extra in EXTRAS.items():
+        if extra in extras and find_spec(module) is None:
+            raise MissingExtraError(extra, what)
+
+
+def missing_package(error: ModuleNotFoundError, what: str) -> ClothesError:
+    """The error to show for a failed import. Raises the failure again if the module is one of clothes."""
+    module = (error.name or "clothes").partition(".")[0]
+    if module == "clothes":
+        raise error
+    if module in EXTRAS:
+        return MissingExtraError(EXTRAS[module], what)
+    return ClothesError(f"{what} needs the package {module}, which is not installed. Install it: pip install {module}")

@@ -1,59 +1,85 @@
-"""Prints for people and programs: results on stdout, notes on stderr."""
+"""Prints for people and programs: results on stdout, notes on stderr.
+
+Only this file prints, so that no name of a file or class can control the terminal.
+"""
 
 import json
 import shlex
+import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clothes.system.text import columns, padded, plain
+from clothes.system.text import columns, padded, plain, plain_json
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from clothes.photos.folders import Skipped
 
-_SKIPPED_SHOWN = 5
+_LISTED = 5
 
 
-def note(text: str) -> None:
-    """Prints to stderr, without control characters."""
-    print(*map(plain, text.split("\n")), sep="\n", file=sys.stderr, flush=True)
+def show(*lines: object) -> None:
+    """Prints each value as one line to stdout."""
+    for line in lines:
+        print(plain(str(line)))
+
+
+def note(*lines: str) -> None:
+    """Prints each text as one line to stderr."""
+    for line in lines:
+        print(plain(line), file=sys.stderr, flush=True)
+
+
+def note_above(console: "Console", *lines: str) -> None:
+    """Notes each text as one line above the progress bars of a console."""
+    for line in lines:
+        console.print(plain(line), markup=False, emoji=False, soft_wrap=True)
+
+
+def note_first(lines: Sequence[str], more: str) -> None:
+    """Notes the first lines. `more` says what the others are and which command or file lists them."""
+    note(*lines[:_LISTED])
+    if len(lines) > _LISTED:
+        note(f"... and {len(lines) - _LISTED:,} more {more}")
 
 
 def note_skipped(skipped: "Iterable[Skipped]", *, where: str = "clothes check PHOTOS --json") -> None:
-    """Prints the first skipped files with their reasons; `where` names the command or file with the full list."""
-    listed = list(skipped)
-    for item in listed[:_SKIPPED_SHOWN]:
-        note(f"Skipped {item.path}: {item.reason}")
-    if (more := len(listed) - _SKIPPED_SHOWN) > 0:
-        note(f"... and {more:,} more skipped, listed by: {where}")
+    """Notes the first skipped files with their reasons; `where` names the command or file with the full list."""
+    note_first([f"Skipped {item.path}: {item.reason}" for item in skipped], f"skipped, listed by: {where}")
 
 
-def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+def show_json(value: Any, *, indent: int | None = 2) -> None:
+    print(plain_json(json.dumps(value, indent=indent, ensure_ascii=False)))
 
 
-def print_address(url: str) -> None:
+def show_result(result: Any, render: Callable[[Any], None], as_json: bool) -> None:
+    show_json(result.to_dict()) if as_json else render(result)
+
+
+def show_address(url: str) -> None:
     print(f"The page is open at {url}  (Ctrl-C closes it)", flush=True)
 
 
-def print_files(files: dict[str, Path]) -> None:
+def show_files(files: dict[str, Path]) -> None:
     width = max(map(len, files))
-    for name, path in files.items():
-        print(f"{name:{width}}  {path}")
+    show(*(f"{name:{width}}  {path}" for name, path in files.items()))
 
 
-def print_table(head: list[str], rows: list[list[Any]]) -> None:
+def show_table(head: list[str], rows: list[list[Any]]) -> None:
     """Prints a table: the first column is aligned to the left, the others to the right."""
     cells = [head, *([str(cell) for cell in row] for row in rows)]
     widths = [max(columns(row[i]) for row in cells) for i in range(len(head))]
     for first, *others in cells:
-        print("  ".join([padded(first, widths[0]), *map(str.rjust, others, widths[1:])]))
+        right = [" " * (width - columns(cell)) + cell for cell, width in zip(others, widths[1:], strict=True)]
+        show("  ".join([padded(first, widths[0]), *right]))
 
 
 def quote(path: Path) -> str:
-    """The path as a shell needs it."""
-    return shlex.quote(str(path))
+    """The path as the shell of this system needs it."""
+    return subprocess.list2cmdline([str(path)]) if sys.platform == "win32" else shlex.quote(str(path))
 
 
 def duration(seconds: float) -> str:

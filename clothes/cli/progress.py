@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from clothes.system.progress import Progress
@@ -23,7 +24,7 @@ class Bars:
 
     def to(self, title: str) -> Progress:
         """A progress callback that moves the bar of this title."""
-        return lambda done, total: self.show(title, done, total)
+        return partial(self.show, title)
 
     def show(self, title: str, done: int, total: int) -> None:
         """Moves the bar of this title; a full one disappears."""

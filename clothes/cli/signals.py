@@ -1,4 +1,4 @@
-"""Stops long work by Ctrl-C or SIGTERM at a point where nothing is lost."""
+"""Stops long work by Ctrl-C or SIGTERM at a point where nothing is lost, and says how to continue."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import typer
+
+from clothes.cli.output import note
 
 
 class Stopped(typer.Abort):
@@ -22,34 +24,38 @@ def stoppable() -> Iterator[Callable[[], None]]:
 
     A second signal ends the process at once. An exception raised anywhere else can get lost in TensorFlow's C code.
     """
-    request = _StopRequest()
+    received: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {n: old for n, old in before.items() if old in (signal.SIG_DFL, signal.default_int_handler)}  # not ignored
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def record(number: int, frame: Any) -> None:
+        received.append(number)
+        restore()
+
+    def check() -> None:
+        if received:
+            raise Stopped(received[0])
+
+    for number in before:
+        signal.signal(number, record)
     try:
-        yield request.check
+        yield check
     except KeyboardInterrupt:
         raise Stopped(signal.SIGINT) from None  # Typer ends a KeyboardInterrupt without a message
     finally:
-        request.restore()
+        restore()
 
 
-class _StopRequest:
-    """Records the first Ctrl-C or SIGTERM, then restores the handlers from before."""
-
-    def __init__(self) -> None:
-        self._received = 0
-        self._before = {
-            number: signal.signal(number, self._record)
-            for number in (signal.SIGINT, signal.SIGTERM)
-            if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)  # keeps an ignored one
-        }
-
-    def _record(self, number: int, frame: Any) -> None:
-        self._received = number
-        self.restore()
-
-    def check(self) -> None:
-        if self._received:
-            raise Stopped(self._received)
-
-    def restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+@contextmanager
+def hint_if_stopped(hint: Callable[[], str]) -> Iterator[None]:
+    """Notes how to continue if a signal or a failing disk stops the block."""
+    try:
+        yield
+    except (typer.Abort, KeyboardInterrupt, OSError):
+        if text := hint():
+            note(text)
+        raise

@@ -1,13 +1,21 @@
 """Text for a terminal. File names can hold any characters."""
 
-import unicodedata
+import re
 
 from rich.cells import cell_len
+
+# Control characters (C0, DEL, C1), line and paragraph separators, and the marks that reverse the direction of text.
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def plain(text: str) -> str:
     """Replaces control characters and line breaks by question marks, so that a name cannot control the terminal."""
-    return "".join(c if unicodedata.category(c) not in ("Cc", "Zl", "Zp") else "?" for c in text)
+    return _CONTROL.sub("?", text)
+
+
+def plain_json(text: str) -> str:
+    """Replaces control characters in JSON, except for line breaks between its values, by their escapes."""
+    return _CONTROL.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
 
 
 def columns(text: str) -> int:

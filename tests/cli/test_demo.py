@@ -1,10 +1,12 @@
 """`clothes demo`: its folder, and the whole way."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
+from clothes.cli.commands import demo
 from clothes.cli.commands.demo import free_folder, is_interrupted
 from clothes.collection.public_datasets import starter
 from tests.support.commands import run_command
@@ -46,3 +48,17 @@ def test_the_demo_from_start_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     lines = shown.out.splitlines()
     assert lines[-2].startswith("Test accuracy")
     assert lines[-1] == "Open the web page with:  clothes serve --model shown-2/run/bundle"
+
+
+def test_a_second_ctrl_c_names_the_command_that_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("keras", reason="the demo needs the extra 'train'")
+
+    def interrupt(*given: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "run_steps", interrupt)
+    shown = run_command("demo", "--out", "my demo")
+    assert shown.status == 130
+    assert shown.err.splitlines()[-2:] == ["Continue with:  clothes demo --out 'my demo'", "Stopped."]

@@ -16,7 +16,7 @@ import typer
 keras = pytest.importorskip("keras", reason="training needs the extra 'train'")
 
 import clothes
-from clothes.cli.commands.evaluation import plot
+from clothes.cli.commands.report import plot
 from clothes.cli.commands.training import train as train_command
 from clothes.errors import BundleError, ConfigError, MissingExtraError, PhotosError, RunError, SplitError
 from clothes.photos.split_file import Split

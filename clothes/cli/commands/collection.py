@@ -1,24 +1,30 @@
 """`clothes collect` and `clothes data`."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clothes.cli.extras import require
-from clothes.cli.options import AsJson, Auth, Host, Port, read_names, user_and_password
-from clothes.cli.output import note, print_address, print_json, print_table, quote
+from clothes.cli.options import AsJson, Auth, Host, Port, read_names, require, user_and_password
+from clothes.cli.output import note, quote, show, show_address, show_result, show_table
 from clothes.cli.progress import progress_bars
 from clothes.errors import PhotosError
-from clothes.system.text import plain
 
 if TYPE_CHECKING:
     from clothes.collection.collect import Collected
     from clothes.collection.http_client import Fetcher
 
 app = typer.Typer(rich_markup_mode=None)
-collect_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+collect_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="""Bring photos into class folders and record their origin.
+
+    PHOTOS/sources.csv lists where each photo comes from.
+
+    Example: clothes collect folder DCIM --class jacket --into photos
+    """,
+)
 
 _REFUSED_SHOWN = 10
 
@@ -29,16 +35,6 @@ ClassName = Annotated[str, typer.Option("--class", metavar="NAME", help="The cla
 AllowPrivate = Annotated[
     bool, typer.Option("--allow-private", help="Also download from this machine and its own network.")
 ]
-
-
-@collect_app.callback()
-def collect() -> None:
-    """Bring photos into class folders and record their origin.
-
-    PHOTOS/sources.csv lists where each photo comes from.
-
-    Example: clothes collect folder DCIM --class jacket --into photos
-    """
 
 
 @collect_app.command()
@@ -129,29 +125,22 @@ def _fetcher(allow_private: bool) -> "Fetcher":
 
 
 def _print_collected(result: "Collected", as_json: bool) -> None:
-    """Prints the result; the exit status is 1 if there is no photo at all."""
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        render_collected(result)
-        note(f"Next:  clothes check {quote(result.root)}")
+    show_result(result, render_collected, as_json)
     if not (result.new or result.already):
         raise typer.Exit(1)
 
 
 def render_collected(result: "Collected") -> None:
-    """Prints the photos per class, then the first refused ones with their reasons."""
-    rows = [
-        [name, result.new.get(name, 0), result.already.get(name, 0)] for name in sorted({*result.new, *result.already})
-    ]
+    names = sorted({*result.new, *result.already})
+    rows = [[name, result.new.get(name, 0), result.already.get(name, 0)] for name in names]
     rows.append(["all", sum(result.new.values()), sum(result.already.values())])
-    print_table(["class", "new", "already there"], rows)
+    show_table(["class", "new", "already there"], rows)
     if result.refused:
-        print(f"\n{len(result.refused):,} refused:")
-    for item in result.refused[:_REFUSED_SHOWN]:
-        print(plain(f"    {item.path}: {item.reason}"))
+        show("", f"{len(result.refused):,} refused:")
+    show(*(f"    {item.path}: {item.reason}" for item in result.refused[:_REFUSED_SHOWN]))
     if (more := len(result.refused) - _REFUSED_SHOWN) > 0:
-        print(f"    ... and {more:,} more: --json lists all")
+        show(f"    ... and {more:,} more: --json lists all")
+    note(f"Next:  clothes check {quote(result.root)}")
 
 
 @collect_app.command()
@@ -181,8 +170,8 @@ def camera(
     from clothes.web.camera_page import launch
     from clothes.web.server import address_for_others
 
-    def show_address(url: str) -> None:
-        print_address(url)
+    def on_ready(url: str) -> None:
+        show_address(url)
         if host == "0.0.0.0":  # noqa: S104 - asked for
             note(f"From a phone: {address_for_others(url)}")
 
@@ -192,19 +181,14 @@ def camera(
         port=port,
         auth=credentials,
         certificate=(certificate, key) if certificate and key else None,
-        on_ready=show_address,
+        on_ready=on_ready,
     )
     note(f"Next:  clothes check {quote(into)}")
 
 
-class DataSet(StrEnum):
-    fashion_mnist = "fashion-mnist"
-    clothing_small = "clothing-small"
-
-
 @app.command()
 def data(
-    name: Annotated[DataSet, typer.Argument(help="The data set.")],
+    name: Annotated[Literal["fashion-mnist", "clothing-small"], typer.Argument(help="The data set.")],
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder to make. [default: data/NAME]")] = None,
     source: Annotated[Path | None, typer.Option("--from", metavar="PATH", help="A local copy, if any.")] = None,
 ) -> None:
@@ -214,10 +198,10 @@ def data(
     """
     from clothes.collection import public_datasets
 
-    fetch = public_datasets.fashion_mnist if name is DataSet.fashion_mnist else public_datasets.clothing_small
+    fetch = public_datasets.fashion_mnist if name == "fashion-mnist" else public_datasets.clothing_small
     with progress_bars() as bars:
-        made = fetch(to or Path("data") / name.value, source=source, progress=bars.to(f"Getting {name.value}"))
-    print(made)
+        made = fetch(to or Path("data") / name, source=source, progress=bars.to(f"Getting {name}"))
+    show(made)
     note(f"Next:  clothes check {quote(made)}")
 
 

@@ -1,7 +1,5 @@
 """`clothes demo`: every step on the starter pictures, as a user would write it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,9 +7,10 @@ import typer
 
 import clothes
 from clothes.cli.commands.evaluation import render_evaluation
-from clothes.cli.extras import require
-from clothes.cli.output import note, print_files, quote
-from clothes.cli.pictures import draw_run
+from clothes.cli.commands.report import draw_run
+from clothes.cli.options import require
+from clothes.cli.output import note, quote, show, show_files
+from clothes.cli.signals import hint_if_stopped
 
 if TYPE_CHECKING:
     from clothes.training.callbacks import TrainingCallback
@@ -37,74 +36,52 @@ def demo(
         note(f"Continuing the demo in {folder}.")
     else:
         note(f"2,000 pictures of Fashion-MNIST go into {folder / 'photos'}; then check, split, train, evaluate.")
-    try:
+    with hint_if_stopped(lambda: f"Continue with:  clothes demo --out {quote(folder)}"):
         with training_display() as display:
-            result = run_demo(folder, callback=display, on_check=lambda report: note(f"{report}\n"))
-    except (typer.Abort, OSError):
-        note(f"Continue with:  clothes demo --out {quote(folder)}")
-        raise
-    render_demo(result, folder, pictures=draw_run(result.run.path, "png"))
+            run, evaluation = run_steps(folder, display)
+        render_demo(run, evaluation, folder)
 
 
-@dataclass(frozen=True)
-class Demo:
-    """The results of a demo; `answers` are two test pictures as (true class, prediction)."""
-
-    run: "clothes.Run"
-    evaluation: "clothes.Evaluation"
-    answers: "tuple[tuple[str, clothes.Prediction], ...]"
-
-
-def run_demo(out: Path, *, callback: "TrainingCallback", on_check: "Callable[[clothes.CheckReport], None]") -> Demo:
-    """Runs check, split, train, evaluate and predict on the starter pictures in `out`.
-
-    Continues an interrupted demo.
-    """
+def run_steps(out: Path, callback: "TrainingCallback") -> "tuple[clothes.Run, clothes.Evaluation]":
+    """Runs check, split, train and evaluate on the starter pictures in `out`. Continues an interrupted demo."""
     from clothes.collection.public_datasets import starter
 
     photos = starter(out / "photos")
-    on_check(clothes.check(photos))
-    split = clothes.split(photos)
-    split.write(photos / "split.csv")
-
-    if (out / "run" / "run.json").exists():
-        run = clothes.train(photos, out=out / "run", resume=True, callback=callback)
-    else:
-        config = clothes.Config.for_photos(longer_side=28)
-        run = clothes.train(photos, out=out / "run", config=config, callback=callback)
-    evaluation = clothes.evaluate(run.path)
-
-    classifier = clothes.load(run.path)
-    test = split.part("test")
-    shown = (test[0], test[len(test) // 2])
-    answers = tuple((row.label, classifier.predict(photos / row.photo)) for row in shown)
-    return Demo(run, evaluation, answers)
+    note(*f"{clothes.check(photos)}\n".split("\n"))
+    clothes.split(photos).write(photos / "split.csv")
+    resume = (out / "run" / "run.json").exists()
+    config = None if resume else clothes.Config.for_photos(longer_side=28)
+    run = clothes.train(photos, out=out / "run", config=config, resume=resume, callback=callback)
+    return run, clothes.evaluate(run.path)
 
 
-def render_demo(result: Demo, folder: Path, *, pictures: list[Path]) -> None:
-    """Prints the evaluation, two answers, the files and the next command."""
+def render_demo(run: "clothes.Run", evaluation: "clothes.Evaluation", folder: Path) -> None:
     from clothes.inference.confidence import percent
 
-    render_evaluation(result.evaluation)
-    print()
-    for truth, answer in result.answers:
-        print(f"{answer.photo}: {answer.label} {percent(answer.confidence)} (true class: {truth})")
-    print()
-    print_files(
+    render_evaluation(evaluation)
+    classifier, test = clothes.load(run.path), run.split.part("test")
+    show("")
+    for row in (test[0], test[len(test) // 2]):
+        answer = classifier.predict(folder / "photos" / row.photo)
+        show(f"{answer.photo}: {answer.label} {percent(answer.confidence)} (true class: {row.label})")
+    show("")
+    history, confusion = draw_run(run.path, "png")
+    show_files(
         {
             "photos and split": folder / "photos",
-            "model": result.run.path / "bundle",
-            "accuracy and val_accuracy": pictures[0],
-            "confusion matrix": pictures[1],
-            "answer to each test photo": result.run.path / "predictions.csv",
+            "model": run.path / "bundle",
+            "accuracy and val_accuracy": history,
+            "confusion matrix": confusion,
+            "answer to each test photo": run.path / "predictions.csv",
         }
     )
-    low, high = result.evaluation.interval
-    print(
-        f"\nTest accuracy {percent(result.evaluation.accuracy)} (95 % interval {percent(low)} to {percent(high)}) on "
-        f"{result.evaluation.photos} pictures the model never saw."
+    low, high = evaluation.interval
+    show(
+        "",
+        f"Test accuracy {percent(evaluation.accuracy)} (95 % interval {percent(low)} to {percent(high)}) on "
+        f"{evaluation.photos} pictures the model never saw.",
+        f"Open the web page with:  clothes serve --model {quote(run.path / 'bundle')}",
     )
-    print(f"Open the web page with:  clothes serve --model {quote(result.run.path / 'bundle')}")
 
 
 def free_folder(wanted: Path) -> Path:

@@ -2,13 +2,12 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from clothes.cli.extras import require
-from clothes.cli.options import AsJson
-from clothes.cli.output import note, note_skipped, print_json, quote
+from clothes.cli.options import AsJson, require
+from clothes.cli.output import note, note_first, note_skipped, quote, show, show_result
 from clothes.cli.progress import progress_bars
 
 if TYPE_CHECKING:
@@ -17,13 +16,19 @@ if TYPE_CHECKING:
     from clothes.collection.drive.sync import TransferReport
 
 app = typer.Typer(rich_markup_mode=None)
-drive_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+drive_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="""Copy class folders to and from Google Drive.
 
-_RENAMED_SHOWN = 5
+    The class folders may lie in train/, test/ and validation/.
+
+    Example: clothes drive push photos clothes/photos
+    """,
+)
 
 FolderArgument = Annotated[
-    str,
-    typer.Argument(metavar="FOLDER", help="A path below My Drive, such as clothes/photos; a link; or an id."),
+    str, typer.Argument(metavar="FOLDER", help="A path below My Drive, such as clothes/photos; a link; or an id.")
 ]
 ClientFile = Annotated[
     Path | None,
@@ -36,16 +41,6 @@ WholeDrive = Annotated[
     bool, typer.Option("--whole-drive", help="Ask Google for access to all files, not only to those of clothes.")
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be copied, and copy nothing.")]
-
-
-@drive_app.callback()
-def drive() -> None:
-    """Copy class folders to and from Google Drive.
-
-    The class folders may lie in train/, test/ and validation/.
-
-    Example: clothes drive push photos clothes/photos
-    """
 
 
 @drive_app.command()
@@ -62,8 +57,13 @@ def push(
 
     Example: clothes drive push photos clothes/photos --client client_secret.json
     """
-    opened = _sign_in("drive" if whole_drive else "drive.file", client, service_account)
-    _transfer("push", photos, folder, opened, dry_run=dry_run, as_json=as_json)
+    drive = _sign_in("drive" if whole_drive else "drive.file", client, service_account)
+    from clothes.collection.drive import sync
+
+    with progress_bars(in_bytes=True) as bars:
+        report = sync.push(photos, folder, drive, dry_run=dry_run, progress=bars.show)
+    command = f"clothes drive push {quote(photos)} FOLDER --json"
+    _finish(report, "to send" if dry_run else "sent", command, as_json)
 
 
 @drive_app.command()
@@ -80,8 +80,13 @@ def pull(
 
     Example: clothes drive pull clothes/photos photos --whole-drive
     """
-    opened = _sign_in("drive.readonly" if whole_drive else "drive.file", client, service_account)
-    _transfer("pull", to, folder, opened, dry_run=dry_run, as_json=as_json)
+    drive = _sign_in("drive.readonly" if whole_drive else "drive.file", client, service_account)
+    from clothes.collection.drive import sync
+
+    with progress_bars(in_bytes=True) as bars:
+        report = sync.pull(folder, to, drive, dry_run=dry_run, progress=bars.show)
+    command = f"clothes drive pull FOLDER {quote(to)} --json"
+    _finish(report, "to fetch" if dry_run else "fetched", command, as_json)
 
 
 def _sign_in(access: "Access", client: Path | None, service_account: Path | None) -> "Drive":
@@ -98,45 +103,30 @@ def _sign_in(access: "Access", client: Path | None, service_account: Path | None
 
 
 def _browse(url: str) -> None:
-    note(f"Sign in to Google in the browser. If none opens, open this address on this machine:\n{url}")
+    note("Sign in to Google in the browser. If none opens, open this address on this machine:", url)
     typer.launch(url)
 
 
-def _transfer(
-    direction: Literal["push", "pull"], local: Path, folder: str, drive: "Drive", *, dry_run: bool, as_json: bool
-) -> None:
-    """Copies in one direction and prints the result."""
-    from clothes.collection.drive import sync
-
-    with progress_bars(in_bytes=True) as bars:
-        if direction == "push":
-            done, command = ("to send", "sent"), f"clothes drive push {quote(local)} FOLDER --json"
-            report = sync.push(local, folder, drive, dry_run=dry_run, progress=bars.show)
-        else:
-            done, command = ("to fetch", "fetched"), f"clothes drive pull FOLDER {quote(local)} --json"
-            report = sync.pull(folder, local, drive, dry_run=dry_run, progress=bars.show)
-    if as_json:
-        print_json(report.to_dict())
-    else:
-        render_transfer(report, moved=done[0] if dry_run else done[1], command=command)
-    for file in report.failed:
-        note(f"Error: {file.path}: {file.reason}")
+def _finish(report: "TransferReport", moved: str, command: str, as_json: bool) -> None:
+    show_result(report, lambda found: render_transfer(found, moved=moved, command=command), as_json)
+    note(*(f"Error: {file.path}: {file.reason}" for file in report.failed))
     if report.failed:
         raise typer.Exit(1)
 
 
 def render_transfer(report: "TransferReport", *, moved: str, command: str) -> None:
-    """Prints the counts of a transfer and its link; `command` is the one that lists all files."""
-    size = sum(item.size for item in report.moved)
-    print(f"{moved:14} {len(report.moved):,} files, {size / 1e6:,.1f} MB")
-    print(f"{'there already':14} {report.same:,}")
-    print(f"{'skipped':14} {len(report.skipped):,}")
-    print(f"{'failed':14} {len(report.failed):,}")
-    print(f"{'in Drive':14} {report.link or 'no such folder yet'}")
-    for item in report.renamed[:_RENAMED_SHOWN]:
-        note(f"{item.path} is named {item.to} there: its own name is taken or not allowed.")
-    if (more := len(report.renamed) - _RENAMED_SHOWN) > 0:
-        note(f"... and {more:,} more with another name, listed by: {command}")
+    rows = {
+        moved: f"{len(report.moved):,} files, {sum(item.size for item in report.moved) / 1e6:,.1f} MB",
+        "there already": f"{report.same:,}",
+        "skipped": f"{len(report.skipped):,}",
+        "failed": f"{len(report.failed):,}",
+        "in Drive": report.link or "no such folder yet",
+    }
+    show(*(f"{name:14} {value}" for name, value in rows.items()))
+    renamed = [
+        f"{item.path} is named {item.to} there: its own name is taken or not allowed." for item in report.renamed
+    ]
+    note_first(renamed, f"with another name, listed by: {command}")
     note_skipped(report.skipped, where=command)
 
 

@@ -1,19 +1,16 @@
 """`clothes predict`, `info`, `verify` and `export`."""
 
-import json
 import os
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import clothes
 from clothes.cli.options import AsJson, BundleFolder, ModelOption, read_names
-from clothes.cli.output import note, note_skipped, print_json, print_table, quote
+from clothes.cli.output import note, note_skipped, quote, show, show_json, show_result, show_table
 from clothes.cli.progress import progress_bars, with_progress
 from clothes.errors import PhotoError, PhotosError
-from clothes.system.text import plain
 
 if TYPE_CHECKING:
     from clothes.inference.bundle import Bundle
@@ -42,11 +39,11 @@ def predict(
     for answer in with_progress(classifier.predict_many(paths), "Reading the photos", len(paths)):
         failed |= isinstance(answer, PhotoError)
         if as_json:
-            print(json.dumps(_to_dict(answer, top), ensure_ascii=False))
+            show_json(_to_dict(answer, top), indent=None)
         elif isinstance(answer, PhotoError):
             note(f"Error: {answer}")
         else:
-            print(plain(_to_line(answer, top or 3)))
+            show(_to_line(answer, top or 3))
     if failed:
         raise typer.Exit(1)
 
@@ -71,7 +68,7 @@ def _to_line(answer: "clothes.Prediction", top: int) -> str:
 
 
 def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
-    """The photos that files, folders, globs and - (names on stdin) stand for, and the skipped files."""
+    """The photos of files, folders, globs and - (names on stdin), and the skipped files."""
     from clothes.photos.folders import list_photos
 
     found: list[Path] = []
@@ -88,7 +85,7 @@ def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
 
 
 def _expand(name: str) -> list[str]:
-    """The paths that match a glob; a file of that very name, or a glob without a match, stands for itself."""
+    """The paths that match a glob. A name that exists, and a glob without a match, stand for themselves."""
     from glob import glob, has_magic
 
     if not has_magic(name) or os.path.lexists(name):
@@ -106,13 +103,12 @@ def info(bundle: BundleFolder, as_json: AsJson = False) -> None:
 
     found = read_bundle(bundle)
     if as_json:
-        print_json(found.info)
+        show_json(found.info)
     else:
         render_info(found)
 
 
 def render_info(bundle: "Bundle") -> None:
-    """Prints one line for each fact about a bundle."""
     about = bundle.info
     size = sum(path.stat().st_size for path in bundle.path.iterdir() if path.is_file())
     photos, epochs = about.get("photos", {}), about.get("epochs", {})
@@ -129,8 +125,7 @@ def render_info(bundle: "Bundle") -> None:
         "size": f"{size / 1e6:.1f} MB in {bundle.path}",
         "versions": ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items()),
     }
-    for name, value in rows.items():
-        print(f"{name:20} {plain(value)}")
+    show(*(f"{name:20} {value}" for name, value in rows.items()))
 
 
 def _accuracies(metrics: dict[str, Any]) -> dict[str, str]:
@@ -154,30 +149,19 @@ def verify(bundle: BundleFolder, as_json: AsJson = False) -> None:
     Example: clothes verify runs/shirts/bundle
     """
     result = clothes.verify(bundle)
-    if as_json:
-        print_json(result.to_dict())
-    else:
-        render_verification(result)
+    show_result(result, render_verification, as_json)
     if not result.holds:
         raise typer.Exit(1)
 
 
 def render_verification(result: "clothes.Verification") -> None:
-    """Prints one line for each check and the verdict."""
     width = max(len(finding.what) for finding in result.findings)
-    for finding in result.findings:
-        print(plain(f"{'good' if finding.holds else 'BAD ':4}  {finding.what:{width}}  {finding.found}"))
+    show(*(f"{'good' if each.holds else 'BAD ':4}  {each.what:{width}}  {each.found}" for each in result.findings))
     verdict = "is complete and answers as it was made to" if result.holds else "is damaged or changed: do not use it"
-    print()
-    print(plain(f"{result.path} {verdict}."))
+    show("", f"{result.path} {verdict}.")
 
 
-class ExportFormat(StrEnum):
-    onnx = "onnx"
-    litert = "litert"
-    saved_model = "saved-model"
-    keras = "keras"
-    space = "space"
+ExportFormat = Literal["onnx", "litert", "saved-model", "keras", "space"]
 
 
 @app.command()
@@ -201,26 +185,20 @@ def export(
     Example: clothes export runs/shirts --format onnx --out shirts-onnx
     """
     with progress_bars() as bars:
-        show = bars.to("Exporting")
-        result = clothes.export(bundle, to=export_format.value, out=out, int8=int8, photos=photos, progress=show)
-    if as_json:
-        print_json(result.to_dict())
-        return
-    render_export(result)
-    if export_format is ExportFormat.space:
+        progress = bars.to("Exporting")
+        result = clothes.export(bundle, to=export_format, out=out, int8=int8, photos=photos, progress=progress)
+    show_result(result, render_export, as_json)
+    if export_format == "space":
         note(f"Next:  hf upload USER/NAME {quote(out)} --repo-type space")
 
 
 def render_export(result: "clothes.Export") -> None:
-    """Prints how the export compares with its bundle, and the files."""
     from clothes.inference.confidence import percent
 
-    print_table(
+    show_table(
         ["compared with the bundle", "same answers", "largest difference of a score"],
         [[item.what, percent(item.agreement), f"{item.difference:.2g}"] for item in result.compared],
     )
     if result.conversion is not None:
-        print(f"Largest difference of a score from the Keras network: {result.conversion:.2g}")
-    print()
-    for name in (*result.files, "export.json"):
-        print(plain(str(result.path / name)))
+        show(f"Largest difference of a score from the Keras network: {result.conversion:.2g}")
+    show("", *(result.path / name for name in (*result.files, "export.json")))

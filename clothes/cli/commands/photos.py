@@ -8,7 +8,7 @@ import typer
 
 import clothes
 from clothes.cli.options import AsJson, PhotosFolder
-from clothes.cli.output import note, note_skipped, print_files, print_json, print_table, quote
+from clothes.cli.output import note, note_skipped, quote, show, show_files, show_result, show_table
 from clothes.cli.progress import progress_bars
 
 app = typer.Typer(rich_markup_mode=None)
@@ -24,10 +24,7 @@ def check(photos: PhotosFolder, as_json: AsJson = False) -> None:
     """
     with progress_bars() as bars:
         report = clothes.check(photos, progress=bars.to("Reading the photos"))
-    if as_json:
-        print_json(report.to_dict())
-        return
-    print(report)
+    show_result(report, lambda found: show(*str(found).split("\n")), as_json)
     note(f"Next:  clothes split {quote(photos)}")
 
 
@@ -73,18 +70,15 @@ def split(
         copy_parts(result, copy_to)
     result.write(path, overwrite=True)
     render_split(result)
-    print_files({"split": path} | ({"copies": copy_to} if copy_to else {}))
+    show_files({"split": path} | ({"copies": copy_to} if copy_to else {}))
     note(f"Next:  clothes train {quote(photos)}" + (f" --split {quote(out)}" if out else ""))
 
 
 def render_split(result: "clothes.Split") -> None:
-    """Prints the photos per class and part, then what was noticed and skipped."""
     counts = result.counts()
     names = sorted({row.label for row in result.rows})  # includes _other, which is not a class
     rows = [[name, *(found.get(name, 0) for found in counts.values())] for name in names]
     rows.append(["all", *(sum(found.values()) for found in counts.values())])
-    print_table(["class", *counts], rows)
-    print()
-    for line in result.notes:
-        print(line)
+    show_table(["class", *counts], rows)
+    show("", *result.notes)
     note_skipped(result.skipped)

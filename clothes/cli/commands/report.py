@@ -1,17 +1,50 @@
-"""`clothes report` and `clothes look`."""
+"""`clothes plot`, `report` and `look`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from clothes.cli.extras import require
-from clothes.cli.options import AsJson, ModelOption
-from clothes.cli.output import print_files, print_json
+from clothes.cli.options import AsJson, ModelOption, require
+from clothes.cli.output import show, show_files, show_json
 from clothes.cli.progress import progress_bars
-from clothes.system.text import plain
 
 app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def plot(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    picture_format: Annotated[Literal["png", "svg"], typer.Option("--format", help="What to write.")] = "png",
+) -> None:
+    """Draw the history and the confusion matrix of a run again.
+
+    Example: clothes plot runs/shirts --format svg
+    """
+    show(*draw_run(run, picture_format))
+
+
+def draw_run(path: Path, ending: str) -> list[Path]:
+    """Draws the history of a run and, if it was evaluated, its confusion matrix."""
+    from clothes.inference.run import Run
+    from clothes.report import plots
+
+    run = Run.open(path)
+    drawn = [plots.save(plots.history(run.history), run.path / f"history.{ending}")]
+    if (run.path / "evaluation.json").exists():
+        drawn.append(draw_confusion(run.path, ending))
+    return drawn
+
+
+def draw_confusion(folder: Path, ending: str) -> Path:
+    from clothes.evaluation.results import read_evaluation
+    from clothes.inference.confidence import percent
+    from clothes.report import plots
+
+    result = read_evaluation(folder)
+    title = f"Accuracy {percent(result['accuracy'])} on {result['photos']} test photos"
+    matrix = plots.confusion(result["classes"], result["confusion"], title=title)
+    return plots.save(matrix, folder / f"confusion.{ending}")
 
 
 @app.command()
@@ -46,14 +79,11 @@ def report(
     with progress_bars() as bars:
         written = write_report(opened, curve=curve, progress=bars.show)
     if as_json:
-        print_json({"report": str(written.path), "advice": written.advice and written.advice.to_dict()})
+        show_json({"report": str(written.path), "advice": written.advice and written.advice.to_dict()})
         return
     if written.advice:
-        print("What to photograph next:")
-        for line in written.advice.lines():
-            print(plain(f"- {line}"))
-        print()
-    print_files({"report": written.path})
+        show("What to photograph next:", *(f"- {line}" for line in written.advice.lines()), "")
+    show_files({"report": written.path})
 
 
 @app.command()
@@ -76,4 +106,4 @@ def look(
 
     page = out or Path(f"{photo.stem}-layers.html")
     write_look(photo, model=model or BUNDLED, out=page)
-    print(page)
+    show(page)

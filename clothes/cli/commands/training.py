@@ -1,38 +1,44 @@
 """`clothes train` and `clothes tune`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import clothes
-from clothes.cli.extras import require
-from clothes.cli.options import AsJson, PhotosFolder
-from clothes.cli.output import note, print_files, print_json, print_table, quote
-from clothes.cli.pictures import draw_run, draw_search
+from clothes.cli.commands.report import draw_run
+from clothes.cli.options import AsJson, PhotosFolder, require
+from clothes.cli.output import note, quote, show, show_files, show_json, show_table
+from clothes.cli.signals import hint_if_stopped
 
 if TYPE_CHECKING:
-    from clothes.cli.displays import TrainingDisplay
     from clothes.training.search_results import Candidate
 
 app = typer.Typer(rich_markup_mode=None)
 
-
-class Weights(StrEnum):
-    imagenet = "imagenet"
-    none = "none"
-
-
 ModelName = Annotated[
     str | None, typer.Option(metavar="NAME", help="sequential, efficientnet-lite0 or keras:NAME. [default: sequential]")
+]
+Weights = Annotated[
+    Literal["imagenet", "none"] | None,
+    typer.Option(help="The first weights. [default: imagenet if the network has them]"),
 ]
 ConfigFile = Annotated[Path | None, typer.Option(metavar="FILE.json", help="Settings, as in RUN/config.json.")]
 SplitFile = Annotated[
     Path | None,
     typer.Option("--split", metavar="FILE", help="Which photo is in which part. [default: PHOTOS/split.csv or new]"),
+]
+EpochsOfTrial = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Of a trial; few favour what learns fast. [default: as for train]"),
+]
+Scale = Annotated[
+    float | None,
+    typer.Option(metavar="X", help="Scale of the images in trials; 0.67 saves 40 % of the time. [default: 1]"),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(metavar="URL", help="A database that several machines share, such as postgresql://HOST/NAME."),
 ]
 
 
@@ -41,9 +47,7 @@ def train(
     photos: PhotosFolder,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="[default: runs/<date>-<time>]")] = None,
     model: ModelName = None,
-    weights: Annotated[
-        Weights | None, typer.Option(help="The first weights. [default: imagenet if the network has them]")
-    ] = None,
+    weights: Weights = None,
     minutes: Annotated[
         float | None, typer.Option(metavar="M", help="Choose image size and epochs to finish in M minutes.")
     ] = None,
@@ -66,8 +70,13 @@ def train(
     from clothes.config import Config
 
     settings = Config.read(config) if config else None
-    network = {"architecture": model, "image_size": image_size, "weights": weights and weights.value}
-    with training_display() as display, _hint_to_resume(display, photos, out if resume else None):
+    network = {"architecture": model, "image_size": image_size, "weights": weights}
+
+    def hint() -> str:
+        folder = display.run.path if display.run else out if resume else None
+        return (folder and f"Continue with:  clothes train {quote(photos)} --out {quote(folder)} --resume") or ""
+
+    with training_display() as display, hint_if_stopped(hint):
         run = clothes.train(
             photos,
             out=out,
@@ -84,35 +93,24 @@ def train(
     render_training(run, photos, plot=draw_run(run.path, "png")[0])
 
 
-@contextmanager
-def _hint_to_resume(display: "TrainingDisplay", photos: Path, resumed: Path | None) -> Iterator[None]:
-    """If the training stops early, prints the command that continues it."""
-    try:
-        yield
-    except (typer.Abort, KeyboardInterrupt, OSError):
-        if folder := display.run.path if display.run else resumed:
-            note(f"Continue with:  clothes train {quote(photos)} --out {quote(folder)} --resume")
-        raise
-
-
 def render_training(run: "clothes.Run", photos: Path, *, plot: Path) -> None:
-    """Prints the files of a run, its validation accuracy and the next command."""
     from clothes.inference.confidence import percent
 
     info = run.bundle.info
     validation, epochs = info["metrics"]["validation"], info["epochs"]
     low, high = validation["interval"]
-    print_files({"model": run.path / "bundle", "history": run.path / "history.csv", "plot": plot})
-    print(
+    show_files({"model": run.path / "bundle", "history": run.path / "history.csv", "plot": plot})
+    show(
         f"Validation accuracy {percent(validation['accuracy'])} (95 % interval {percent(low)} to {percent(high)}), "
-        f"epoch {epochs['best']} of {epochs['trained']}.\nOptimistic: this part also chose the epoch."
+        f"epoch {epochs['best']} of {epochs['trained']}.",
+        "Optimistic: this part also chose the epoch.",
     )
     if run.config.model.architecture == "sequential":
-        print(
-            "A network that already knows a million photos often does better:\n"
-            f"    clothes train {quote(photos)} --model efficientnet-lite0"
+        show(
+            "A network that already knows a million photos often does better:",
+            f"    clothes train {quote(photos)} --model efficientnet-lite0",
         )
-    print(f"Next, measure it on the test part:  clothes evaluate {quote(run.path)}")
+    show(f"Next, measure it on the test part:  clothes evaluate {quote(run.path)}")
 
 
 @app.command()
@@ -122,20 +120,11 @@ def tune(
     model: ModelName = None,
     trials: Annotated[int | None, typer.Option(metavar="N", help="Of the whole search. [default: 40]")] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="End the search after M minutes.")] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(metavar="N", min=1, help="Of a trial; few favour what learns fast. [default: as for train]"),
-    ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(metavar="X", help="Scale of the images in trials; 0.67 saves 40 % of the time. [default: 1]"),
-    ] = None,
+    epochs: EpochsOfTrial = None,
+    scale: Scale = None,
     config: ConfigFile = None,
     split_file: SplitFile = None,
-    storage: Annotated[
-        str | None,
-        typer.Option(metavar="URL", help="A database that several machines share, such as postgresql://HOST/NAME."),
-    ] = None,
+    storage: Storage = None,
     as_json: AsJson = False,
 ) -> None:
     """Search for better settings than the defaults.
@@ -150,36 +139,41 @@ def tune(
     from clothes.config import Config
 
     settings = Config.read(config) if config else None
-    with search_display(minutes) as display:
-        try:
-            result = clothes.tune(
-                photos,
-                out=out,
-                trials=trials,
-                minutes=minutes,
-                config=settings,
-                changes={"model": {"architecture": model}},
-                split=split_file,
-                epochs=epochs,
-                scale=1 if scale is None else scale,
-                storage=storage,
-                callback=display,
-            )
-        except typer.Abort:
-            if display.path:
-                note("Every trial is kept; the same command continues the search.")
-            raise
+    hint = "Every trial is kept; the same command continues the search."
+    with search_display(minutes) as display, hint_if_stopped(lambda: hint if display.path else ""):
+        result = clothes.tune(
+            photos,
+            out=out,
+            trials=trials,
+            minutes=minutes,
+            config=settings,
+            changes={"model": {"architecture": model}},
+            split=split_file,
+            epochs=epochs,
+            scale=1 if scale is None else scale,
+            storage=storage,
+            callback=display,
+        )
     plot = draw_search(result)
     if as_json:
-        print_json(result.to_dict())
+        show_json(result.to_dict())
         return
     render_tuning(result, plot=plot)
     given = f" --split {quote(split_file)}" if split_file else ""
-    print(f"Train with it:  clothes train {quote(photos)} --config {quote(result.path / 'config.json')}{given}")
+    show(f"Train with it:  clothes train {quote(photos)} --config {quote(result.path / 'config.json')}{given}")
+
+
+def draw_search(result: "clothes.Tuning") -> Path:
+    """Draws the scores of the trials and the importance of each setting."""
+    from clothes.report import plots
+
+    kinds = {"done": "completed", "pruned": "pruned"}
+    scores = [(t.number, t.score, "repeated" if t.again else kinds[t.state]) for t in result.trials if t.state in kinds]
+    drawn = plots.search(scores, result.importance, default=result.default.score if result.default else None)
+    return plots.save(drawn, result.path / "search.png")
 
 
 def render_tuning(result: "clothes.Tuning", *, plot: Path) -> None:
-    """Prints the best settings beside the first ones, the files of the search and the gain."""
     from clothes.inference.confidence import percent
 
     best, default = result.best, result.default
@@ -187,16 +181,16 @@ def render_tuning(result: "clothes.Tuning", *, plot: Path) -> None:
     rows: list[list[Any]] = [[name, *(_setting(one, name) for one in tried.values())] for name in best.settings]
     rows.append(["trainings", *(len(one.scores) for one in tried.values())])
     rows.append(["val_accuracy", *(f"{one.score:.3f}" for one in tried.values())])
-    print_table(["setting", *tried], rows)
-    print()
-    print_files({"config": result.path / "config.json", "trials": result.path / "trials.csv", "plot": plot})
+    show_table(["setting", *tried], rows)
+    show("")
+    show_files({"config": result.path / "config.json", "trials": result.path / "trials.csv", "plot": plot})
     ended = sum(trial.state in ("done", "pruned") for trial in result.trials)
     accuracy = f"validation accuracy {percent(best.score)}"
     if default and best.settings == default.settings:
-        print(f"In {ended} trials nothing was better than the settings at the start: {accuracy}.")
+        show(f"In {ended} trials nothing was better than the settings at the start: {accuracy}.")
         return
     gain = "" if result.gain is None else f", {100 * result.gain:.1f} points more than at the start"
-    print(f"Best of {ended} trials: {accuracy}{gain}.\nOptimistic: the best of many trials was also lucky.")
+    show(f"Best of {ended} trials: {accuracy}{gain}.", "Optimistic: the best of many trials was also lucky.")
 
 
 def _setting(tried: "Candidate", name: str) -> str:

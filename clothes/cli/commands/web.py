@@ -7,12 +7,20 @@ from typing import Annotated
 import typer
 
 import clothes
-from clothes.cli.extras import require
-from clothes.cli.options import Auth, Host, ModelOption, Port, user_and_password
-from clothes.cli.output import note, print_address, quote
+from clothes.cli.options import Auth, Host, ModelOption, Port, require, user_and_password
+from clothes.cli.output import note, quote, show_address
 
 app = typer.Typer(rich_markup_mode=None)
-corrections_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+corrections_app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="""Review the corrections that visitors of the web page sent.
+
+    `clothes serve --collect-corrections DIR` collects them.
+
+    Example: clothes corrections review inbox --into photos
+    """,
+)
 
 
 @app.command()
@@ -41,19 +49,9 @@ def serve(
     from clothes.web.predict_page import launch
 
     with Inbox(corrections) if corrections else nullcontext() as inbox:
-        launch(classifier, inbox=inbox, host=host, port=port, auth=credentials, on_ready=print_address)
+        launch(classifier, inbox=inbox, host=host, port=port, auth=credentials, on_ready=show_address)
     if corrections:
         note(f"Next:  clothes corrections review {quote(corrections)} --into PHOTOS")
-
-
-@corrections_app.callback()
-def corrections() -> None:
-    """Review the corrections that visitors of the web page sent.
-
-    `clothes serve --collect-corrections DIR` collects them.
-
-    Example: clothes corrections review inbox --into photos
-    """
 
 
 @corrections_app.command()
@@ -75,7 +73,7 @@ def review(
     credentials = user_and_password(auth)
     from clothes.web.review_page import launch
 
-    launch(inbox, into, host=host, port=port, auth=credentials, on_ready=print_address)
+    launch(inbox, into, host=host, port=port, auth=credentials, on_ready=show_address)
     note(f"Next:  clothes split {quote(into)}, then clothes train {quote(into)}")
 
 

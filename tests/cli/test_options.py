@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from clothes.cli.extras import missing_package, require
+from clothes.cli.options import missing_package, require
 from clothes.errors import MissingExtraError
 from tests.support.commands import run_command
 
