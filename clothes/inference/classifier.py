@@ -36,7 +36,10 @@ def open_model(bundle: Bundle) -> LiteModel:
 
 
 class Classifier:
-    """A loaded bundle. Thread-safe; a photo gets the same answer alone and among others."""
+    """A loaded bundle. Thread-safe; a photo gets the same answer alone and among others.
+
+    It can be pickled, as process pools and Ray do: the pickle holds the model, so it needs no bundle where it is read.
+    """
 
     def __init__(self, bundle: Bundle) -> None:
         self.path = bundle.path
@@ -50,7 +53,10 @@ class Classifier:
         self._check_first_probe(bundle)
 
     def predict(self, photo: decode.Photo) -> Prediction:
-        """Predicts one photo: a path, bytes, a PIL image or an array uint8 (H, W, 3). Raises PhotoError."""
+        """Predicts one photo: a path, bytes, an open binary file, a PIL image or an array uint8 (H, W, 3).
+
+        An open file is read from its start and stays open. Raises PhotoError.
+        """
         name = os.fspath(photo) if isinstance(photo, str | os.PathLike) else None
         scores, _ = self._outputs(photo)
         return Prediction.from_scores(scores, self.classes, threshold=self.threshold, photo=name)

@@ -18,6 +18,9 @@ class LiteModel:
         self._data = data
         self._local = threading.local()
 
+    def __reduce__(self) -> tuple[type["LiteModel"], tuple[bytes]]:
+        return type(self), (self._data,)  # an interpreter cannot be pickled
+
     def run(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns scores float32 (classes,) and features float32 (units,) of one picture uint8 (size, size, 3).
 

@@ -1,10 +1,15 @@
 """A classifier gives the same answer for a photo in any form, on any machine, without TensorFlow."""
 
+import copy
+import io
 import json
+import multiprocessing
 import os
+import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +30,46 @@ def test_path_bytes_pil_and_array_give_equal_scores(classifier: clothes.Classifi
     expected = classifier.predict(path)
     for same in (str(path), path.read_bytes(), Image.open(path), clothes.photos.decode.read(path)):
         assert classifier.predict(same).scores == expected.scores
+
+
+def test_open_files_are_read_from_their_start_and_stay_open(classifier: clothes.Classifier, tmp_path: Path) -> None:
+    path, buffer = tmp_path / "bar.png", io.BytesIO()
+    draw("bar", 803).save(path)
+    draw("bar", 803).save(buffer, "PNG")
+    expected = classifier.predict(path).scores
+    with path.open("rb") as file, path.open("rb", buffering=0) as raw, tempfile.SpooledTemporaryFile() as spooled:
+        spooled.write(path.read_bytes())
+        for opened in (buffer, file, file, raw, spooled):
+            assert classifier.predict(opened).scores == expected
+            assert not opened.closed
+    read, write = os.pipe()
+    with os.fdopen(read, "rb") as pipe:
+        os.write(write, path.read_bytes())
+        os.close(write)
+        assert classifier.predict(pipe).scores == expected
+
+
+def test_open_files_without_a_photo_are_refused(classifier: clothes.Classifier, tmp_path: Path) -> None:
+    path = tmp_path / "no.txt"
+    path.write_text("no photo")
+    with path.open() as text, path.open("rb") as closed:
+        closed.close()
+        for file, reason in ((text, "open it as 'rb'"), (closed, "closed file"), (io.BytesIO(), "is empty")):
+            with pytest.raises(PhotoError, match=reason):
+                classifier.predict(file)  # type: ignore[arg-type]
+
+
+def test_a_pickled_classifier_predicts_the_same_in_another_process(bundle: Path, tmp_path: Path) -> None:
+    """The process starts anew (spawn) and the bundle is gone."""
+    shutil.copytree(bundle, tmp_path / "copy")
+    classifier = clothes.load(tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy")
+    pictures = [np.asarray(draw("bar", seed)) for seed in (804, 805)]
+    expected = list(map(classifier.predict, pictures))
+    assert pickle.loads(pickle.dumps(classifier)).predict(pictures[0]) == expected[0]
+    assert copy.deepcopy(classifier).predict(pictures[0]) == expected[0]
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(classifier.predict, pictures) == expected
 
 
 def test_prediction_has_a_score_for_each_class_highest_first(classifier: clothes.Classifier, tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""The one decoder: path | bytes | PIL image | array -> upright uint8 RGB pixels. Nothing else in clothes opens a photo.
+"""The one decoder: path | bytes | open file | PIL image | array -> upright uint8 RGB pixels.
+
+Nothing else in clothes opens a photo.
 
 Reason codes of its PhotoErrors:
 

@@ -16,8 +16,8 @@ _ENDINGS = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}
 def read(photo: Photo, *, name: str | None = None) -> np.ndarray:
     """Returns the pixels of a photo, uint8 (H, W, 3): upright RGB, first frame, 16 bits scaled to 8, on white.
 
-    The same photo gives the same pixels as a path, bytes, PIL image or array. An array must be uint8 (H, W), (H, W, 1),
-    (H, W, 3) or (H, W, 4). Raises PhotoError; `name` is used in it for a photo without a path.
+    The same photo gives the same pixels as a path, bytes, open binary file, PIL image or array. An array must be uint8
+    (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). Raises PhotoError; `name` is used in it for a photo without a path.
     """
     with open_photo(photo, name) as opened:
         return to_array(upright_rgb(opened.image, owned=opened.owned))

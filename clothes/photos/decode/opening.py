@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import (
@@ -25,7 +26,7 @@ from PIL import (
 
 from clothes.errors import PhotoError
 
-Photo = str | os.PathLike[str] | bytes | Image.Image | np.ndarray
+Photo = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
 
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif", ".tif", ".tiff", ".mpo", ".heic", ".heif"}
@@ -103,13 +104,18 @@ def _default_name(photo: Photo) -> str:
             return "photo"
         case np.ndarray():
             return "array"
-    raise TypeError(f"A photo is a path, bytes, a PIL image or an array; got {type(photo).__name__}.")
+    if hasattr(photo, "read"):
+        return name if isinstance(name := getattr(photo, "name", ""), str) and name else "photo"
+    raise TypeError(f"A photo is a path, bytes, an open file, a PIL image or an array; got {type(photo).__name__}.")
 
 
-def _open_image(photo: str | os.PathLike[str] | bytes | np.ndarray, label: str) -> Image.Image:
+def _open_image(photo: str | os.PathLike[str] | bytes | BinaryIO | np.ndarray, label: str) -> Image.Image:
     if isinstance(photo, np.ndarray):
         return _image_from_array(photo, label)
-    data = read_file(photo, name=label) if isinstance(photo, str | os.PathLike) else bytes(photo)
+    if isinstance(photo, str | os.PathLike):
+        data = read_file(photo, name=label)
+    else:
+        data = bytes(photo) if isinstance(photo, bytes | bytearray | memoryview) else _read_open_file(photo, label)
     if not data:
         raise PhotoError(label, "empty", "the file is empty")
     formats = list(_FORMATS)
@@ -119,6 +125,18 @@ def _open_image(photo: str | os.PathLike[str] | bytes | np.ndarray, label: str) 
     image = Image.open(io.BytesIO(data), formats=formats)
     _check_pixels(image, label)
     return image
+
+
+def _read_open_file(file: BinaryIO, label: str) -> bytes:
+    """Returns all bytes of a file that its owner opened, from its start if it has one."""
+    if file.seekable():
+        file.seek(0)
+    data = file.read(MAX_BYTES + 1)
+    if not isinstance(data, bytes):
+        raise PhotoError(label, "not-a-photo", f"the open file gives {type(data).__name__}, not bytes; open it as 'rb'")
+    if len(data) > MAX_BYTES:
+        raise PhotoError(label, "too-large", f"the file has more than the {MAX_BYTES // 1_000_000} MB allowed")
+    return data
 
 
 def _image_from_array(pixels: np.ndarray, label: str) -> Image.Image:
