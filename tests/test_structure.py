@@ -23,7 +23,7 @@ HEAVY = {
     "keras": {"models.backend"},
     "cv2": {"training.augmentation"},
     "sklearn": {"evaluation.linear_probe"},
-    "gradio": {"web.camera_page", "web.predict_page", "web.review_page", "web.server", "web.uploads"},
+    "gradio": {"web"},
     "matplotlib": {"report.plot_labels", "report.plots"},
     "jinja2": {"report.rendering"},
     "ai_edge_litert": {"inference.litert", "inference.litert_verifier"},
@@ -45,9 +45,9 @@ WRITERS = {
     "collection.dataset_folder",  # a temporary folder, published in one step
     "collection.download",  # unfinished downloads
     "models.conversion",
-    "web.predict_page",  # temporary files
     "web.corrections",  # moves a photo
-    "web.uploads",  # moves an upload
+    "web.predict_page",  # temporary files
+    "web.uploads",  # temporary files
     "inference.run",  # moves a run
     "report.plots",  # into memory
 }

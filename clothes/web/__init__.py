@@ -1,22 +1,39 @@
 """A classifier -> web pages: predict, collect by camera, review corrections.
 
-Sets Gradio up before a module of this package imports it, because Gradio reads these variables at its import.
+Imports Gradio, which reads its settings from the environment at that moment.
 """
 
 import os
+import secrets
 import tempfile
 from pathlib import Path
 
 USER_ID = os.getuid() if hasattr(os, "getuid") else 0  # 0: Windows gives it as every file's owner
 
 
-def user_folder(parent: Path) -> Path:
-    """This user's own folder below `parent`, or `parent` if it is one: child processes inherit GRADIO_TEMP_DIR."""
-    name = f"clothes-page-{USER_ID}"
-    return parent if parent.name == name else parent / name
+def process_folder(parent: Path) -> Path:
+    """A new name below `parent` for the uploads of this process. Child processes inherit GRADIO_TEMP_DIR."""
+    user = f"clothes-page-{USER_ID}"
+    if parent.parent.name == user:
+        parent = parent.parent.parent
+    return parent / user / f"{os.getpid()}-{secrets.token_hex(4)}"
 
 
-PAGE_FOLDER = user_folder(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).absolute())
-os.environ["GRADIO_TEMP_DIR"] = str(PAGE_FOLDER)
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "100"  # Gradio notes each answer in memory even so
+def _can_break_import(variable: str) -> bool:
+    """Whether Gradio or httpx could fail at this variable. Pages need no proxy and no certificates of others."""
+    return variable.startswith("GRADIO_") or variable.lower().endswith(("_proxy", "ssl_cert_file", "ssl_cert_dir"))
+
+
+PAGE_FOLDER = process_folder(Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir()).absolute())
+_SETTINGS = {
+    "GRADIO_TEMP_DIR": str(PAGE_FOLDER),
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "GRADIO_ANALYTICS_MAX_EVENTS": "100",  # Gradio notes each answer in memory even so
+}
+_hidden = {name: os.environ.pop(name) for name in list(os.environ) if _can_break_import(name)}
+os.environ.update(_SETTINGS, no_proxy="*")  # hides the system's proxies too
+try:
+    import gradio  # noqa: F401
+finally:
+    del os.environ["no_proxy"]
+    os.environ.update(_hidden | _SETTINGS)

@@ -18,7 +18,9 @@ from clothes.collection.photo_store import Store, examine
 from clothes.collection.provenance import Origin
 from clothes.errors import ClothesError, PhotoError, PhotosError
 from clothes.photos.folders import list_class_folders
-from clothes.web.server import MAX_MEGABYTES, Page, describe_problem, refuse_strangers, scripted_html, serve
+from clothes.web.base_page import Page, describe_problem, scripted_html
+from clothes.web.server import refuse_strangers, serve
+from clothes.web.upload_form import MAX_MEGABYTES
 
 _BASE64_MEGABYTE = 1_400_000  # characters
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable
 from importlib.resources import files
@@ -17,12 +16,13 @@ from clothes.inference.classifier import Classifier
 from clothes.inference.confidence import Prediction
 from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER
-from clothes.web import PAGE_FOLDER, rendering
+from clothes.web import rendering
+from clothes.web.base_page import Page, describe_problem, static
 from clothes.web.corrections import Inbox
-from clothes.web.server import KEEP_SECONDS, Page, describe_problem, remove_old, serve, static
-from clothes.web.uploads import forget, original_name
+from clothes.web.server import serve
+from clothes.web.upload_form import MAX_PHOTOS
+from clothes.web.uploads import KEEP_SECONDS, Uploads
 
-MAX_PHOTOS = 500  # at once
 _SECONDS_SHOWN = 120  # the browser shows the photo, and may ask which part decided
 _EXAMPLES = ("t-shirt", "trouser", "dress", "sneaker", "bag")
 _NONE = "none of these"
@@ -39,18 +39,19 @@ def build_app(classifier: Classifier, *, inbox: Inbox | None = None) -> gr.Block
 
     With an `inbox`, visitors can send a correction of a wrong answer.
     """
-    answers = Answers(classifier, inbox)
-    with Page("predict", title="What is it?", head=f"<script>{static('predict.js')}</script>", footer=("api",)) as app:
+    script = f"<script>{static('predict.js')}</script>"
+    with Page("predict", title="What is it?", head=script, footer=("api",), writes=inbox is not None) as page:
+        answers = Answers(classifier, inbox, page.uploads)
         gr.HTML("<h1>What is it?</h1><p>Show me a photo of one piece of clothing.</p>", elem_id="head")
         with gr.Tab("One photo"):
             _lay_out_one_photo(answers)
         with gr.Tab("Many photos"):
             _lay_out_many_photos(answers)
         gr.HTML(rendering.model_html(classifier, collects=inbox is not None), elem_id="about")
-    for event in app.fns.values():  # an example's too: only the queue is open to visitors
+    for event in page.fns.values():  # an example's too: only the queue is open to visitors
         event.queue = True
-    app.queue(max_size=64, api_open=False, default_concurrency_limit=os.cpu_count())
-    return app
+    page.queue(max_size=64, api_open=False, default_concurrency_limit=os.cpu_count())
+    return page
 
 
 def _lay_out_one_photo(answers: "Answers") -> None:
@@ -74,7 +75,7 @@ def _lay_out_one_photo(answers: "Answers") -> None:
             if answers.inbox:
                 _lay_out_correction(answers, photo)
     if answers.classifier.image_size <= SMALL_PHOTO:  # a larger model takes the starter pictures for no photos
-        gr.Examples(_example_pictures(PAGE_FOLDER / "examples"), inputs=photo, cache_examples=False)
+        gr.Examples(_example_pictures(answers.uploads.folder / "examples"), inputs=photo, cache_examples=False)
 
 
 def _lay_out_correction(answers: "Answers", photo: gr.Image) -> None:
@@ -97,9 +98,8 @@ def _lay_out_many_photos(answers: "Answers") -> None:
 class Answers:
     """The functions behind the page's events."""
 
-    def __init__(self, classifier: Classifier, inbox: Inbox | None) -> None:
-        self.classifier = classifier
-        self.inbox = inbox
+    def __init__(self, classifier: Classifier, inbox: Inbox | None, uploads: Uploads) -> None:
+        self.classifier, self.inbox, self.uploads = classifier, inbox, uploads
 
     def show(self, upload: Upload) -> tuple[str, gr.Button, gr.HTML]:
         """The answer to a photo, whether the button for its heatmap is shown, and no heatmap yet."""
@@ -137,11 +137,13 @@ class Answers:
         if len(paths) > MAX_PHOTOS:
             problem = f"{len(paths)} photos are too many: up to {MAX_PHOTOS} at once. `clothes predict` has no limit."
             raise gr.Error(problem, print_exception=False)
-        names = map(original_name, paths)
+        names = [Path(path).name for path in paths]
         answers = list(zip(names, self.classifier.predict_many(paths), strict=True))
         for path in paths:
-            forget(Path(path))
-        file = _write_answers(rendering.answers_csv(self.classifier.classes, answers))
+            self.uploads.forget(path)
+        file = self.uploads.new_path("answers.csv")
+        file.write_text(rendering.answers_csv(self.classifier.classes, answers), encoding="utf-8-sig", newline="")
+        self.uploads.keep(file)
         return rendering.table_html(answers), gr.DownloadButton(value=str(file), visible=True)
 
     def offer_correction(self, upload: Upload) -> tuple[gr.Group, gr.Dropdown, str]:
@@ -165,7 +167,7 @@ class Answers:
         except PhotoError as error:
             return error
         finally:
-            forget(Path(upload["path"]), after=forget_after)
+            self.uploads.forget(upload["path"], after=forget_after)
 
     def _keep_correction(self, upload: Upload, label: str | None) -> None:
         if self.inbox is None or not (upload and upload["path"]):
@@ -190,16 +192,6 @@ def launch(
     Raises ClothesError if the page cannot be opened.
     """
     serve(build_app(classifier, inbox=inbox), host=host, port=port, auth=auth, on_ready=on_ready)
-
-
-def _write_answers(text: str) -> Path:
-    """Writes a CSV file into a new folder below the page's, and removes old ones there."""
-    folder = PAGE_FOLDER / "made"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    remove_old(folder)
-    path = Path(tempfile.mkdtemp(dir=folder)) / "answers.csv"
-    path.write_text(text, encoding="utf-8-sig", newline="")
-    return path
 
 
 def _example_pictures(folder: Path) -> list[str]:

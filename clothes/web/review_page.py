@@ -13,8 +13,9 @@ from clothes.errors import ClothesError, PhotoError
 from clothes.inference.confidence import percent
 from clothes.photos.decode import thumbnail
 from clothes.photos.folders import OTHER
+from clothes.web.base_page import Page, describe_problem, scripted_html
 from clothes.web.corrections import Review, list_corrections, read_correction
-from clothes.web.server import Page, describe_problem, refuse_strangers, scripted_html, serve
+from clothes.web.server import refuse_strangers, serve
 
 _MAX_SHOWN = 12  # at once
 _THUMBNAIL = 360  # pixels

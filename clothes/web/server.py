@@ -1,146 +1,129 @@
-"""Serves a web page: its folder for uploads, its looks, its safe settings, its address."""
+"""Serves a page: opens its port, checks its certificate, limits what it takes of the machine, waits for Ctrl-C."""
 
+import asyncio
 import ctypes
 import errno
-import functools
+import io
 import ipaddress
 import os
-import shutil
+import signal
 import socket
 import ssl
-import stat
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from importlib.resources import files
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-import gradio as gr
-from gradio.routes import App, ORJSONResponse
-from starlette.middleware import Middleware
+import h11
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from clothes.errors import ClothesError, PhotoError
-from clothes.web import PAGE_FOLDER, USER_ID
-from clothes.web.security import security_middleware
+from clothes.errors import ClothesError
 
-MAX_MEGABYTES = 25  # of one upload
-KEEP_SECONDS = 600  # uploads
-_MAX_SESSIONS = 200  # in Gradio's memory, 33 KB each: every question to the API opens one and never closes it
-
+DEFAULT_PORT = 7860
+_MAX_CONNECTIONS = 400
+_PERIOD = 10  # seconds
+_MIN_BYTES = 10_000  # of a request that is not whole yet, in each period
+_LOG_BYTES = 20_000  # a minute
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # parameters of glibc's mallopt, from malloc.h
 
-_THEME = gr.themes.Default(
-    primary_hue="blue",
-    font=["system-ui", "-apple-system", "Segoe UI", "sans-serif"],
-    font_mono=["ui-monospace", "monospace"],
-).set(body_text_color_subdued="*neutral_600")  # Gradio's neutral_400 is too pale to read on white
 
+class Server(uvicorn.Server):
+    """Serves an application in a thread of its own."""
 
-class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
-    """A Gradio page whose `launch` has this project's looks and safe settings as its defaults.
-
-    Its styles are static/NAME.css. `max_function` is the longest call of its own functions in bytes, for a page that
-    has some.
-    """
-
-    def __init__(self, name: str, *, title: str, head: str = "", footer: tuple[str, ...] = (), max_function: int = 0):
-        prepare_folder()
-        super().__init__(title=f"{title} · clothes", analytics_enabled=False, delete_cache=(60, KEEP_SECONDS))
-        self._looks = {"css": static("page.css") + static(f"{name}.css"), "head": head, "footer_links": list(footer)}
-        self._max_function = max_function
-
-    def launch(self, **options: Any) -> Any:
-        app = PageApp(
-            default_response_class=ORJSONResponse,
-            middleware=security_middleware(
-                PAGE_FOLDER, max_upload=MAX_MEGABYTES * 1_000_000, max_function=self._max_function
-            ),
+    def __init__(self, app: ASGIApp, *, ssl_certfile: str | None, ssl_keyfile: str | None) -> None:
+        config = uvicorn.Config(
+            app,
+            http=Connection,
+            ws="none",
+            ssl_certfile=ssl_certfile,
+            ssl_keyfile=ssl_keyfile,
+            backlog=128,  # that many connections are accepted at once
+            proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,  # uvicorn's list of the proxies to trust
+            server_header=False,
+            log_config=None,
+            log_level="error",
+            timeout_graceful_shutdown=2,
         )
-        return super().launch(**{"_app": app, "theme": _THEME, **self._looks, **safe_settings(), **options})
+        super().__init__(config)
+
+    def start(self, listening: socket.socket) -> None:
+        self._thread = threading.Thread(target=self.run, args=([listening],), daemon=True)
+        self._thread.start()
+        while self._thread.is_alive() and not self.started:
+            time.sleep(0.01)
+
+    def wait(self) -> None:
+        while self._thread.is_alive():
+            self._thread.join(0.5)  # on Windows only a wait that ends lets Ctrl-C through
+
+    def close(self) -> None:
+        self.should_exit = True
+        self._thread.join(10)
 
 
-class PageApp(App):  # type: ignore[misc]
-    """Gradio's application, in which the given middleware comes before Gradio's own.
+class Connection(H11Protocol):
+    """A connection that is closed if its request arrives too slowly, or to make room for a new one."""
 
-    Gradio adds one that answers other websites. Starlette would put that first.
-    """
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._since = self.loop.time()
+        self._received = 0
+        self._was_waiting = True
+        self._watch = self.loop.call_later(_PERIOD, self._check_pace)
+        if len(self.connections) > _max_connections():
+            self._make_room()
 
-    def add_middleware(self, middleware_class: Any, *args: Any, **options: Any) -> None:
-        self.user_middleware.append(Middleware(middleware_class, *args, **options))
+    def data_received(self, data: bytes) -> None:
+        self._received += len(data)
+        super().data_received(data)
 
+    def on_response_complete(self) -> None:
+        self._was_waiting = False
+        super().on_response_complete()
 
-def safe_settings() -> dict[str, Any]:
-    """Settings of `launch`: nothing is shared, no file of the disk is served, nobody is told."""
-    return {
-        "share": False,
-        "show_error": False,
-        "enable_monitoring": False,
-        "ssr_mode": False,
-        "strict_cors": True,
-        "max_file_size": f"{MAX_MEGABYTES}mb",
-        "state_session_capacity": _MAX_SESSIONS,
-        "allowed_paths": [],
-        "blocked_paths": [str(path) for path in (Path.home(), Path.cwd()) if not PAGE_FOLDER.is_relative_to(path)],
-    }
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._watch.cancel()
+        super().connection_lost(exc)
 
+    def _is_waiting(self) -> bool:
+        """Whether the request is not whole yet."""
+        return self.conn.their_state in (h11.IDLE, h11.SEND_BODY) and not self.flow.read_paused
 
-def static(name: str) -> str:
-    """The text of a file in static/."""
-    return (files("clothes.web") / "static" / name).read_text(encoding="utf-8")
+    def _check_pace(self) -> None:
+        is_waiting = self._is_waiting()
+        if is_waiting and self._was_waiting and self._received < _MIN_BYTES:
+            self.transport.abort()
+        self._was_waiting, self._received = is_waiting, 0
+        self._watch = self.loop.call_later(_PERIOD, self._check_pace)
 
+    def _make_room(self) -> None:
+        """Closes a connection of the address that has most: one that waits for its request, the oldest of these."""
+        others = [other for other in self.connections if isinstance(other, Connection) and other is not self]
+        counts = Counter(other._host() for other in others)
+        others.sort(key=lambda other: (-counts[other._host()], not other._is_waiting(), other._since))
+        others[0].transport.abort()
 
-def scripted_html(name: str, *functions: Callable[[Any], dict[str, Any]], **properties: Any) -> gr.HTML:
-    """A part of a page: static/NAME.html with static/NAME.js, which calls these functions by their names."""
-
-    def plain(method: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
-        @functools.wraps(method)  # Gradio sets an attribute, which methods do not allow
-        def call(given: Any = None) -> dict[str, Any]:
-            return method(given)
-
-        return call
-
-    return gr.HTML(
-        html_template=static(f"{name}.html"),
-        js_on_load=static(f"{name}.js"),
-        server_functions=[plain(function) for function in functions],
-        apply_default_css=False,
-        **properties,
-    )
+    def _host(self) -> str:
+        return self.client[0] if self.client else ""
 
 
-def describe_problem(error: ClothesError, failed: str) -> str:
-    """The sentence for a visitor: what failed, and why."""
-    return f"{failed}: {error.reason}." if isinstance(error, PhotoError) else str(error)
+def _max_connections() -> int:
+    """The most connections at once: at most a third of the descriptors that this process may open."""
+    with suppress(ImportError):  # Windows
+        import resource
 
-
-def prepare_folder() -> None:
-    """Makes the pages' folder, for its owner only, and removes the uploads that an earlier page left there."""
-    try:
-        PAGE_FOLDER.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = PAGE_FOLDER.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != USER_ID:
-            raise PermissionError(errno.EPERM, "it is a link or belongs to someone else")
-        PAGE_FOLDER.chmod(0o700)
-        remove_old(PAGE_FOLDER)
-    except OSError as error:
-        raise ClothesError(
-            f"The page cannot keep its photos in {PAGE_FOLDER}: {error.strerror}. "
-            "Set GRADIO_TEMP_DIR to a folder of yours."
-        ) from None
-
-
-def remove_old(folder: Path) -> None:
-    """Removes old uploads and answers. Gradio forgets those of a process that was killed."""
-    for child in folder.iterdir():
-        with suppress(OSError):  # another page may remove it too
-            if time.time() - child.lstat().st_mtime > KEEP_SECONDS:
-                shutil.rmtree(child)
+        return min(_MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3)
+    return _MAX_CONNECTIONS
 
 
 def serve(
-    app: gr.Blocks,
+    page: Any,
     *,
     host: str,
     port: int,
@@ -148,27 +131,69 @@ def serve(
     certificate: tuple[Path, Path] | None = None,
     on_ready: Callable[[str], None],
 ) -> None:
-    """Serves a page until Ctrl-C and calls `on_ready` with its address.
+    """Serves a page until Ctrl-C or SIGTERM and calls `on_ready` with its address.
 
     `certificate` holds the PEM files of a certificate and its key, for https. Raises ClothesError if the page cannot be
     opened.
     """
     give_memory_back()
-    port = free_port(host, port)
-    name = f"[{host}]" if ":" in host else host  # an IPv6 address in a link has brackets
+    _allow_descriptors()
     https = {}
     if certificate:
         _check_certificate(*certificate)
-        # Without ssl_verify Gradio's own request to the page works with a self-signed certificate too.
-        https = {"ssl_certfile": str(certificate[0]), "ssl_keyfile": str(certificate[1]), "ssl_verify": False}
+        https = {"ssl_certfile": str(certificate[0]), "ssl_keyfile": str(certificate[1])}
+    with redirect_stderr(LimitedLog(sys.stderr)), _interrupt_at_sigterm():
+        _, url, _ = page.launch(server_name=host, server_port=port, auth=auth, prevent_thread_lock=True, **https)
+        on_ready(url)
+        page.block_thread()
+
+
+class LimitedLog(io.TextIOBase):
+    """Passes so many bytes a minute on: whoever asks for nonsense fills no disk with errors."""
+
+    def __init__(self, log: TextIO, per_minute: int = _LOG_BYTES) -> None:
+        self._log, self._per_minute = log, per_minute
+        self._minute, self._left = 0, 0
+
+    def write(self, text: str) -> int:
+        if (minute := int(time.monotonic() / 60)) != self._minute:
+            self._minute, self._left = minute, self._per_minute
+        if self._left > 0:
+            self._log.write(text[: self._left])
+            self._left -= len(text)
+            if self._left <= 0:
+                self._log.write("\nMore messages of this minute are left out.\n")
+        return len(text)
+
+    def flush(self) -> None:
+        self._log.flush()
+
+
+@contextmanager
+def _interrupt_at_sigterm() -> Iterator[None]:
+    """Makes SIGTERM act like Ctrl-C for the block, so that the uploads are removed."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
     try:
-        _, url, _ = app.launch(
-            server_name=name, server_port=port, auth=auth, quiet=True, prevent_thread_lock=True, **https
-        )
-    except OSError:  # Gradio needs the port on 127.0.0.1 too
-        raise ClothesError(_taken(port)) from None
-    on_ready(url)
-    app.block_thread()
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _allow_descriptors() -> None:
+    """Raises this process's limit of open descriptors: 1,024 or 256 by default, less than the system allows."""
+    with suppress(ImportError, OSError, ValueError):  # Windows has no such limit
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
 def give_memory_back() -> None:
@@ -211,6 +236,43 @@ def address_for_others(url: str) -> str:
             return url.replace("localhost", socket.gethostname())
 
 
+def page_url(host: str, listening: socket.socket, *, https: bool) -> str:
+    """The address of a page for a browser on this machine."""
+    name = "localhost" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - a comparison
+    return f"{'https' if https else 'http'}://{name}:{listening.getsockname()[1]}/"
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """A socket at this port, or at a free one for 0. Raises ClothesError if a page cannot be opened there."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (socket.gaierror, UnicodeError):
+        raise ClothesError(
+            f"There is no host {host!r}. --host 127.0.0.1 opens the page to this machine, 0.0.0.0 to the network."
+        ) from None
+    listening = socket.socket(family, kind)
+    if os.name == "posix":  # Windows would share a port that is taken
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(address)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            message = (
+                f"Port {port} is taken, perhaps by another page. Take another with --port, or any free one with "
+                "--port 0."
+            )
+        elif error.errno == errno.EACCES:
+            message = f"This user may not open port {port}. Take one above 1023, such as --port {DEFAULT_PORT}."
+        else:
+            message = (
+                f"The page cannot be opened at {host}, port {port}: {error.strerror}. --host takes an address of "
+                "this machine: 127.0.0.1 for it alone, 0.0.0.0 for the network."
+            )
+        raise ClothesError(message) from None
+    return listening
+
+
 def _check_certificate(certificate: Path, key: Path) -> None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
@@ -219,34 +281,3 @@ def _check_certificate(certificate: Path, key: Path) -> None:
             f"{certificate} and {key} cannot be used for https: {error.strerror or error}. --ssl-certfile takes a "
             "certificate, --ssl-keyfile its key without a password, both PEM files."
         ) from None
-
-
-def free_port(host: str, port: int) -> int:
-    """The port, or a free one for 0. Raises ClothesError if a page cannot be opened there."""
-    try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (socket.gaierror, UnicodeError):
-        raise ClothesError(
-            f"There is no host {host!r}. --host 127.0.0.1 opens the page to this machine, 0.0.0.0 to the network."
-        ) from None
-    with socket.socket(family, kind) as server:
-        if os.name == "posix":  # Windows would share a port that is taken
-            server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            server.bind(address)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                message = _taken(port)
-            elif error.errno == errno.EACCES:
-                message = f"This user may not open port {port}. Take one above 1023, such as --port 7860."
-            else:
-                message = (
-                    f"The page cannot be opened at {host}, port {port}: {error.strerror}. --host takes an address of "
-                    "this machine: 127.0.0.1 for it alone, 0.0.0.0 for the network."
-                )
-            raise ClothesError(message) from None
-        return int(server.getsockname()[1])
-
-
-def _taken(port: int) -> str:
-    return f"Port {port} is taken, perhaps by another page. Take another with --port, or any free one with --port 0."

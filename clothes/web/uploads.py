@@ -1,74 +1,145 @@
-"""Uploaded photos: each in a file of its own below the page's folder, removed once it is answered."""
+"""Uploaded photos: each in a folder of its own, removed once it is answered, and after ten minutes in any case."""
 
+import asyncio
+import atexit
+import errno
 import json
-import re
-import secrets
+import os
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
-from gradio.route_utils import upload_fn
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException
-from starlette.requests import Request
-from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from clothes.web.allowed_routes import API, FUNCTIONS
-from clothes.web.asgi import Rule, read_body, refuse, replay
+from clothes.errors import ClothesError
+from clothes.system.locks import folder_lock
+from clothes.web import PAGE_FOLDER, USER_ID
+from clothes.web.allowed_requests import API, FUNCTIONS, Rule, read_body, refuse, replay
 
 FILE_PATH = f"{API}/file="
+KEEP_SECONDS = 600
+_MAX_KEPT, _MAX_KEPT_BYTES = 5_000, 4_000_000_000  # of all uploads: the oldest are removed first
 _QUESTION_BYTES = 1_000_000  # enough to name 500 uploads
-_MIN_FREE_BYTES = 1_000_000_000  # of the disk, after an upload
-_PREFIX = re.compile(r"[0-9a-f]{16}-")
+_MAX_VALUES = 20_000  # of a question's JSON
+
+_LOCK = ExitStack()  # holds the lock of this process's folder until it ends
 
 
-@dataclass
-class Uploads(Rule):
-    """Takes uploads in Gradio's place, from visitors who are signed in."""
+def prepare_folder() -> None:
+    """Makes this process's folder, for its owner only, and removes the folders of processes that have ended."""
+    user_folder = PAGE_FOLDER.parent
+    try:
+        user_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = user_folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != USER_ID:
+            raise PermissionError(errno.EPERM, "it is a link or belongs to someone else")
+        user_folder.chmod(0o700)
+        if not PAGE_FOLDER.exists():
+            PAGE_FOLDER.mkdir(mode=0o700)
+            _LOCK.enter_context(folder_lock(PAGE_FOLDER))
+            atexit.register(_remove_own_folder, os.getpid())
+        for folder in user_folder.iterdir():
+            with suppress(OSError), folder_lock(folder) as is_free:  # another page may remove it too
+                if is_free and folder != PAGE_FOLDER:
+                    shutil.rmtree(folder)
+    except OSError as error:
+        raise ClothesError(
+            f"The page cannot keep its photos in {user_folder}: {error.strerror}. "
+            "Set GRADIO_TEMP_DIR to a folder of yours."
+        ) from None
 
-    folder: Path
-    max_bytes: int
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"].rstrip("/") != f"{API}/upload":
-            await self.app(scope, receive, send)
-            return
+def _remove_own_folder(process: int) -> None:
+    if os.getpid() == process:  # not a forked one
+        shutil.rmtree(PAGE_FOLDER, ignore_errors=True)
+
+
+class Uploads:
+    """The uploads of a page and what it made of them. Threads and requests may use it at the same time.
+
+    Two visitors who upload the same photo get two files, so that the answer to one does not remove the other's.
+    """
+
+    def __init__(self, parent: Path) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="uploads-", dir=parent))
+        self._lock = threading.Lock()
+        self._kept: dict[Path, tuple[float, int]] = {}  # the file: when it is removed, and its bytes
+        self._bytes = 0
+
+    def new_path(self, name: str) -> Path:
+        """The path of a new file, in a folder of its own. `keep` it when it is written."""
+        return Path(tempfile.mkdtemp(dir=self.folder)) / name
+
+    def keep(self, path: Path) -> None:
+        """Keeps a file for ten minutes, or until there are too many newer ones."""
+        size = path.stat().st_size
+        with self._lock:
+            self._kept[path] = time.monotonic() + KEEP_SECONDS, size
+            self._bytes += size
+            while len(self._kept) > _MAX_KEPT or self._bytes > _MAX_KEPT_BYTES:
+                self._remove(next(iter(self._kept)))
+
+    def forget(self, path: str, *, after: float = 0) -> None:
+        """Removes an upload `after` so many seconds. Leaves every other file."""
+        with self._lock:
+            if (kept := self._kept.get(Path(path))) is None:
+                return
+            if after:
+                self._kept[Path(path)] = time.monotonic() + after, kept[1]
+            else:
+                self._remove(Path(path))
+
+    def remove_expired(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            for path in [path for path, (until, _) in self._kept.items() if until < now]:
+                self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        self._bytes -= self._kept.pop(path)[1]
+        shutil.rmtree(path.parent, ignore_errors=True)
+
+    def holds(self, path: object) -> bool:
+        """Whether this is the absolute path of a file in the folder of this page's process."""
+        folder = self.folder.parent.resolve()
         try:
-            if not await self._is_signed_in(scope):
-                raise HTTPException(401, "Not signed in.")
-            paths = await store_uploads(Request(scope, receive), self.folder, max_bytes=self.max_bytes)
-            answer = JSONResponse(paths)
-        except HTTPException as error:
-            answer = refuse(error.status_code, error.detail)
-        await answer(scope, receive, send)
+            return isinstance(path, str) and Path(path).is_absolute() and Path(path).resolve().is_relative_to(folder)
+        except (OSError, ValueError):
+            return False
 
-    async def _is_signed_in(self, scope: Scope) -> bool:
-        """Asks Gradio about this visitor."""
-        statuses = []
+    @asynccontextmanager
+    async def lifespan(self, _: object) -> AsyncIterator[None]:
+        """Removes expired uploads while the page is served, and all of them at its end."""
 
-        async def keep_status(message: Message) -> None:
-            statuses.append(message.get("status", 200))
+        async def remove_regularly() -> None:
+            while True:
+                await asyncio.sleep(5)
+                await run_in_threadpool(self.remove_expired)
 
-        path = f"{API}/login_check"
-        await self.app({**scope, "method": "GET", "path": path, "raw_path": path.encode()}, replay(b""), keep_status)
-        return statuses[0] == 200
+        task = asyncio.create_task(remove_regularly())
+        yield
+        task.cancel()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 @dataclass
 class OwnFiles(Rule):
     """Serves files of the page's folder only. Gradio would also fetch the files of other servers."""
 
-    folder: Path
+    uploads: Uploads
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path.startswith(FILE_PATH) and not is_inside(path.removeprefix(FILE_PATH), self.folder):
+        if path.startswith(FILE_PATH) and not self.uploads.holds(path.removeprefix(FILE_PATH)):
             await refuse(403, "This file does not belong to this page.")(scope, receive, send)
         else:
             await self.app(scope, receive, send)
@@ -81,7 +152,7 @@ class Questions(Rule):
     Removes the uploads if the page is too busy to answer.
     """
 
-    folder: Path
+    uploads: Uploads
     max_function: int
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -97,22 +168,23 @@ class Questions(Rule):
         async def send_or_forget(message: Message) -> None:
             if message.get("status") == 503:
                 for path in photos:
-                    forget(Path(path))
+                    self.uploads.forget(path)
             await send(message)
 
         await self.app(scope, replay(body), send_or_forget)
 
     async def _read(self, path: str, receive: Receive) -> tuple[bytes, list[str]]:
         """The body of a question and the paths of its photos. Raises HTTPException."""
-        is_function = path.startswith(FUNCTIONS.path)
-        body = await read_body(receive, self.max_function if is_function else _QUESTION_BYTES)
+        body = await read_body(receive, self.max_function if FUNCTIONS.matches("POST", path) else _QUESTION_BYTES)
         if body is None:
             raise HTTPException(413, "The request is too long.")
+        if sum(map(body.count, (b"[", b"{", b","))) > _MAX_VALUES:  # each takes up to 100 bytes of memory
+            raise HTTPException(400, "The request has too many values.")
         try:
             photos = list(_find_paths(json.loads(body)))
         except (ValueError, RecursionError):
             raise HTTPException(400, "The request is not JSON.") from None
-        if not all(isinstance(photo, str) and is_inside(photo, self.folder) for photo in photos):
+        if not all(map(self.uploads.holds, photos)):
             raise HTTPException(403, "Only uploads are looked at.")
         return body, photos
 
@@ -128,62 +200,3 @@ def _find_paths(value: Any) -> Iterator[Any]:
             ahead += value.values()
         elif isinstance(value, list):
             ahead += value
-
-
-async def store_uploads(request: Request, folder: Path, *, max_bytes: int) -> list[str]:
-    """Stores the photos of an upload form below `folder` and returns their paths.
-
-    Two visitors who upload the same photo get two files, so that the answer to one does not remove the other's.
-    Raises HTTPException if the form cannot be read, a photo is too large or the disk is full.
-    """
-    if shutil.disk_usage(folder).free < _MIN_FREE_BYTES:
-        raise HTTPException(507, "The server has no room for photos at present.")
-    making = Path(tempfile.mkdtemp(dir=folder))
-    try:
-        paths, _, _ = await upload_fn(request, str(making), max_bytes, None)
-        return [str(_place(Path(path), folder)) for path in paths]
-    except MultiPartException as error:
-        raise HTTPException(413 if "maximum allowed size" in error.message else 400, error.message) from None
-    except HTTPException:
-        raise
-    except Exception:  # no form, or a name that no file can have
-        raise HTTPException(400, "This is not an upload form.") from None
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
-
-
-def _place(path: Path, folder: Path) -> Path:
-    """Moves an upload into its content's folder, as Gradio wants it, under a unique name."""
-    place = folder / path.parent.name / f"{secrets.token_hex(8)}-{path.name[-200:]}"
-    for _ in range(100):
-        place.parent.mkdir(mode=0o700, exist_ok=True)
-        with suppress(FileNotFoundError):  # `forget` has just removed the folder, which was empty
-            return path.rename(place)
-    raise FileNotFoundError(place)
-
-
-def is_inside(path: str, folder: Path) -> bool:
-    """Whether an absolute path leads to a place below the folder."""
-    try:
-        return Path(path).is_absolute() and Path(path).resolve().is_relative_to(folder.resolve())
-    except (OSError, ValueError):
-        return False
-
-
-def forget(path: Path, *, after: float = 0) -> None:
-    """Removes an upload `after` so many seconds. Leaves every other file."""
-    if not _PREFIX.match(path.name):
-        return
-    if after:
-        timer = Timer(after, forget, [path])
-        timer.daemon = True
-        timer.start()
-        return
-    with suppress(OSError):
-        path.unlink()
-        path.parent.rmdir()  # fails if it holds another visitor's upload
-
-
-def original_name(path: str) -> str:
-    """The name that an upload came with."""
-    return _PREFIX.sub("", Path(path).name, count=1)

@@ -16,9 +16,9 @@ found = {}
 for line in json.loads(sys.argv[1]):
     sys.argv = ["clothes", *line.split()]
     if line.startswith("serve"):
-        import clothes.web.server
-        clothes.web.server.gr.Blocks.launch = lambda *a, **k: (None, "http://page", None)
-        clothes.web.server.gr.Blocks.block_thread = lambda *a, **k: None
+        import clothes.web.base_page
+        clothes.web.base_page.Page.launch = lambda *a, **k: (None, "http://page", None)
+        clothes.web.base_page.Page.block_thread = lambda *a, **k: None
     try: main()
     except SystemExit as ended: found[line] = [ended.code, sorted(set(json.loads(sys.argv[0])) & set(sys.modules))]
 print("FOUND", json.dumps(found), file=sys.stderr)

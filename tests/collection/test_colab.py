@@ -42,7 +42,7 @@ def test_the_cells_run(mounted: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     """Each cell as IPython would run it; a small network is enough."""
     for module in ("keras", "gradio"):
         pytest.importorskip(module, reason="the notebook needs the extras train and serve")
-    import gradio
+    from clothes.web.base_page import Page
 
     make_photos(mounted / "MyDrive" / "clothes" / "photos", each=10)
     (mounted / "MyDrive" / "clothes" / "clothes-0.1.0-py3-none-any.whl").touch()
@@ -54,7 +54,7 @@ def test_the_cells_run(mounted: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     display = types.SimpleNamespace(Image=lambda path: Path(path).stat().st_size)
     monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(drive=drive))
     monkeypatch.setitem(sys.modules, "IPython.display", display)
-    monkeypatch.setattr(gradio.Blocks, "launch", lambda page, **options: opened.update(options))
+    monkeypatch.setattr(Page, "launch", lambda page, **options: (opened.update(options), "", ""))
     names: dict[str, Any] = {"display": shown.append}
     for text in CELLS.values():
         text = text.replace("/content/drive", str(mounted)).replace("--model efficientnet-lite0 --minutes 20", quick)

@@ -14,10 +14,7 @@ import clothes
 @contextmanager
 def served(page: Any, **options: Any) -> Iterator[str]:
     """The address of a page that runs in this process."""
-    from clothes.web.server import free_port
-
-    port = free_port("127.0.0.1", 0)
-    _, url, _ = page.launch(server_name="127.0.0.1", server_port=port, quiet=True, prevent_thread_lock=True, **options)
+    _, url, _ = page.launch(server_port=0, prevent_thread_lock=True, **options)
     try:
         yield url
     finally:

@@ -10,20 +10,18 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 import clothes
 from clothes.collection.photo_store import Store
+from clothes.web import PAGE_FOLDER, camera_page
+from clothes.web.base_page import Page
+from clothes.web.camera_page import Camera
 from tests.support.commands import run_command
 from tests.support.photo_folders import below, rows, stored_hashes
 from tests.support.pictures import jpeg, make_photos, photo, smooth
 from tests.support.served_page import call_function, served_camera
-
-gr = pytest.importorskip("gradio", reason="the page needs the extra 'serve'")
-import httpx
-
-from clothes.web import camera_page, server
-from clothes.web.camera_page import Camera
 
 # --- the camera ---
 
@@ -134,7 +132,7 @@ def address(data: bytes) -> str:
 
 
 def test_the_answers_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = sorted(below(server.PAGE_FOLDER)) if server.PAGE_FOLDER.exists() else []
+    left = sorted(below(PAGE_FOLDER)) if PAGE_FOLDER.exists() else []
     with served_camera(tmp_path) as url, httpx.Client(base_url=url) as client:
         kept = call_function(client, "keep", [" hat ", address(photo(0))]).json()
         assert (kept["message"], kept["counts"]) == ("Stored as hat.", {"hat": 1})
@@ -153,7 +151,7 @@ def test_the_answers_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         twice = call_function(client, "undo", kept["key"]).json()
         assert twice == {"problem": "Not removed: it was removed already.", "counts": {}}
     assert stored_hashes(tmp_path) == {}
-    assert sorted(below(server.PAGE_FOLDER)) == left  # an upload makes no temporary file
+    assert sorted(below(PAGE_FOLDER)) == left  # an upload makes no temporary file
 
 
 def test_other_websites_cannot_store_photos(tmp_path: Path) -> None:
@@ -207,7 +205,7 @@ def test_ctrl_c_ends_the_command(tmp_path: Path) -> None:
 
 
 def test_the_command_prints_the_address_and_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gr.Blocks, "block_thread", gr.Blocks.close)  # Ctrl-C at once
+    monkeypatch.setattr(Page, "block_thread", Page.close)  # Ctrl-C at once
     result = run_command("collect", "camera", "--into", tmp_path / "photos", "--port", 0)
     assert result.status == 0 and "http://127.0.0.1:" in result.out
     assert result.err.splitlines()[-1] == f"Next:  clothes check {tmp_path / 'photos'}"

@@ -206,10 +206,11 @@ def test_a_kill_while_accepting_is_recovered(tmp_path: Path) -> None:
 
 # --- the pages' servers ---
 
-gr = pytest.importorskip("gradio", reason="the pages need the extra 'serve'")
 import httpx
 
 from clothes.web import predict_page, rendering, review_page
+from clothes.web.base_page import Page
+from clothes.web.uploads import Uploads
 
 
 def test_the_answers_of_the_review_page(inbox: Inbox, tmp_path: Path) -> None:
@@ -270,12 +271,12 @@ def test_visitors_correct_at_the_same_time(inbox: Inbox, classifier: clothes.Cla
         assert item.answer == classifier.predict(item.photo).label
 
 
-def test_a_page_without_an_inbox_keeps_nothing(classifier: clothes.Classifier, inbox: Inbox) -> None:
+def test_a_page_without_an_inbox_keeps_nothing(classifier: clothes.Classifier, inbox: Inbox, tmp_path: Path) -> None:
     assert "deleted within minutes." in rendering.model_html(classifier)
     assert "except those that you send with a correction" in rendering.model_html(classifier, collects=True)
     names = [fn.name for fn in predict_page.build_app(classifier).fns.values()]
     assert "keep_correction" not in names and "offer_correction" not in names
-    answers = predict_page.Answers(classifier, inbox)
+    answers = predict_page.Answers(classifier, inbox, Uploads(tmp_path))
     for upload, label, problem in ((None, "bar", "no photo"), ({"path": "x.png"}, None, "Choose first")):
         assert problem in answers.keep_correction(upload, label)
 
@@ -313,7 +314,7 @@ def test_ctrl_c_ends_the_command(tmp_path: Path, arguments: list[str], told: str
 def test_the_commands_print_the_address_and_the_next_step(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gr.Blocks, "block_thread", gr.Blocks.close)  # Ctrl-C at once
+    monkeypatch.setattr(Page, "block_thread", Page.close)  # Ctrl-C at once
     kept, photos = tmp_path / "kept", tmp_path / "photos"
     for words, told in (
         (["serve", "--model", bundle, "--collect-corrections", kept], f"clothes corrections review {kept} --into"),

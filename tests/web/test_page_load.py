@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("gradio", reason="the page needs the extra 'serve'")
 ROOT = Path(__file__).parents[2]
 
 

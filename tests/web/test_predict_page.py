@@ -3,18 +3,14 @@
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from PIL import Image
 
 import clothes
-
-gr = pytest.importorskip("gradio", reason="the page needs the extra 'serve'")
-import httpx
-from gradio_client import Client, handle_file
-from gradio_client.exceptions import AppError
-
-from clothes.web import predict_page
-from clothes.web import server as pages
+from clothes.web import PAGE_FOLDER, base_page, predict_page
 from tests.support.page_client import PageClient
 from tests.support.pictures import draw, photo
 from tests.support.served_page import served
@@ -70,7 +66,6 @@ def test_the_page_asks_no_other_server(predict_url: str) -> None:
     text = httpx.get(predict_url).text
     assert "fonts.googleapis.com" not in text
     assert "#head h1" in httpx.get(f"{predict_url}config").json()["css"]
-    assert pages.safe_settings()["share"] is False
     assert httpx.get(f"{predict_url}gradio_api/file=/etc/passwd").status_code == 403
     large = {"files": ("large.png", bytes(27_000_000))}
     assert httpx.post(f"{predict_url}gradio_api/upload", files=large).status_code == 413
@@ -80,13 +75,13 @@ def test_an_upload_stays_in_the_page_folder_until_it_is_answered(predict_url: st
     draw("bar", 905).save(tmp_path / "own.png")
     with PageClient(predict_url) as client:
         first, second = (client.upload((tmp_path / "own.png").read_bytes(), "own.png") for _ in range(2))
-        assert pages.PAGE_FOLDER.stat().st_mode & 0o777 == 0o700
-        assert Path(first["path"]).is_relative_to(pages.PAGE_FOLDER)
+        assert PAGE_FOLDER.stat().st_mode & 0o777 == 0o700
+        assert Path(first["path"]).is_relative_to(PAGE_FOLDER)
         assert first["path"] != second["path"]  # the answer to one visitor does not remove the other's photo
         assert client.call(first)[0] == "complete"
         assert [Path(photo["path"]).exists() for photo in (first, second)] == [False, True]
         assert client.call(second)[0] == "complete"
-        assert not list(pages.PAGE_FOLDER.glob("*/*own.png"))
+        assert not list(PAGE_FOLDER.rglob("own.png"))
 
 
 def test_a_full_queue_answers_busy_and_keeps_no_photo(
@@ -111,11 +106,11 @@ def test_a_full_queue_answers_busy_and_keeps_no_photo(
         free.set()
         for event in events:
             assert "event: error" in client.http.get(f"gradio_api/call/predict/{event}").text
-    assert not list(pages.PAGE_FOLDER.glob("*/*busy-*.png"))
+    assert not list(PAGE_FOLDER.rglob("busy-*.png"))
 
 
 def test_sessions_of_programs_are_forgotten(classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "_MAX_SESSIONS", 5)
+    monkeypatch.setattr(base_page, "_MAX_SESSIONS", 5)
     page = predict_page.build_app(classifier)
     with served(page) as url, PageClient(url) as client:
         for _ in range(20):

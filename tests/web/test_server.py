@@ -1,6 +1,5 @@
 """The server of the pages: its folder, its address, https, and when it needs a password."""
 
-import os
 import platform
 import shutil
 import socket
@@ -8,79 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gradio as gr
 import pytest
 
 import clothes
-
-gr = pytest.importorskip("gradio", reason="the pages need the extra 'serve'")
-from clothes.web import predict_page, server, user_folder
-
-
-def test_the_folder_is_below_the_given_one_but_not_below_itself(tmp_path: Path) -> None:
-    own = user_folder(tmp_path)
-    assert own == tmp_path / f"clothes-page-{server.USER_ID}"
-    assert user_folder(own) == own
+from clothes.web import predict_page, server
+from clothes.web.base_page import Page
 
 
-@pytest.fixture
-def temp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A temporary folder. The page's folder below it does not exist yet."""
-    monkeypatch.setattr(server, "PAGE_FOLDER", tmp_path / "page")
-    return tmp_path
-
-
-def test_only_old_uploads_are_removed(temp: Path) -> None:
-    server.prepare_folder()
-    theirs, old, new = temp / "theirs", temp / "page" / "old", temp / "page" / "new"
-    for folder in (theirs, old, new):
-        folder.mkdir()
-        (folder / "upload.jpg").write_bytes(b"x")
-    for folder in (theirs, old):
-        os.utime(folder, (0, 0))
-    for link in (temp / "broken", temp / "page" / "broken"):
-        link.symlink_to(temp / "nowhere")
-    server.prepare_folder()
-    assert not old.exists()
-    assert new.exists()
-    assert (theirs / "upload.jpg").exists()
-
-
-def test_a_folder_open_to_others_is_closed(temp: Path) -> None:
-    (temp / "page").mkdir()
-    (temp / "page").chmod(0o777)
-    server.prepare_folder()
-    assert (temp / "page").stat().st_mode & 0o777 == 0o700
-
-
-def test_a_folder_that_is_a_link_or_not_ours_is_refused(temp: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (temp / "elsewhere").mkdir()
-    (temp / "page").symlink_to(temp / "elsewhere")
-    with pytest.raises(clothes.ClothesError, match=r"a link or belongs to someone else\. .*GRADIO_TEMP_DIR"):
-        server.prepare_folder()
-    (temp / "page").unlink()
-    (temp / "page").mkdir()
-    monkeypatch.setattr(server, "USER_ID", server.USER_ID + 1)
-    with pytest.raises(clothes.ClothesError, match=r"a link or belongs to someone else\. .*GRADIO_TEMP_DIR"):
-        server.prepare_folder()
-    (temp / "page").rmdir()
-    (temp / "page").write_bytes(b"")
-    with pytest.raises(clothes.ClothesError, match=r"File exists\. .*GRADIO_TEMP_DIR"):
-        server.prepare_folder()
-
-
-def test_an_address_that_cannot_be_opened_gets_advice(
-    classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_address_that_cannot_be_opened_gets_advice(classifier: clothes.Classifier) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(clothes.ClothesError, match=f"Port {port} is taken.*--port 0"):
             predict_page.launch(classifier, port=port)
-        monkeypatch.setattr(server, "free_port", lambda host, port: port)  # taken in the meantime
-        with pytest.raises(clothes.ClothesError, match=f"Port {port} is taken.*--port 0"):
-            predict_page.launch(classifier, port=port)
-    monkeypatch.undo()
     for host in ("nonsense.invalid", "nonsense..invalid"):
         with pytest.raises(clothes.ClothesError, match=f"no host '{host}'.*--host 127.0.0.1"):
             predict_page.launch(classifier, host=host)
@@ -94,7 +35,7 @@ def test_a_privileged_port_gets_advice(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
     with pytest.raises(clothes.ClothesError, match=r"may not open port 80\. .*above 1023"):
-        server.free_port("127.0.0.1", 80)
+        server.open_socket("127.0.0.1", 80)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::1"])
@@ -106,7 +47,7 @@ def test_any_free_port(classifier: clothes.Classifier, monkeypatch: pytest.Monke
             socket.create_server((host, 0), family=socket.AF_INET6).close()
         except OSError:
             pytest.skip("no IPv6 here")
-    monkeypatch.setattr(gr.Blocks, "block_thread", gr.Blocks.close)
+    monkeypatch.setattr(Page, "block_thread", Page.close)  # Ctrl-C at once
     seen = []
     predict_page.launch(classifier, host=host, port=0, on_ready=lambda url: seen.append(httpx.get(url).status_code))
     assert seen == [200]
@@ -132,9 +73,9 @@ def test_https_with_a_self_signed_certificate(tmp_path: Path, monkeypatch: pytes
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     make = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -keyout {key} -out {certificate}"
     subprocess.run(make.split(), check=True, capture_output=True)
-    with gr.Blocks() as app:
+    with Page("review", title="Here") as app:
         gr.HTML("here")
-    monkeypatch.setattr(gr.Blocks, "block_thread", gr.Blocks.close)
+    monkeypatch.setattr(Page, "block_thread", Page.close)  # Ctrl-C at once
     seen = []
 
     def look(url: str) -> None:

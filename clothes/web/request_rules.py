@@ -1,29 +1,31 @@
-"""The rules that every request passes before Gradio sees it, in their order: `security_middleware`.
+"""The rules that every request passes before Gradio sees it, in their order: `request_rules`.
 
 Each rule is an ASGI middleware: it answers a request itself or hands it to the next one. The allowed requests stand in
-allowed_routes.py.
+allowed_requests.py.
 """
 
 import ipaddress
 import os
+import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.requests import cookie_parser
 from starlette.types import Message, Receive, Scope, Send
 
-from clothes.web.allowed_routes import FUNCTIONS, ROUTES, Route
-from clothes.web.asgi import Rule, read_body, refuse, replay
+from clothes.web.allowed_requests import API, FUNCTIONS, ROUTES, AllowedRequests, Rule, read_body, refuse, replay
+from clothes.web.upload_form import UploadForms
 from clothes.web.uploads import FILE_PATH, OwnFiles, Questions, Uploads
 
 _LOGIN_BYTES = 10_000
 _PASSWORD_TRIES = 5  # at once; each minute brings another
-_MAX_ADDRESSES = 10_000
+_MAX_CLIENTS = 10_000
+_DEVICE_COOKIE = "clothes-device"
 
 # A Hugging Face Space, which sets SPACE_ID, is shown in a frame of huggingface.co.
 _FRAMES = "'self' https://huggingface.co" if "SPACE_ID" in os.environ else "'self'"
@@ -35,24 +37,24 @@ _PAGE_POLICY = (
 _FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 
-def security_middleware(folder: Path, *, max_upload: int, max_function: int = 0) -> list[Middleware]:
+def request_rules(uploads: Uploads, *, local_names_only: bool, max_function: int = 0) -> list[Middleware]:
     """The rules of a page, the outermost first.
 
-    `folder` holds its uploads, of `max_upload` bytes each. A page with functions of its own (camera, review) gives the
-    bytes of the longest call as `max_function`.
+    `local_names_only`: see `TrustedHosts`. A page with functions of its own (camera, review) gives the bytes of the
+    longest call as `max_function`.
     """
-    routes = (*ROUTES, FUNCTIONS) if max_function else ROUTES
     return [
         Middleware(SecurityHeaders),
         Middleware(NoRanges),
-        Middleware(AllowedRoutes, routes=routes),
-        Middleware(TrustedHosts, local_names_only=bool(max_function)),
+        Middleware(AllowedRequests, routes=(*ROUTES, FUNCTIONS) if max_function else ROUTES),
+        Middleware(TrustedHosts, local_names_only=local_names_only),
         Middleware(SameOrigin),
-        Middleware(OwnFiles, folder=folder),
+        Middleware(OwnFiles, uploads=uploads),
         Middleware(LoginLimit),
-        Middleware(Uploads, folder=folder, max_bytes=max_upload),
-        Middleware(Questions, folder=folder, max_function=max_function),
-        Middleware(BadRequests),
+        Middleware(Failures),
+        Middleware(SignedIn),
+        Middleware(UploadForms, uploads=uploads),
+        Middleware(Questions, uploads=uploads, max_function=max_function),
     ]
 
 
@@ -88,19 +90,6 @@ class NoRanges(Rule):
 
 
 @dataclass
-class AllowedRoutes(Rule):
-    """Closes all routes but those of the table."""
-
-    routes: Sequence[Route]
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if any(route.matches(scope["method"], scope["path"]) for route in self.routes):
-            await self.app(scope, receive, send)
-        else:
-            await refuse(404, "There is no such page.")(scope, receive, send)
-
-
-@dataclass
 class TrustedHosts(Rule):
     """Refuses requests without a host name, at which Gradio fails.
 
@@ -133,18 +122,21 @@ class SameOrigin(Rule):
 
 @dataclass
 class LoginLimit(Rule):
-    """Slows down wrong passwords: five at once from an address, then one a minute. The right one resets the count."""
+    """Slows down wrong passwords: five at once from an address, then one a minute. The right one resets the count.
 
-    tries: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)  # address: tries left, and when
+    A browser that has signed in has a count of its own, so that nobody else's tries keep it out (a device cookie, see
+    OWASP's "Slow Down Online Guessing Attacks with Device Cookies").
+    """
+
+    tries: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)  # client: tries left, and when
+    devices: OrderedDict[str, None] = field(default_factory=OrderedDict)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] != "/login":
             await self.app(scope, receive, send)
             return
-        address = _client_network(scope)
-        left = self._take_try(address)
-        if left < 1:
-            seconds = round((1 - left) * 60) + 1
+        client = self._client(scope)
+        if seconds := self._seconds_to_wait(client):
             answer = refuse(429, f"Too many wrong passwords. Try again in {seconds} s.")
             answer.headers["retry-after"] = str(seconds)
             await answer(scope, receive, send)
@@ -152,40 +144,89 @@ class LoginLimit(Rule):
 
         async def send_and_reset(message: Message) -> None:
             if message.get("status") == 200:
-                self.tries.pop(address, None)
+                self.tries.pop(client, None)
+                cookie = f"{_DEVICE_COOKIE}={self._new_device()}; Path=/login; HttpOnly; SameSite=Strict"
+                MutableHeaders(scope=message).append("set-cookie", f"{cookie}; Max-Age=31536000")
             await send(message)
 
         body = await read_body(receive, _LOGIN_BYTES)
         await self.app(scope, replay(body or b""), send_and_reset)
 
-    def _take_try(self, address: str) -> float:
-        """Counts a try and returns how many were left before it. Tries at the same time count too."""
+    def _client(self, scope: Scope) -> str:
+        """The known browser, else its IPv4 address or IPv6 network: one person has all addresses of a network."""
+        device = cookie_parser(Headers(scope=scope).get("cookie", "")).get(_DEVICE_COOKIE, "")
+        if device in self.devices:
+            return device
+        text = (scope.get("client") or ("", 0))[0]
+        address = _ip_address(text)
+        return str(ipaddress.ip_network(f"{text}/64", strict=False) if address and address.version == 6 else text)
+
+    def _seconds_to_wait(self, client: str) -> int:
+        """Takes a try and returns 0, or returns the seconds until there is one. Tries at the same time count too."""
         now = time.monotonic()
-        left, since = self.tries.pop(address, (float(_PASSWORD_TRIES), now))
+        left, since = self.tries.get(client, (float(_PASSWORD_TRIES), now))
         left = min(_PASSWORD_TRIES, left + (now - since) / 60)
-        self.tries[address] = (max(0.0, left - 1), now)
-        while len(self.tries) > _MAX_ADDRESSES:
+        if left < 1:
+            return int((1 - left) * 60) + 1
+        self.tries[client] = (left - 1, now)
+        self.tries.move_to_end(client)
+        if len(self.tries) > _MAX_CLIENTS:
             self.tries.popitem(last=False)
-        return left
+        return 0
+
+    def _new_device(self) -> str:
+        device = secrets.token_urlsafe()
+        self.devices[device] = None
+        if len(self.devices) > _MAX_CLIENTS:
+            self.devices.popitem(last=False)
+        return device
 
 
-class BadRequests(Rule):
-    """Answers 400 where Gradio fails at what was sent."""
+class Failures(Rule):
+    """Answers 400 where Gradio fails at what was sent, and ends the stream of an unknown session without an error."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        started = False
+        failed = started = False
 
-        async def send_and_note(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
+        async def send_unless_failed(message: Message) -> None:
+            nonlocal failed, started
+            failed = failed or (scope["method"] == "POST" and message.get("status") == 500)
+            if not failed:
+                started = True
+                await send(message)
 
         try:
-            await self.app(scope, receive, send_and_note)
-        except Exception:
-            if started or scope["method"] != "POST":
+            await self.app(scope, receive, send_unless_failed)
+        except HTTPException:
+            if not started:
                 raise
+            await send({"type": "http.response.body"})
+        except Exception:
+            if not failed:
+                raise
+        if failed:
             await refuse(400, "Bad request.")(scope, receive, send)
+
+
+class SignedIn(Rule):
+    """Refuses what a visitor posts who is not signed in, before its body is read."""
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST" or scope["path"] == "/login" or await self._is_signed_in(scope):
+            await self.app(scope, receive, send)
+        else:
+            await refuse(401, "Not signed in.")(scope, receive, send)
+
+    async def _is_signed_in(self, scope: Scope) -> bool:
+        """Asks Gradio about this visitor."""
+        statuses = []
+
+        async def keep_status(message: Message) -> None:
+            statuses.append(message.get("status", 200))
+
+        path = f"{API}/login_check"
+        await self.app({**scope, "method": "GET", "path": path, "raw_path": path.encode()}, replay(b""), keep_status)
+        return statuses[0] == 200
 
 
 def _is_cross_site(method: str, path: str, headers: Headers) -> bool:
@@ -216,10 +257,3 @@ def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
         return ipaddress.ip_address(text)
     except ValueError:
         return None
-
-
-def _client_network(scope: Scope) -> str:
-    """The client's IPv4 address or IPv6 network: one person has all addresses of a network."""
-    text = (scope.get("client") or ("", 0))[0]
-    address = _ip_address(text)
-    return str(ipaddress.ip_network(f"{text}/64", strict=False) if address and address.version == 6 else text)

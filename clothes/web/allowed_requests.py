@@ -1,8 +1,15 @@
-"""The requests that a browser may send to a page. Every other one is answered with 404."""
+"""The requests that a browser may send to a page, and the rule that answers every other one with 404.
+
+Also what all rules for requests are built from: a base class, a refusal, and reading a request's body.
+"""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 API = "/gradio_api"
 
@@ -11,7 +18,8 @@ API = "/gradio_api"
 class Route:
     """A path with its method and its purpose. GET allows HEAD too.
 
-    {id} stands for letters, digits and underscores, {file} for any text without a backslash, {path} for any text.
+    {id} stands for letters, digits and underscores, {file} for any text without a backslash, {path} for any text. Paths
+    of Gradio's API may end with a slash.
     """
 
     method: str
@@ -19,8 +27,7 @@ class Route:
     purpose: str
 
     @cached_property
-    def pattern(self) -> re.Pattern[str]:
-        """The path as a regular expression. Gradio takes its API's paths with a slash at the end too."""
+    def _pattern(self) -> re.Pattern[str]:
         text = re.escape(self.path)
         for name, stands_for in (("id", r"\w+"), ("file", r"[^\\]+"), ("path", ".+")):
             text = text.replace(rf"\{{{name}\}}", stands_for)
@@ -28,7 +35,7 @@ class Route:
 
     def matches(self, method: str, path: str) -> bool:
         same_method = method == self.method or (method, self.method) == ("HEAD", "GET")
-        return same_method and self.pattern.fullmatch(path) is not None
+        return same_method and self._pattern.fullmatch(path) is not None
 
 
 ROUTES = (
@@ -52,7 +59,7 @@ ROUTES = (
     Route("POST", "/login", "signs in; five wrong passwords at once, then one a minute"),
     Route("GET", "/logout", "signs out"),
     # Photos and answers
-    Route("POST", f"{API}/upload", "uploads photos; only signed in, 25 MB each"),
+    Route("POST", f"{API}/upload", "uploads photos; 25 MB each, 500 photos and 2 GB at once"),
     Route("GET", f"{API}/upload_progress", "the progress of an upload"),
     Route("GET", f"{API}/file={{path}}", "a photo or a table of this page; no other file"),
     Route("POST", f"{API}/queue/join", "asks a question; photos in it must be uploads"),
@@ -66,3 +73,58 @@ ROUTES = (
     Route("GET", f"{API}/app_id", "tells when the server was restarted"),
 )
 FUNCTIONS = Route("POST", f"{API}/component_server", "the functions of the camera page and of the review page")
+
+
+@dataclass
+class Rule:
+    """A middleware for HTTP requests. Passes the server's start and end on, and closes WebSockets."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self.handle(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class AllowedRequests(Rule):
+    """Closes all routes but those of the table."""
+
+    routes: Sequence[Route]
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if any(route.matches(scope["method"], scope["path"]) for route in self.routes):
+            await self.app(scope, receive, send)
+        else:
+            await refuse(404, "There is no such page.")(scope, receive, send)
+
+
+def refuse(status: int, detail: str) -> JSONResponse:
+    return JSONResponse({"detail": detail}, status)
+
+
+async def read_body(receive: Receive, max_bytes: int) -> bytes | None:
+    """The body of a request, or None if it is longer."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > max_bytes:
+            return None
+    return bytes(body)
+
+
+def replay(body: bytes) -> Receive:
+    """Gives a body that was read already to the next reader."""
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive() -> Message:
+        return next(messages, {"type": "http.disconnect"})
+
+    return receive

@@ -8,51 +8,36 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-
-import clothes
-
-gr = pytest.importorskip("gradio", reason="the page needs the extra 'serve'")
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from clothes.web import predict_page, security, uploads
-from clothes.web import server as pages
-from tests.support.page_client import PageClient
+import clothes
+from clothes.web import PAGE_FOLDER, predict_page
+from clothes.web.base_page import Page, safe_settings
+from clothes.web.request_rules import request_rules
+from clothes.web.uploads import Uploads
+from tests.support.hostile_visitor import (
+    HOST,
+    SECRET,
+    Site,
+    closed,
+    foreign,
+    no_redirect,
+    not_looked_at,
+    served_inert,
+    signed_out,
+    stays_inside,
+    unread,
+)
 from tests.support.pictures import draw
 from tests.support.served_page import served
-
-SECRET = "a file that no visitor may read"
-HOST = "127.0.0.1"
-
-
-class Site:
-    """The page and two visitors: `out` is not signed in, `me` is."""
-
-    def __init__(self, url: str, secret: Path) -> None:
-        self.url, self.secret = url, secret
-        self.out = PageClient(url)
-        self.me = PageClient(url)
-        self.me.http.post("login", data={"username": "me", "password": "right"}).raise_for_status()
-
-    def get(self, path: str, **options: Any) -> httpx.Response:
-        return self.me.http.get(path, **options)
-
-    def post(self, path: str, **options: Any) -> httpx.Response:
-        return self.me.http.post(path, **options)
-
-    def ask(self, path: Any, **more: Any) -> httpx.Response:
-        """The answer to a question whose photo has this path."""
-        photo = {"path": path, "meta": {"_type": "gradio.FileData"}, **more}
-        return self.post("gradio_api/call/predict", json={"data": [photo]})
-
-    def upload(self, name: str, data: bytes) -> httpx.Response:
-        return self.post("gradio_api/upload", files={"files": (name, data)})
 
 
 @pytest.fixture(scope="module")
@@ -65,59 +50,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         stack.enter_context(found.out)
         stack.enter_context(found.me)
         yield found
-
-
-def closed(*paths: str, method: str = "GET") -> Callable[[Site], None]:
-    """These routes are closed, also for visitors who are signed in."""
-
-    def check(site: Site) -> None:
-        for path in paths:
-            answer = site.me.http.request(method, path, json={} if method == "POST" else None)
-            assert answer.status_code in (403, 404, 405), (path, answer.status_code)
-
-    return check
-
-
-def unread(*paths: str) -> Callable[[Site], None]:
-    """These paths give no file; `SECRET` stands for a file outside the page's folder."""
-
-    def check(site: Site) -> None:
-        for path in paths:
-            answer = site.get(path.replace("SECRET", str(site.secret)))
-            assert answer.status_code in (400, 403, 404), (path, answer.status_code)
-            assert SECRET not in answer.text and "root:" not in answer.text
-
-    return check
-
-
-def not_looked_at(*paths: Any) -> Callable[[Site], None]:
-    def check(site: Site) -> None:
-        for path in paths:
-            answer = site.ask(str(site.secret) if path == "SECRET" else path)
-            assert answer.status_code in (400, 403, 422), (path, answer.status_code)
-
-    return check
-
-
-def signed_out(*paths: str, method: str = "GET") -> Callable[[Site], None]:
-    def check(site: Site) -> None:
-        for path in paths:
-            answer = site.out.http.request(method, path, json={"data": []} if method == "POST" else None)
-            assert answer.status_code in (401, 403, 404, 422), (path, answer.status_code)
-
-    return check
-
-
-def foreign(headers: dict[str, str]) -> Callable[[Site], None]:
-    """Another website's request is refused, and the answer tells it nothing."""
-
-    def check(site: Site) -> None:
-        for method, path in (("POST", "gradio_api/upload"), ("POST", "gradio_api/queue/join"), ("GET", "config")):
-            answer = site.me.http.request(method, path, headers=headers)
-            assert answer.status_code == 403, (path, answer.status_code)
-            assert "confidence" not in answer.text
-
-    return check
 
 
 def preflight(site: Site) -> None:
@@ -147,7 +79,7 @@ def rebound(site: Site) -> None:
     async def statuses() -> list[int]:
         page = Starlette(
             routes=[Route("/config", lambda request: Response("the page"))],
-            middleware=security.security_middleware(pages.PAGE_FOLDER, max_upload=1, max_function=1),
+            middleware=request_rules(Uploads(PAGE_FOLDER), local_names_only=True),
         )
         found = []
         transport = httpx.ASGITransport(page)
@@ -165,44 +97,6 @@ def rebound(site: Site) -> None:
         return found
 
     assert asyncio.run(statuses()) == [403, 403, 200, 200, 200, 200]
-
-
-def served_inert(name: str, data: bytes) -> Callable[[Site], None]:
-    """An upload with active content comes back as a download in a sandbox."""
-
-    def check(site: Site) -> None:
-        path = site.upload(name, data).json()[0]
-        answer = site.get(f"gradio_api/file={path}")
-        assert answer.headers["content-disposition"].startswith("attachment")
-        assert answer.headers["content-type"].startswith("application/octet-stream")
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert "sandbox" in answer.headers["content-security-policy"]
-        uploads.forget(Path(path))
-
-    return check
-
-
-def no_redirect(*paths: str, **headers: str) -> Callable[[Site], None]:
-    def check(site: Site) -> None:
-        for path in paths:
-            answer = site.out.http.get(path, headers=headers, follow_redirects=False)
-            assert "elsewhere.test" not in answer.headers.get("location", ""), path
-
-    return check
-
-
-def stays_inside(name: str) -> Callable[[Site], None]:
-    """An upload of this name stays in the page's folder, or is refused."""
-
-    def check(site: Site) -> None:
-        answer = site.upload(name, b"x" * 50)
-        assert answer.status_code in (200, 400)
-        for path in answer.json() if answer.status_code == 200 else []:
-            assert Path(path).resolve().is_relative_to(pages.PAGE_FOLDER)
-            assert ".." not in Path(path).parts
-            uploads.forget(Path(path))
-
-    return check
 
 
 def forged_cookie(site: Site) -> None:
@@ -231,7 +125,7 @@ def headers_are_there(site: Site) -> None:
 def too_large(site: Site) -> None:
     assert site.upload("large.png", bytes(27_000_000)).status_code == 413
     assert site.post("gradio_api/call/predict", content=b"[" * 2_000_000).status_code == 413
-    assert not list(pages.PAGE_FOLDER.glob("*/*large.png"))
+    assert not list(PAGE_FOLDER.rglob("large.png"))
 
 
 def bad_multipart(site: Site) -> None:
@@ -265,7 +159,6 @@ def ranges(site: Site) -> None:
     path = site.upload("photo.png", b"x" * 100).json()[0]
     for value in ("bytes=0-1-2", "bytes=5-", "bytes=-", "bytes=99999-0", "bytes=0-0," * 500):
         assert site.get(f"gradio_api/file={path}", headers={"range": value}).status_code == 200
-    uploads.forget(Path(path))
 
 
 def bombs(site: Site) -> None:
@@ -277,15 +170,15 @@ def bombs(site: Site) -> None:
 
 
 def gone_after_the_answer(site: Site) -> None:
-    folder = pages.PAGE_FOLDER
+    folder = PAGE_FOLDER
     site.me.predict(_photo())
     with pytest.raises(AssertionError):
         site.me.predict(b"no photo")
     many = site.me.dependency("many")["id"]
     assert "photo.jpg" in site.me.join(many, [site.me.upload(_photo())])["data"][0]
-    assert not list(folder.glob("*/*photo.jpg"))
+    assert not list(folder.rglob("photo.jpg"))
     site.me.look(_photo())
-    assert len(list(folder.glob("*/*photo.jpg"))) == 1  # until the browser has shown it
+    assert len(list(folder.rglob("photo.jpg"))) == 1  # until the browser has shown it
 
 
 def others_answers(site: Site) -> None:
@@ -368,7 +261,7 @@ CHECKS: dict[str, Callable[[Site], None]] = {
     "CVE-2024-47166 /custom_component": closed("gradio_api/custom_component/x/server/x/..%2f__init__.py"),
     "CVE-2024-47167 an address in place of a path": not_looked_at("http://169.254.169.254/latest", "ftp://127.0.0.1/x"),
     "CVE-2024-47168 /monitoring": closed("monitoring", "monitoring/summary", "monitoring/x", "gradio_api/monitoring"),
-    "CVE-2024-47868 files by what a component gives back": not_looked_at(str(pages.PAGE_FOLDER / ".." / "x"), "SECRET"),
+    "CVE-2024-47868 files by what a component gives back": not_looked_at(str(PAGE_FOLDER / ".." / "x"), "SECRET"),
     "CVE-2024-47869 a hash by its time": closed("gradio_api/profiling/traces", "gradio_api/profiling/summary"),
     "CVE-2024-47870 the root of the page, changed": root_is_not_changed,
     "CVE-2024-47872 SVG and HTML uploads": served_inert("x.svg", b"<svg xmlns='x' onload='alert(1)'/>"),
@@ -429,8 +322,8 @@ LAST = "CVE-2024-1729 a password by its time"
 
 
 def _never_shared() -> None:
-    settings = pages.safe_settings()
-    assert settings["share"] is False and settings["enable_monitoring"] is False
+    launch = signature(Page.launch).parameters
+    assert launch["share"].default is False and safe_settings()["enable_monitoring"] is False
 
 
 def _quick(site: Site, path: str, body: dict[str, Any]) -> None:
@@ -438,10 +331,10 @@ def _quick(site: Site, path: str, body: dict[str, Any]) -> None:
 
 
 def _beside(site: Site) -> None:
-    beside = pages.PAGE_FOLDER.with_name(f"{pages.PAGE_FOLDER.name}-beside")
+    beside = PAGE_FOLDER.with_name(f"{PAGE_FOLDER.name}-beside")
     beside.mkdir(exist_ok=True)
     (beside / "x.txt").write_text(SECRET)
-    link = pages.PAGE_FOLDER / "link.txt"
+    link = PAGE_FOLDER / "link.txt"
     link.symlink_to(site.secret)
     try:
         unread(f"gradio_api/file={beside}/x.txt", f"gradio_api/file={link}")(site)
@@ -473,5 +366,5 @@ def test_the_documentation_gives_the_number_of_checks() -> None:
     print(f"{len(CHECKS)} checks of the page, {len(known)} advisories")
     page = Path(__file__).parents[2] / "docs" / "reliability.md"
     if page.exists():
-        row = re.search(r"\(`tests/web/test_security\.py`\) \| (\d+) \|", page.read_text(encoding="utf-8"))
+        row = re.search(r"\(`tests/web/test_request_rules\.py`\) \| (\d+) \|", page.read_text(encoding="utf-8"))
         assert row and int(row[1]) == len(CHECKS)

@@ -1,0 +1,156 @@
+"""What the pages share: their looks, their safe settings, and `launch`."""
+
+import functools
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+from gradio import networking
+
+from clothes.errors import ClothesError, PhotoError
+from clothes.web import PAGE_FOLDER
+from clothes.web.request_rules import request_rules
+from clothes.web.server import DEFAULT_PORT, Server, open_socket, page_url
+from clothes.web.upload_form import MAX_MEGABYTES
+from clothes.web.uploads import KEEP_SECONDS, Uploads, prepare_folder
+
+_MAX_SESSIONS = 200  # in Gradio's memory, 33 KB each: every question to the API opens one and never closes it
+
+_THEME = gr.themes.Default(
+    primary_hue="blue",
+    font=["system-ui", "-apple-system", "Segoe UI", "sans-serif"],
+    font_mono=["ui-monospace", "monospace"],
+).set(body_text_color_subdued="*neutral_600")  # Gradio's neutral_400 is too pale to read on white
+
+
+class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
+    """A Gradio page whose `launch` has this project's looks, rules and safe settings.
+
+    Its styles are static/NAME.css. A page that `writes` photos of visitors is closed to other websites more strictly.
+    `max_function` is the longest call of its own functions in bytes, for a page that has some.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        title: str,
+        head: str = "",
+        footer: tuple[str, ...] = (),
+        writes: bool = True,
+        max_function: int = 0,
+    ):
+        prepare_folder()
+        super().__init__(title=f"{title} · clothes", analytics_enabled=False, delete_cache=(60, KEEP_SECONDS))
+        self.state_session_capacity = _MAX_SESSIONS
+        self.uploads = Uploads(PAGE_FOLDER)
+        looks = {"css": static("page.css") + static(f"{name}.css"), "theme": _THEME, "head": head}
+        self._settings = {**looks, "footer_links": list(footer), **safe_settings()}
+        self._writes, self._max_function = writes, max_function
+
+    def launch(
+        self,
+        *,
+        server_name: str = "127.0.0.1",
+        server_port: int | None = None,
+        share: bool = False,
+        ssl_certfile: str | None = None,
+        ssl_keyfile: str | None = None,
+        prevent_thread_lock: bool = False,
+        quiet: bool = True,
+        **settings: Any,
+    ) -> tuple[FastAPI, str, str | None]:
+        """Serves the page; returns its application, its address, and with `share` its public address.
+
+        Waits for Ctrl-C if called by a script. `settings` are those of `gradio.mount_gradio_app`. Unlike Gradio's own
+        `launch` it asks no server, so that no proxy is in its way. Raises ClothesError if the port cannot be opened.
+        """
+        self.close()
+        listening = open_socket(server_name, DEFAULT_PORT if server_port is None else server_port)
+        self.share, self.local_url = share, page_url(server_name, listening, https=ssl_certfile is not None)
+        # A proxy that is trusted, or Gradio's for `share`, passes on requests with the names of other hosts.
+        local_names_only = self._writes and not share and "FORWARDED_ALLOW_IPS" not in os.environ
+        rules = request_rules(self.uploads, local_names_only=local_names_only, max_function=self._max_function)
+        served = FastAPI(openapi_url=None, middleware=rules, lifespan=self.uploads.lifespan)
+        gr.mount_gradio_app(served, self, "/", **{**self._settings, **settings})
+        self.server = Server(served, ssl_certfile=ssl_certfile, ssl_keyfile=ssl_keyfile)
+        self.server.start(listening)
+        self.share_url = _public_url(listening.getsockname()[1]) if share else None
+        if not (prevent_thread_lock or hasattr(sys, "ps1")):
+            self.block_thread()
+        return served, self.local_url, self.share_url
+
+    def block_thread(self) -> None:
+        """Waits for Ctrl-C, then closes the page."""
+        try:
+            self.server.wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.close()
+
+    def close(self, verbose: bool = False) -> None:
+        """Ends the server and removes the uploads."""
+        if self.is_running:
+            self.is_running: bool = False
+            self.server.close()
+
+
+def _public_url(port: int) -> str:
+    """Opens the page to everyone, by a server of Gradio's makers."""
+    return networking.setup_tunnel(
+        local_host="127.0.0.1",
+        local_port=port,
+        share_token=secrets.token_urlsafe(32),
+        share_server_address=None,
+        share_server_tls_certificate=None,
+    )
+
+
+def safe_settings() -> dict[str, Any]:
+    """Settings of Gradio: no file of the disk is served, nothing is kept in the browser, nobody is told."""
+    return {
+        "show_error": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "mcp_server": False,
+        "max_file_size": f"{MAX_MEGABYTES}mb",
+        "allowed_paths": [],
+        "blocked_paths": [str(path) for path in (Path.home(), Path.cwd()) if not PAGE_FOLDER.is_relative_to(path)],
+    }
+
+
+def static(name: str) -> str:
+    """The text of a file in static/."""
+    return (files("clothes.web") / "static" / name).read_text(encoding="utf-8")
+
+
+def scripted_html(name: str, *functions: Callable[[Any], dict[str, Any]], **properties: Any) -> gr.HTML:
+    """A part of a page: static/NAME.html with static/NAME.js, which calls these functions by their names."""
+
+    def plain(method: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+        @functools.wraps(method)  # Gradio sets an attribute, which methods do not allow
+        def call(given: Any = None) -> dict[str, Any]:
+            return method(given)
+
+        return call
+
+    return gr.HTML(
+        html_template=static(f"{name}.html"),
+        js_on_load=static(f"{name}.js"),
+        server_functions=[plain(function) for function in functions],
+        apply_default_css=False,
+        **properties,
+    )
+
+
+def describe_problem(error: ClothesError, failed: str) -> str:
+    """The sentence for a visitor: what failed, and why."""
+    return f"{failed}: {error.reason}." if isinstance(error, PhotoError) else str(error)
