@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clothes.config import Config
 from clothes.errors import BundleError
 from clothes.inference.bundle import WEIGHTS, read_bundle
 from clothes.models.requirements import require_training
@@ -68,11 +67,9 @@ def look(photo: decode.Photo, *, model: str | os.PathLike[str]) -> Look:
             "none. A bundle that you train has them: clothes train PHOTOS, then --model runs/NAME."
         )
     picture = decode.read_square(photo, bundle.image_size)
-    from clothes.models.architectures import build_model  # after the checks: TensorFlow takes seconds
-    from clothes.models.backend import keras
+    from clothes.models.backend import keras  # after the checks: TensorFlow takes seconds
 
-    network = build_model(Config.from_dict(bundle.info["config"]).model, len(bundle.classes))
-    network.set_weights(bundle.weights())
+    network = bundle.network()
     layers = _visible_layers(network)
     outputs = keras.Model(network.inputs, [layer.output for layer in layers]).predict_on_batch(picture[None])
     maps = [_to_maps(np.asarray(output, dtype=np.float32)[0]) for output in outputs]

@@ -1,7 +1,6 @@
 """Embeddings of a run's train and validation photos, computed once and kept in the run as features.npz."""
 
 import hashlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,11 +11,13 @@ from clothes.inference.classifier import Classifier
 from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import Row
-from clothes.system.files import write_bytes
+from clothes.system.arrays import pack_arrays, unpack_arrays
+from clothes.system.files import read_regular_file, write_bytes
 from clothes.system.progress import Progress
 
 _FILE = "features.npz"
 _COMPONENTS = 128
+_MOST_BYTES, _MOST_BYTES_PER_PHOTO = 4_000_000_000, 50_000  # networks have up to 4,032 units, of 4 bytes
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def read_embeddings(run: Run, classifier: Classifier, *, progress: Progress | No
     """
     rows = [row for row in run.split.rows if row.part != "test" and row.label != OTHER]
     key = hashlib.sha256(f"{classifier.info['files']} {[(row.photo, row.sha256) for row in rows]}".encode()).hexdigest()
-    arrays = _load(run, key)
+    arrays = _load(run, key, len(rows), len(classifier.classes))
     if arrays is None:
         arrays = _compute(run, classifier, rows, progress)
         if len(arrays["there"]) == len(rows):  # photos that are missing may come back
@@ -69,18 +70,23 @@ def read_embeddings(run: Run, classifier: Classifier, *, progress: Progress | No
     return Embeddings(found, arrays["values"], np.array([index[row.label] for row in found]), arrays["answers"])
 
 
-def _load(run: Run, key: str) -> dict[str, np.ndarray] | None:
+def _load(run: Run, key: str, count: int, classes: int) -> dict[str, np.ndarray] | None:
+    """The kept arrays of all `count` photos, or None if there are none, or they are of others or damaged."""
     try:
-        with np.load(run.path / _FILE, allow_pickle=False) as file:
-            return {name: file[name] for name in ("there", "values", "answers")} if str(file["key"]) == key else None
-    except Exception:  # no such file, made by an older version or damaged: each reader in NumPy raises its own errors
+        data = read_regular_file(run.path / _FILE, _MOST_BYTES)
+        arrays = unpack_arrays(data, most=count * _MOST_BYTES_PER_PHOTO + 10_000)
+        values, answers = arrays["values"], arrays["answers"]
+        fits = arrays["key"].tobytes() == key.encode() and values.ndim == 2 and values.dtype == np.float32
+        fits = fits and values.shape[0] == count and answers.shape == (count,) and answers.dtype == int
+        fits = fits and bool(np.isfinite(values).all() and ((answers >= 0) & (answers < classes)).all())
+        return {"there": np.arange(count), "values": values, "answers": answers} if fits else None
+    except (OSError, ValueError, KeyError):
         return None
 
 
 def _save(run: Run, key: str, arrays: dict[str, np.ndarray]) -> None:
-    data = io.BytesIO()
-    np.savez_compressed(data, allow_pickle=False, key=np.array(key), **arrays)
-    write_bytes(run.path / _FILE, data.getvalue())
+    data = pack_arrays(key=np.frombuffer(key.encode(), np.uint8), values=arrays["values"], answers=arrays["answers"])
+    write_bytes(run.path / _FILE, data)
 
 
 def _compute(run: Run, classifier: Classifier, rows: Sequence[Row], progress: Progress | None) -> dict[str, np.ndarray]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from clothes.config import Config
 from clothes.errors import BundleError, ExportError
 from clothes.inference.bundle import WEIGHTS, Bundle
 from clothes.inference.litert import LiteModel
@@ -36,13 +35,7 @@ class Source:
             )
         from clothes.models.conversion import served_model
 
-        try:
-            config = Config.from_dict(bundle.info["config"]).model
-            network = served_model(config, bundle.weights(), temperature=float(bundle.info["temperature"]))
-        except (ValueError, KeyError) as error:
-            raise BundleError(
-                f"The bundle {bundle.path} is damaged: its weights do not fit its network: {error}. Copy it again."
-            ) from None
+        network = served_model(bundle.network(), temperature=bundle.info.get("temperature", 1.0))
         # Keras exports only networks that have run.
         keras_scorer(network)(np.zeros((1, bundle.image_size, bundle.image_size, 3), np.uint8))
         return network

@@ -8,24 +8,24 @@
 A bundle is data, never code: nothing is unpickled or imported, links are refused, and arrays have a maximum size.
 """
 
-import io
 import os
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from clothes.errors import BundleError
+from clothes.config import Config
+from clothes.errors import BundleError, ConfigError
+from clothes.system.arrays import unpack_arrays
 from clothes.system.checksums import add_checksum, json_text, read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import write_text
 from clothes.system.validation import check_type, read_json
 
 FORMAT = 1
 INFO, MODEL, PROBES, WEIGHTS = "bundle.json", "model.tflite", "probes.npz", "weights.npz"
-_MOST_WEIGHT_BYTES = 4_000_000_000
 _PROBES, _MOST_PROBES = 8, 64  # written, read
+_LARGEST_LAYER = 500_000_000  # values for one picture
 
 
 class BundleMetrics(TypedDict):
@@ -103,45 +103,53 @@ class Bundle:
 
     def probes(self) -> tuple[np.ndarray, np.ndarray]:
         """Reads the golden samples: pictures uint8 (N, size, size, 3) and recorded scores float32 (N, classes)."""
-        size = self.image_size
-        arrays = self._arrays(PROBES, most=_MOST_PROBES * (3 * size**2 + 8 * len(self.classes)) + 10_000)
+        data, size = self.file(PROBES), self.image_size
         try:
+            arrays = unpack_arrays(data, most=_MOST_PROBES * (3 * size**2 + 8 * len(self.classes)) + 10_000)
             pictures, scores = arrays["pictures"], arrays["scores"]
-        except KeyError as error:
-            raise _damaged(self.path, f"{PROBES} has no {error}") from None
-        count = len(scores)
-        if count == 0 or pictures.shape != (count, size, size, 3) or pictures.dtype != np.uint8:
-            raise _damaged(self.path, f"the golden samples in {PROBES} do not have its image size, {size} pixels")
-        if scores.ndim != 2 or scores.dtype != np.float32:
+        except (ValueError, KeyError) as error:
+            raise _damaged(self.path, f"{PROBES}: {error}") from None
+        if scores.ndim != 2 or len(scores) == 0 or scores.dtype != np.float32:
             raise _damaged(self.path, f"the golden samples in {PROBES} have no scores")
+        if pictures.shape != (len(scores), size, size, 3) or pictures.dtype != np.uint8:
+            raise _damaged(self.path, f"the golden samples in {PROBES} do not have its image size, {size} pixels")
         return pictures, scores
 
     def weights(self) -> list[np.ndarray]:
-        """Reads the Keras weights, in the order of `model.get_weights()`. Raises BundleError if it has none."""
-        arrays = self._arrays(WEIGHTS, most=_MOST_WEIGHT_BYTES)
+        """Reads the Keras weights, in the order of `model.get_weights()`. Raises BundleError if it has none.
+
+        They may take 16 bytes for each byte of the model, which holds most of them in 8 bits.
+        """
+        data, most = self.file(WEIGHTS), 16 * len(self.file(MODEL)) + 1_000_000
         try:
+            arrays = unpack_arrays(data, most=most)
             return [arrays[f"arr_{i}"] for i in range(len(arrays))]
-        except KeyError as error:
-            raise _damaged(self.path, f"{WEIGHTS} has no {error}") from None
+        except (ValueError, KeyError) as error:
+            raise _damaged(self.path, f"{WEIGHTS}: {error}") from None
+
+    def network(self) -> Any:
+        """Builds the Keras network with its weights, not calibrated. Raises BundleError if they do not fit."""
+        from clothes.models.architectures import build_model, measure_network
+
+        weights = self.weights()
+        try:
+            config = Config.from_dict(self.info["config"]).model
+            count, largest = measure_network(config, len(self.classes))
+            if config.image_size != self.image_size:
+                raise ValueError(f"it is for {config.image_size} pixels")
+            if count > sum(value.size for value in weights) or largest > _LARGEST_LAYER:
+                raise ValueError(f"it claims {count:,} weights and a layer of {largest:,} values")
+            network = build_model(config, len(self.classes))
+            network.set_weights(weights)
+        except (ValueError, KeyError, ConfigError) as error:
+            raise _damaged(self.path, f"its weights do not fit its network: {error}") from None
+        return network
 
     def update(self, **changes: Any) -> "Bundle":
         """Changes entries of bundle.json atomically. Returns the changed bundle."""
         info = add_checksum(self.info | changes)
         write_text(self.path / INFO, json_text(info))
         return Bundle(self.path, info)
-
-    def _arrays(self, name: str, *, most: int) -> dict[str, np.ndarray]:
-        """Reads the arrays of a .npz file that unpacks to at most `most` bytes."""
-        data = self.file(name)
-        try:
-            with zipfile.ZipFile(io.BytesIO(data)) as archive:
-                size = sum(entry.file_size for entry in archive.infolist())
-            if size > most:
-                raise ValueError(f"it unpacks to {size:,} bytes, more than the {most:,} allowed")
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                return {key: arrays[key] for key in arrays.files}
-        except Exception as error:  # a hostile file can make the readers raise any exception
-            raise _damaged(self.path, f"{name}: {_reason(error)}") from None
 
 
 def read_bundle(path: str | os.PathLike[str]) -> Bundle:
@@ -195,10 +203,12 @@ def _check_info(info: dict[str, Any]) -> None:
         raise ValueError("classes must be a list of at least two names")
     if len(set(classes)) != len(classes):
         raise ValueError("classes must not repeat a name")
-    if not 1 <= size <= 4096:
-        raise ValueError(f"image_size must be from 1 to 4096, not {size}")
+    if not 1 <= size <= 1024:
+        raise ValueError(f"image_size must be from 1 to 1024, not {size}")
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold must be from 0 to 1, not {threshold}")
+    if not 1e-3 <= info.get("temperature", 1) <= 1e3:
+        raise ValueError(f"temperature must be from 0.001 to 1000, not {info['temperature']}")
     if unknown := files.keys() - {MODEL, PROBES, WEIGHTS}:
         raise ValueError(f"files: {min(unknown)!r} is not a file of a bundle")
     if missing := {MODEL, PROBES} - files.keys():
@@ -207,10 +217,6 @@ def _check_info(info: dict[str, Any]) -> None:
 
 def _damaged(folder: Path, reason: object) -> BundleError:
     return BundleError(f"The bundle {folder} is damaged: {reason}. Copy it again from its source.")
-
-
-def _reason(error: Exception) -> str:
-    return f"{error} is missing" if isinstance(error, KeyError) else str(error) or type(error).__name__
 
 
 def write_bundle(path: Path, info: dict[str, Any], files: dict[str, bytes]) -> Bundle:
@@ -228,10 +234,3 @@ def make_probes(size: int) -> np.ndarray:
     angle = waves[..., 0, None, None] * x + waves[..., 1, None, None] * y + phases[..., None, None]
     pattern = np.sin(angle).mean(axis=1)  # (8, 3, size, size)
     return np.round((pattern.transpose(0, 2, 3, 1) * 0.8 + 0.5).clip(0, 1) * 255).astype(np.uint8)
-
-
-def pack_arrays(*positional: np.ndarray, **named: np.ndarray) -> bytes:
-    """Returns the bytes of a .npz file."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, *positional, allow_pickle=False, **named)
-    return buffer.getvalue()

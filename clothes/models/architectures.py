@@ -41,6 +41,26 @@ def build_model(config: ModelConfig, classes: int, *, precision: str = "float32"
     return _sequential(config, classes, policy)
 
 
+def measure_network(config: ModelConfig, classes: int) -> tuple[int, int]:
+    """Returns the number of weights, without biases, and of values in the largest layer for one picture.
+
+    Both are 0 for a published network, whose size no setting changes.
+    """
+    weights, largest, side, channels = 0, 0, config.image_size, 3
+    if config.architecture != "sequential":
+        return 0, 0
+    for filters, kernel, stride in zip(config.filters, config.kernels, config.strides, strict=True):
+        weights += kernel**2 * channels * filters
+        side, channels = math.ceil(side / stride), filters
+        largest = max(largest, side**2 * filters)
+        side = math.ceil(side / 2)
+    inputs = side**2 * channels
+    for units in (*config.units, classes):
+        weights += inputs * units
+        inputs = units
+    return weights, largest
+
+
 def _sequential(config: ModelConfig, classes: int, precision: keras.DTypePolicy) -> keras.Sequential:
     """Three convolutions, each with pooling; three hidden dense layers; softmax."""
     batch_norm = config.normalization == "batch"

@@ -21,10 +21,8 @@ from clothes.models.backend import keras
 from clothes.system.stderr import quiet
 
 
-def served_model(config: ModelConfig, weights: list[np.ndarray], *, temperature: float) -> keras.Model:
-    """Returns the network with these weights: uint8 pictures to `scores` at this temperature, and `features`."""
-    model = build_model(config, weights[-1].shape[0])
-    model.set_weights(weights)
+def served_model(model: keras.Model, *, temperature: float) -> keras.Model:
+    """Returns a network from uint8 pictures to `scores` at this temperature, and `features`."""
     logits = keras.layers.Rescaling(1 / temperature, name="temperature")(model.get_layer("logits").output)
     scores = keras.layers.Activation("softmax", name="calibrated")(logits)
     return keras.Model(model.inputs[0], {"scores": scores, "features": model.get_layer("features").output})
@@ -61,7 +59,9 @@ def _export(config: ModelConfig, weights: list[np.ndarray], temperature: float, 
     with quiet():
         import tensorflow as tf
 
-    served = served_model(config, weights, temperature=temperature)
+    model = build_model(config, weights[-1].shape[0])
+    model.set_weights(weights)
+    served = served_model(model, temperature=temperature)
     signature = [keras.InputSpec(shape=served.input_shape, dtype="uint8", name="pictures")]
     with tempfile.TemporaryDirectory(prefix="clothes-") as folder, quiet(), warnings.catch_warnings():
         served.export(folder, format="tf_saved_model", verbose=False, input_signature=signature)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import BundleError
-from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, make_probes, pack_arrays, write_bundle
+from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, make_probes, write_bundle
 from clothes.inference.litert import LiteModel
 from clothes.inference.run import Run, now
 from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept, wilson_interval
@@ -16,6 +16,7 @@ from clothes.models.backend import keras
 from clothes.models.conversion import to_litert
 from clothes.models.prediction import predict
 from clothes.photos.split_file import Split
+from clothes.system.arrays import pack_arrays
 from clothes.system.version import __version__
 from clothes.training.trainer import Trainer
 

@@ -35,12 +35,19 @@ def test_damaged_or_old_files_are_computed_again(copy: clothes.Run) -> None:
     path = copy.path / "features.npz"
     whole = path.read_bytes()
     with np.load(path) as file:
-        old = {name: file[name] for name in ("key", "there", "values")}  # of a version that kept no answers
+        kept = dict(file)
     for damaged in (b"PK", b"", whole[:-100], whole[:300] + bytes([whole[300] ^ 255]) + whole[301:]):
         path.write_bytes(damaged)
         assert (read_embeddings(copy, classifier).values == first.values).all()
-    np.savez_compressed(path, **old)
-    assert (read_embeddings(copy, classifier).answers == first.answers).all()
+    odd = {
+        "key": np.array("of an older version"),
+        "values": kept["values"] * np.nan,
+        "answers": kept["answers"] + 3,
+    }
+    for name, value in odd.items():
+        np.savez_compressed(path, **kept | {name: value})
+        found = read_embeddings(copy, classifier)
+        assert (found.values == first.values).all() and (found.answers == first.answers).all(), name
 
 
 def test_photos_that_come_back_are_read_again(copy: clothes.Run) -> None:

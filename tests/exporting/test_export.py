@@ -13,8 +13,9 @@ from clothes.cli.commands.inference import ExportFormat
 from clothes.errors import BundleError, ConfigError, ExportError
 from clothes.exporting.comparison import LARGEST_DIFFERENCE, PICTURES
 from clothes.exporting.export import FORMATS
-from clothes.inference.bundle import WEIGHTS, pack_arrays, read_bundle, write_bundle
+from clothes.inference.bundle import WEIGHTS, read_bundle, write_bundle
 from clothes.inference.classifier import BUNDLED, TOLERANCE
+from clothes.system.arrays import pack_arrays
 from clothes.system.checksums import verify_checksum
 from tests.support.commands import run_command
 from tests.support.exports import MADE, READERS, files_below

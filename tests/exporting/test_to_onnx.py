@@ -69,8 +69,9 @@ def test_other_networks_are_converted(tmp_path: Path, network_of: dict[str, Any]
 
     config = ModelConfig(**network_of, image_size=64)
     rng = np.random.default_rng(0)
-    weights = [value + rng.normal(0, 0.02, value.shape) ** 2 for value in build_model(config, 4).get_weights()]
-    network = served_model(config, weights, temperature=0.7)
+    model = build_model(config, 4)
+    model.set_weights([value + rng.normal(0, 0.02, value.shape) ** 2 for value in model.get_weights()])
+    network = served_model(model, temperature=0.7)
     asked = rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     expected = np.asarray(network(asked)["scores"])
     source = SimpleNamespace(network=network, description={"classes": ["a", "b", "c", "d"]}, int8=False)

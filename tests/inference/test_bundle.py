@@ -8,7 +8,7 @@ import pytest
 
 import clothes
 from clothes.errors import BundleError
-from clothes.inference.bundle import MODEL, PROBES
+from clothes.inference.bundle import MODEL, PROBES, read_bundle
 from tests.support.bundle_damage import Damage, change_info, flip, replace_model, update_info
 
 
@@ -40,7 +40,7 @@ def test_bundle_json_describes_the_model_and_names_no_path(bundle: Path, run: cl
         (change_info(classes=["a", "a", "b"]), "must not repeat a name"),
         (change_info(classes=["a", "b"], sha256=None), "sha256 must be text"),
         (update_info(classes=["a", "b"]), "does not reproduce its recorded scores"),
-        (change_info(image_size=-1), "must be from 1 to 4096"),
+        (change_info(image_size=-1), "must be from 1 to 1024"),
         (update_info(image_size=32), "do not have its image size"),
         (change_info(files={}), "is missing"),
         (change_info(files=[]), "files must be an object"),
@@ -60,6 +60,28 @@ def test_damaged_bundle_is_refused(bundle: Path, tmp_path: Path, damage: Damage,
     damage(copy)
     with pytest.raises(BundleError, match=message):
         clothes.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"units": [65536, 65536, 8]}, "it claims .* weights"),
+        ({"filters": [4096, 6, 6], "image_size": 1024}, "it is for 1024 pixels"),
+        ({"filters": [4096, 6, 6]}, "it claims .* weights"),
+        ({"architecture": "keras:NoSuchNetwork"}, "NoSuchNetwork"),
+        ({"units": "many"}, "units must be"),
+        ({"normalization": "none"}, "do not fit its network"),
+    ],
+)
+def test_network_that_does_not_fit_its_weights_is_not_built(
+    bundle: Path, tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    shutil.copytree(bundle, tmp_path / "copy")
+    config = read_bundle(bundle).info["config"]
+    config["model"] |= changes
+    with pytest.raises(BundleError, match=message):
+        update_info(config=config)(tmp_path / "copy")
+        read_bundle(tmp_path / "copy").network()
 
 
 def test_run_without_bundle_names_the_command_that_resumes_it(tmp_path: Path) -> None:

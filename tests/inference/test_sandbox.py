@@ -118,15 +118,15 @@ def _list(values: Any) -> list[Any]:
     return [] if values is None else list(values)
 
 
-def npz(**files: bytes) -> bytes:
+def npz(compression: int = zipfile.ZIP_DEFLATED, /, **files: bytes) -> bytes:
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(file, "w", compression) as archive:
         for name, data in files.items():
             archive.writestr(f"{name}.npy", data)
     return file.getvalue()
 
 
-def npy(shape: tuple[int, ...], descr: str = "|u1", data: bytes = b"") -> bytes:
+def npy(shape: tuple[int, ...], descr: object = "|u1", data: bytes = b"") -> bytes:
     header = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode().ljust(117) + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
 
@@ -210,10 +210,10 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "pickle: an array of objects": (
         replace_file(PROBES, npz(pictures=pickled_array(), scores=pickled_array())),
-        "allow_pickle",
+        "holds object, not numbers",
     ),
     "pickle: instead of arrays": (replace_file(PROBES, pickle.dumps(RunsCommand())), "is damaged: probes.npz"),
-    "pickle: in the weights": (replace_file(WEIGHTS, npz(arr_0=pickled_array())), "allow_pickle"),
+    "pickle: in the weights": (replace_file(WEIGHTS, npz(arr_0=pickled_array())), "holds object, not numbers"),
     "zip: a bomb": (replace_file(PROBES, npz(pictures=bytes(200_000_000), scores=b"")), "unpacks to 200,000,000 bytes"),
     "zip: encrypted": (replace_file(PROBES, encrypted()), "is damaged: probes.npz"),
     "zip: without a directory": (replace_file(PROBES, b"PK\x03\x04" + bytes(100)), "is damaged: probes.npz"),
@@ -224,6 +224,34 @@ HOSTILE: dict[str, tuple[Callable[[Path], None], str]] = {
     "NumPy: code in a header": (
         replace_file(PROBES, npz(pictures=npy((1,), "'+__import__('os').system('touch it-ran')+'"))),
         "is damaged: probes.npz",
+    ),
+    "NumPy: no array at all": (
+        replace_file(PROBES, npz(pictures=b"not an array", scores=b"")),
+        "is damaged: probes.npz",
+    ),
+    "NumPy: a single number": (
+        replace_file(PROBES, npz(pictures=npy((), data=b"1"), scores=npy((), "<f4", b"1234"))),
+        "have no scores",
+    ),
+    "NumPy: text": (
+        replace_file(PROBES, npz(pictures=npy((1,), "<U1", b"1234"), scores=npy((1,)))),
+        "holds <U1, not numbers",
+    ),
+    "NumPy: records": (
+        replace_file(PROBES, npz(pictures=npy((1,), [("a", "<i4")], b"1234"), scores=npy((1,)))),
+        "not numbers",
+    ),
+    "NumPy: fewer bytes than its shape": (
+        replace_file(PROBES, npz(pictures=npy((2,), data=b"1"), scores=npy((1,)))),
+        "has another size than its shape",
+    ),
+    "zip: compressed by bzip2": (
+        replace_file(PROBES, npz(zipfile.ZIP_BZIP2, pictures=npy((1,), data=b"1"), scores=npy((1,)))),
+        "compression is not allowed",
+    ),
+    "zip: a bomb of weights": (
+        replace_file(WEIGHTS, npz(arr_0=npy((50_000_000,), data=bytes(50_000_000)))),
+        "unpacks to 50,000,128 bytes",
     ),
     "NumPy: scores of NaN": (not_numbers, "does not reproduce its recorded scores"),
     "link: the model is another file": (link(MODEL, "../../secret.txt"), "a link or not a regular file"),

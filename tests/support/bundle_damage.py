@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from clothes.inference.bundle import MODEL, PROBES, pack_arrays, read_bundle, write_bundle
+from clothes.inference.bundle import MODEL, PROBES, read_bundle, write_bundle
+from clothes.system.arrays import pack_arrays
 
 Damage = Callable[[Path], object]
 
