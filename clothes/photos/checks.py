@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from clothes.photos.duplicates import NearDuplicate, Pair, Record, Survey
+from clothes.photos.duplicates import NearDuplicate, Pair, Record, Survey, Unreadable
 from clothes.photos.folders import OTHER, Skipped, list_class_folders
 from clothes.system.progress import Progress
 from clothes.system.text import columns, padded, plain
@@ -17,15 +17,6 @@ LONG = 4.0  # times as long as wide
 FEW = 20  # photos of a class
 UNEQUAL = 10.0  # the largest class divided by the smallest
 _MAX_EXAMPLES = 3  # shown of each finding
-
-
-@dataclass(frozen=True)
-class Unreadable:
-    """A photo that cannot be used: `code` is a reason code of `clothes.photos.decode`, `reason` a sentence."""
-
-    path: str
-    code: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -106,26 +97,25 @@ def check(photos: str | os.PathLike[str], *, progress: Progress | None = None) -
     listing = list_class_folders(photos)
     with Survey(listing, progress=progress) as survey:
         records, pairs = survey.records, survey.pairs()
-    readable = [record for record in records if record.error is None]
     counts = {
-        part or "all": dict(sorted(Counter(record.label for record in readable if record.part == part).items()))
+        part or "all": dict(sorted(Counter(record.label for record in records if record.part == part).items()))
         for part in listing.parts or (None,)
     }
-    sizes = Counter(record.label for record in readable if record.label != OTHER)
-    tiny = tuple(record.path for record in readable if min(record.width, record.height) < TINY)
+    sizes = Counter(record.label for record in records if record.label != OTHER)
+    tiny = tuple(record.path for record in records if min(record.width, record.height) < TINY)
     trained = set(counts["train"]) if "train" in counts else set(listing.classes)
     return CheckReport(
         root=listing.root,
-        photos=len(readable),
+        photos=len(records),
         classes=listing.classes,
         counts=counts,
-        unreadable=tuple(Unreadable(r.path, r.error.code, r.error.reason) for r in records if r.error is not None),
+        unreadable=survey.unreadable,
         odd_files=listing.skipped,
         # Not a finding where most photos are that small, as in Fashion-MNIST.
-        tiny=tiny if len(tiny) < len(readable) / 2 else (),
-        long=tuple(r.path for r in readable if max(r.width, r.height) > LONG * min(r.width, r.height)),
+        tiny=tiny if len(tiny) < len(records) / 2 else (),
+        long=tuple(r.path for r in records if max(r.width, r.height) > LONG * min(r.width, r.height)),
         **_near_duplicates(records, pairs),
-        located=tuple(r.path for r in readable if r.located),
+        located=tuple(r.path for r in records if r.located),
         few=tuple(f"{name}: {sizes[name]}" for name in listing.classes if sizes[name] < FEW),
         untrained=tuple(name for name in listing.classes if name not in trained),
         imbalance=max(sizes.values(), default=0) / max(1, min(sizes.values(), default=1)),
@@ -148,7 +138,7 @@ def _near_duplicates(records: Sequence[Record], pairs: Sequence[Pair]) -> dict[s
 
 
 def _example(item: object) -> str:
-    if isinstance(item, Skipped | Unreadable):
+    if isinstance(item, Skipped):
         return plain(f"{item.path}: {item.reason}")
     if isinstance(item, NearDuplicate):
         return plain(f"{item.photo}  {'=' if item.kind == 'exact' else '~'}  {item.other}")

@@ -3,7 +3,6 @@
 Photos go by their positions in the survey.
 """
 
-import csv
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from clothes.errors import SplitError
 from clothes.photos.duplicates import Record
 from clothes.photos.folders import PART_FOLDERS, without_part
 from clothes.photos.split_file import ALIKE, PARTS, Split
+from clothes.system.user_text import read_csv, slashed
 
 CORRECTION = "correction"  # the origin, in sources.csv, of photos that are trained on only
 SPLIT_ANEW = "Split anew with --overwrite, or write another split with --out."
@@ -49,7 +49,6 @@ def find_constraints(
 ) -> Constraints:
     """Returns what is decided already. Raises SplitError for a group file, `pool` or sources.csv that does not fit."""
     found = Constraints()
-    readable = [i for i, record in enumerate(records) if record.error is None]
     there = {record.part for record in records}
     parts = tuple(part for part in ("train", "validation", "test") if part in there)
     if groups is not None:
@@ -61,13 +60,13 @@ def find_constraints(
         pool = is_pooled
         found.earlier = _earlier_parts(records, previous, found.notes)
         found.groups = _with_earlier_groups(found.groups, records, previous)
-        if groups is None and found.groups and len(found.earlier) < len(readable):
+        if groups is None and found.groups and len(found.earlier) < len(records):
             found.notes.append(
                 "The earlier split has groups, and the new photos are in none: name theirs with --groups."
             )
     _add_folder_parts(found, records, parts, config, pool=pool)
     corrections = _read_corrections(root)
-    found.pinned = {i: "train" for i in readable if records[i].sha256 in corrections and i not in found.fixed}
+    found.pinned = {i: "train" for i, r in enumerate(records) if r.sha256 in corrections and i not in found.fixed}
     if found.pinned:
         found.notes.append(f"{count(len(found.pinned), 'correction')} in train: never tested on.")
     kept = found.kept
@@ -85,51 +84,43 @@ def count(number: int, noun: str) -> str:
 def _read_groups(path: Path, records: Sequence[Record], notes: list[str]) -> dict[str, list[int]]:
     """Returns the groups of a CSV file: name -> photos."""
     lines, photo, column = _read_group_file(path)
-    positions: dict[str, int] = {}
-    for i, record in enumerate(records):
-        if record.error is None:
-            positions[record.path] = i
-            positions.setdefault(without_part(record.path).as_posix(), i)
+    positions = {without_part(record.path).as_posix(): i for i, record in reversed(list(enumerate(records)))}
+    positions |= {record.path: i for i, record in enumerate(records)}
     groups: dict[str, list[int]] = defaultdict(list)
     unknown = 0
-    for number, cells in enumerate(lines, 2):
-        if not any(cells):
-            continue
+    for number, cells in lines:
         if len(cells) <= max(photo, column):
             raise SplitError(f"{path}, line {number}: {','.join(cells)!r} has too few columns. Add the group.")
-        name = cells[photo].strip().replace("\\", "/").removeprefix("./")
+        name = slashed(cells[photo].strip()).removeprefix("./")
         position = positions.get(name, positions.get(without_part(name).as_posix()))
         if position is None:
             unknown += 1
-        elif cells[column].strip():
-            groups[cells[column].strip()].append(position)
+        elif group := cells[column].strip():
+            groups[group].append(position)
     if not groups:
         raise SplitError(f"{path} names none of the photos. Its column 'photo' needs paths such as {records[0].path}.")
     if unknown:
         notes.append(f"{count(unknown, 'photo')} named in {path.name} not found (or not readable).")
-    alone = len(set(positions.values()) - {i for members in groups.values() for i in members})
-    if alone:
+    if alone := len(records) - len({i for members in groups.values() for i in members}):
         notes.append(f"{count(alone, 'photo')} in no group of {path.name}: each counts as a group of its own.")
     return dict(groups)
 
 
-def _read_group_file(path: Path) -> tuple[list[list[str]], int, int]:
-    """Returns the lines below the header, and the numbers of the columns with the photo and the group."""
+def _read_group_file(path: Path) -> tuple[list[tuple[int, list[str]]], int, int]:
+    """Returns the numbered lines below the header, and the numbers of the columns with the photo and the group."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file))
+        (_, header), *lines = read_csv(path.read_bytes()) or [(0, [])]
     except OSError as error:
         raise SplitError(f"The groups in {path} cannot be read: {error.strerror}.") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SplitError(f"{path} is not a CSV file in UTF-8: {error}.") from None
-    header = [name.strip().lower() for name in lines[0]] if lines else []
-    if len(header) < 2 or "photo" not in header:
-        raise SplitError(
-            f"{path} must begin with a line such as photo,group; it begins with {','.join(header) or 'nothing'}."
-        )
-    photo = header.index("photo")
-    column = next((header.index(name) for name in ("group", "person") if name in header), 1 if photo == 0 else 0)
-    return lines[1:], photo, column
+    except ValueError as error:
+        raise SplitError(f"The groups in {path} cannot be read: {error}.") from None
+    names = [name.strip().lower() for name in header]
+    if len(names) < 2 or "photo" not in names:
+        found = ",".join(header) or "nothing"
+        raise SplitError(f"{path} must begin with a line such as photo,group; it begins with {found}.")
+    photo = names.index("photo")
+    column = next((names.index(name) for name in ("group", "person") if name in names), 1 if photo == 0 else 0)
+    return lines, photo, column
 
 
 def _is_pooled(previous: Split) -> bool:
@@ -142,13 +133,12 @@ def _earlier_parts(records: Sequence[Record], previous: Split, notes: list[str])
     """Returns the parts of photos that were split before, also if a photo was renamed or put into another class."""
     by_name = {(row.photo, row.sha256): row.part for row in previous.rows}
     by_content = {row.sha256: row.part for row in previous.rows}
-    readable = [(i, record) for i, record in enumerate(records) if record.error is None]
-    found = {i: by_name.get((r.path, r.sha256), by_content.get(r.sha256)) for i, r in readable}
+    found = {i: by_name.get((r.path, r.sha256), by_content.get(r.sha256)) for i, r in enumerate(records)}
     kept = {i: part for i, part in found.items() if part is not None}
-    gone = len(by_content.keys() - {record.sha256 for _, record in readable})
+    gone = len(by_content.keys() - {record.sha256 for record in records})
     notes.append(
         f"{count(len(kept), 'photo')} with the part of the earlier split (--overwrite splits anew), "
-        f"{len(readable) - len(kept):,} new" + f", {gone:,} gone" * bool(gone) + "."
+        f"{len(records) - len(kept):,} new" + f", {gone:,} gone" * bool(gone) + "."
     )
     return kept
 
@@ -160,7 +150,7 @@ def _with_earlier_groups(
     names = {row.sha256: row.group for row in previous.rows if row.group and not row.group.startswith(ALIKE)}
     earlier: dict[str, list[int]] = defaultdict(list)
     for i, record in enumerate(records):
-        if record.error is None and record.sha256 in names:
+        if record.sha256 in names:
             earlier[names[record.sha256]].append(i)
     grouped = {i for members in groups.values() for i in members}
     rest = {
@@ -190,17 +180,17 @@ def _add_folder_parts(
         found.notes.append(f"The validation part is cut from train ({share:.3g} % of it), test is kept as it is.")
     if "test" not in parts:
         found.notes.append("There is no test folder: `clothes evaluate` will need --photos.")
-    found.fixed = {i: r.part for i, r in enumerate(records) if r.part in stay and r.error is None and r.part}
+    found.fixed = {i: r.part for i, r in enumerate(records) if r.part in stay and r.part}
 
 
 def _read_corrections(root: Path) -> set[str]:
     """Returns the SHA-256 of each photo that came as a correction, by sources.csv."""
+    path = root / "sources.csv"
     try:
-        with (root / "sources.csv").open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            return {row.get("sha256", "") for row in csv.DictReader(file) if row.get("origin") == CORRECTION}
+        (_, header), *lines = read_csv(path.read_bytes()) or [(0, [])]
     except FileNotFoundError:
         return set()
-    except (OSError, csv.Error) as error:
-        raise SplitError(
-            f"{root / 'sources.csv'}, which lists the photos that are trained on only, cannot be read: {error}."
-        ) from None
+    except (OSError, ValueError) as error:
+        raise SplitError(f"{path}, which lists the photos that are trained on only, cannot be read: {error}.") from None
+    rows = (dict(zip(header, cells, strict=False)) for _, cells in lines)
+    return {row.get("sha256", "") for row in rows if row.get("origin") == CORRECTION}

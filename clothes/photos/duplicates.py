@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Literal
 
 import numpy as np
 
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos import decode
-from clothes.photos.folders import Listing
+from clothes.photos.folders import Listing, Skipped
 from clothes.photos.similarity import THUMB, Pictures
 from clothes.system.checksums import sha256
 from clothes.system.files import preallocate
@@ -24,16 +23,22 @@ Kind = Literal["exact", "near"]  # exact: the same file, byte for byte
 
 @dataclass(frozen=True)
 class Record:
-    """What the survey found of a photo. If it is unreadable, `error` is set and the rest is empty."""
+    """A readable photo. `located` tells whether its EXIF has the place where it was taken."""
 
     path: str
     label: str
     part: str | None
-    sha256: str = ""
-    width: int = 0
-    height: int = 0
-    located: bool = False  # its EXIF has the place where it was taken
-    error: PhotoError | None = None
+    sha256: str
+    width: int
+    height: int
+    located: bool
+
+
+@dataclass(frozen=True)
+class Unreadable(Skipped):
+    """A photo that cannot be used: `code` is a reason code of `clothes.photos.decode`."""
+
+    code: str
 
 
 @dataclass(frozen=True)
@@ -56,13 +61,12 @@ class NearDuplicate:
 
 
 class Survey(AbstractContextManager["Survey"]):
-    """Reads every photo of a listing once: `records`, and small pictures in a temporary file until it is closed.
+    """Reads every photo of a listing once: `records` of those that can be read, and the `unreadable` ones.
 
-    Raises PhotosError if there is no room for that file (12 kB a photo).
+    Keeps small pictures in a temporary file until it is closed (12 kB a photo). Raises PhotosError if there is no room.
     """
 
     def __init__(self, listing: Listing, *, progress: Progress | None = None) -> None:
-        self.listing = listing
         count = len(listing.photos)
         shape = (count + 1, THUMB, THUMB, 3)  # one more, for `like`
         self._file = tempfile.TemporaryFile(prefix="clothes-")  # noqa: SIM115 - lives as long as the survey
@@ -75,74 +79,67 @@ class Survey(AbstractContextManager["Survey"]):
                 f"{np.prod(shape) / 1e6:,.0f} MB are needed). Set TMPDIR to a folder with more room."
             ) from None
         thumbs = np.memmap(self._file, dtype=np.uint8, mode="r+", shape=shape)  # type: ignore[call-overload]
-        self._pictures = Pictures(thumbs)
-        records = []
+        self._listing, self._pictures = listing, Pictures(thumbs)
+        found: list[Record | Unreadable] = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for done, record in enumerate(pool.map(self._examine, range(count)), 1):
-                records.append(record)
+            for result in pool.map(self._examine, range(count)):
+                found.append(result)
                 if progress:
-                    progress(done, count)
-        self.records = tuple(records)
+                    progress(len(found), count)
+        self._numbers = [number for number, result in enumerate(found) if isinstance(result, Record)]  # of the pictures
+        self.records = tuple(result for result in found if isinstance(result, Record))
+        self.unreadable = tuple(result for result in found if isinstance(result, Unreadable))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         del self._pictures
         self._file.close()
 
-    def _examine(self, i: int) -> Record:
-        photo = self.listing.photos[i]
+    def _examine(self, number: int) -> Record | Unreadable:
+        photo = self._listing.photos[number]
         try:
-            data = decode.read_file(self.listing.root / photo.path, name=photo.path)
+            data = decode.read_file(self._listing.root / photo.path, name=photo.path)
             inspection = decode.inspect(data, THUMB, name=photo.path)
         except PhotoError as error:
-            return Record(photo.path, photo.label, photo.part, error=error)
-        self._pictures.add(i, inspection)
+            return Unreadable(photo.path, error.reason, error.code)
+        self._pictures.add(number, inspection)
         size = inspection.width, inspection.height
         return Record(photo.path, photo.label, photo.part, sha256(data), *size, inspection.located)
 
     def like(self, photo: decode.Inspection) -> Record | None:
         """Returns the most similar near-duplicate of another photo, inspected at `THUMB` pixels. Not thread-safe."""
-        last = len(self.records)
+        last = len(self._listing.photos)
         self._pictures.add(last, photo)
         found = self._pictures.most_similar(last)
-        return None if found is None else self.records[found]
+        return None if found is None else self.records[self._numbers.index(found)]
 
     def pairs(self) -> list[Pair]:
         """Returns the pairs that look the same, closest first. Copies of a file are paired with the first one."""
         first: dict[str, int] = {}
         pairs = []
         for i, record in enumerate(self.records):
-            if record.error is None and (original := first.setdefault(record.sha256, i)) != i:
+            if (original := first.setdefault(record.sha256, i)) != i:
                 pairs.append(Pair(original, i, "exact", 0.0))
-        for a, b, distance in zip(*self._pictures.similar_pairs(first.values()), strict=True):
-            pairs.append(Pair(int(min(a, b)), int(max(a, b)), "near", float(distance)))
+        positions = {self._numbers[i]: i for i in first.values()}
+        for a, b, distance in zip(*self._pictures.similar_pairs(positions), strict=True):
+            one, other = sorted((positions[a], positions[b]))
+            pairs.append(Pair(one, other, "near", float(distance)))
         return sorted(pairs, key=lambda pair: (pair.distance, pair.a, pair.b))
 
 
 def group(count: int, pairs: Sequence[Pair]) -> list[list[int]]:
     """Returns groups of photos that look the same, without chaining: every two photos of a group are a pair.
 
-    Greedy, the closest pairs first. Identical files count as one photo.
+    Greedy, in the order of the pairs: closest first. Identical files count as one photo.
     """
-    original = list(range(count))
-    for pair in sorted(pairs, key=lambda pair: (pair.a, pair.b)):
-        if pair.kind == "exact":
-            original[pair.b] = original[pair.a]
-    near = [(original[pair.a], original[pair.b]) for pair in pairs if pair.kind == "near"]
-    are_near = {(min(pair), max(pair)) for pair in near}
-    groups: dict[int, list[int]] = {}  # by the position of one of its photos
-    group_of: dict[int, int] = {}
+    near = [(pair.a, pair.b) for pair in pairs if pair.kind == "near"]
+    are_near = set(near)
+    groups = {i: [i] for i in range(count)}  # by each of their photos
     for a, b in near:
-        one, other = group_of.get(a, a), group_of.get(b, b)
-        if one == other:
-            continue
-        left, right = groups.get(one, [one]), groups.get(other, [other])
-        if all((min(x, y), max(x, y)) in are_near for x in left for y in right):
-            groups[one] = left + right
-            groups.pop(other, None)
-            group_of |= dict.fromkeys(groups[one], one)
-    members: dict[int, list[int]] = {}
-    for i in range(count):
-        members.setdefault(group_of.get(original[i], original[i]), []).append(i)
-    return sorted(found for found in members.values() if len(found) > 1)
+        joined = groups[a] + groups[b]
+        if groups[a] is not groups[b] and all((min(x, y), max(x, y)) in are_near for x in groups[a] for y in groups[b]):
+            groups |= dict.fromkeys(joined, joined)
+    for pair in pairs:
+        if pair.kind == "exact":
+            groups[pair.a].append(pair.b)
+            del groups[pair.b]
+    return sorted({min(members): sorted(members) for members in groups.values() if len(members) > 1}.values())

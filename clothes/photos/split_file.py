@@ -1,9 +1,8 @@
 """A split: every photo with its part, and split.csv, the file that keeps it."""
 
-import csv
 import hashlib
-import io
 import os
+from codecs import BOM_UTF8
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Self
 from clothes.errors import SplitError
 from clothes.photos.folders import OTHER, Skipped
 from clothes.system.files import write_bytes
+from clothes.system.user_text import csv_text, read_csv, slashed, with_mark
 
 PARTS = ("train", "test", "validation")
 ALIKE = "alike-"  # prefix of the names of groups of near-duplicates, which nobody named
@@ -59,21 +59,16 @@ class Split:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def to_csv(self) -> str:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows((row.photo, row.label, row.part, row.group, row.sha256) for row in self.rows)
-        return text.getvalue()
+        return csv_text([COLUMNS, *((row.photo, row.label, row.part, row.group, row.sha256) for row in self.rows)])
 
     def write(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
         """Writes split.csv. Raises SplitError if the file holds another split, unless `overwrite`."""
-        path, data = Path(path), self.to_csv().encode()
+        path, text = Path(path), self.to_csv()
         try:
-            if path.exists() and not overwrite:
-                if path.read_bytes() != data:
-                    raise SplitError(f"{path} holds another split. Keep it, or replace it with --overwrite.")
-                return
-            write_bytes(path, data)
+            if overwrite or not path.exists():
+                write_bytes(path, with_mark(text))
+            elif path.read_bytes().removeprefix(BOM_UTF8) != text.encode():
+                raise SplitError(f"{path} holds another split. Keep it, or replace it with --overwrite.")
         except OSError as error:
             raise SplitError(f"The split cannot be written to {path}: {error.strerror}. Name a place: --out.") from None
 
@@ -81,20 +76,20 @@ class Split:
     def read(cls, path: str | os.PathLike[str], root: str | os.PathLike[str]) -> Self:
         """Returns the split in a CSV file, of the photos below `root`. Raises SplitError with the line's number."""
         try:
-            with Path(path).open(encoding="utf-8-sig", newline="") as file:
-                lines = list(csv.reader(file))
+            (_, header), *lines = read_csv(Path(path).read_bytes()) or [(0, [])]
         except OSError as error:
             raise SplitError(f"The split {path} cannot be read: {error.strerror}.") from None
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise SplitError(f"The split {path} is not a CSV file: {error}.") from None
-        if not lines or tuple(lines[0]) != COLUMNS:
+        except ValueError as error:
+            raise SplitError(f"The split {path} cannot be read: {error}.") from None
+        if tuple(header) != COLUMNS:
             raise SplitError(f"The split {path} must begin with the line {','.join(COLUMNS)}.")
         rows: dict[str, Row] = {}
-        for number, cells in enumerate(lines[1:], 2):
+        for number, cells in lines:
             if len(cells) != len(COLUMNS) or cells[2] not in PARTS or not cells[0] or not cells[1]:
                 expected = f"photo, class, part ({', '.join(PARTS)}), group, sha256"
                 raise SplitError(f"{path}, line {number}: it must hold {expected}.")
-            if cells[0] in rows or Path(cells[0]).is_absolute() or ".." in Path(cells[0]).parts:
-                raise SplitError(f"{path}, line {number}: {cells[0]} is listed twice or lies outside the photos.")
-            rows[cells[0]] = Row(*cells)
+            photo = slashed(cells[0])
+            if photo in rows or Path(photo).is_absolute() or ".." in Path(photo).parts:
+                raise SplitError(f"{path}, line {number}: {photo} is listed twice or lies outside the photos.")
+            rows[photo] = Row(photo, *cells[1:])
         return cls(Path(root), tuple(rows.values()))

@@ -53,22 +53,23 @@ def audit(split: Split, *, progress: Progress | None = None) -> DatasetAudit:
     rows = split.rows
     listing = Listing(split.root, tuple(PhotoFile(row.photo, row.label, row.part) for row in rows), split.classes, ())
     with Survey(listing, progress=progress) as survey:
-        records, found = survey.records, survey.pairs()
+        records, near = survey.records, survey.pairs()
+    position = {row.photo: i for i, row in enumerate(rows)}
+    found = [(position[records[pair.a].path], position[records[pair.b].path]) for pair in near]
     random_part = _random_parts(split)
     groups: dict[str, list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
         if row.group and not row.group.startswith(ALIKE):
             groups[row.group].append(i)
-    pairs = [DuplicateRows(rows[pair.a], rows[pair.b]) for pair in found]
+    pairs = [DuplicateRows(rows[a], rows[b]) for a, b in found]
     torn = [any(random_part[a] != random_part[b] for a, b in pairwise(members)) for members in groups.values()]
-    unreadable = [Skipped(record.path, record.error.reason) for record in records if record.error is not None]
     return DatasetAudit(
         pairs=tuple(sorted(pairs, key=lambda pair: not pair.problem)),
         leaks=sum(pair.leaks for pair in pairs),
-        random_leaks=sum(random_part[pair.a] != random_part[pair.b] for pair in found),
+        random_leaks=sum(random_part[a] != random_part[b] for a, b in found),
         groups=len(groups),
         random_torn=sum(torn),
-        skipped=(*unreadable, *_find_unused(split)),
+        skipped=(*survey.unreadable, *_find_unused(split)),
     )
 
 

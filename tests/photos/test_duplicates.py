@@ -126,7 +126,7 @@ def test_unreadable_photos_are_recorded_and_never_alike(tmp_path: Path) -> None:
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / "bar" / name).write_bytes(b"no photo")
     with Survey(list_class_folders(tmp_path)) as survey:
-        errors = {record.path: record.error.code for record in survey.records if record.error}
+        errors = {item.path: item.code for item in survey.unreadable}
         assert errors == {"bar/a.jpg": "not-a-photo", "bar/b.jpg": "not-a-photo"}
         assert survey.pairs() == []
 

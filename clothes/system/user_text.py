@@ -1,0 +1,92 @@
+"""Lists and CSV files that people bring, from any system and spreadsheet, and CSV files that they open in Excel."""
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Iterable
+
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would compute, quoted or not
+_DELIMITERS = ",;\t"
+
+
+def decode_text(data: bytes, errors: str = "strict") -> str:
+    """Returns text in UTF-8 or UTF-16, without the byte-order mark. Raises ValueError for another encoding."""
+    encoding = "utf-8-sig"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding = "utf-16"
+    elif b"\0" in data[:2]:
+        encoding = "utf-16-be" if data[0] == 0 else "utf-16-le"
+    try:
+        return data.decode(encoding, errors)
+    except UnicodeDecodeError:
+        raise ValueError("it is not text in UTF-8 or UTF-16; in Excel, save it as 'CSV UTF-8'") from None
+
+
+def read_lines(data: bytes) -> list[str]:
+    """Returns the lines of a list of names or addresses, without blank ones and without quotes around a whole line.
+
+    Bytes that are not UTF-8 become surrogates, as in file names.
+    """
+    lines = decode_text(data, "surrogateescape").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [_unquoted(line) for line in lines if line.strip()]
+
+
+def _unquoted(line: str) -> str:
+    bare = line.strip()
+    return bare[1:-1] if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in "\"'" else line
+
+
+def read_csv(data: bytes) -> list[tuple[int, list[str]]]:
+    """Returns line number and cells of each row that is not blank; commas, semicolons or tabs lie between cells.
+
+    Takes the quotes off that `csv_text` puts before formulas. Raises ValueError, with a reason, for other content.
+    """
+    text = decode_text(data)
+    if "\0" in text:
+        raise ValueError("it has NUL characters, as no text has")
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    hint = re.fullmatch(r"sep=(.)", first)  # of Excel
+    delimiter = hint[1] if hint else max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", first).count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        rows = [(reader.line_num, [_without_quote(cell) for cell in cells]) for cells in reader if any(cells)]
+    except csv.Error as error:
+        raise ValueError(f"it is not a CSV file ({error})") from None
+    return rows[1:] if hint else rows
+
+
+def slashed(path: str) -> str:
+    r"""Returns a path such as `shirt\1.jpg` with slashes. A name on Linux may have a backslash: shirt/a\b.jpg."""
+    return path if "/" in path else path.replace("\\", "/")
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Returns a CSV file for people, with a quote before what a spreadsheet would compute as a formula."""
+    lines = []
+    for row in rows:
+        line = io.StringIO()
+        csv.writer(line).writerow(map(_with_quote, row))  # ends it with CR LF, so that cells with either are quoted
+        lines.append(line.getvalue().removesuffix("\r\n") + "\n")
+    return "".join(lines)
+
+
+def with_mark(text: str) -> bytes:
+    """Returns text in UTF-8, with the byte-order mark by which Excel knows it unless all is ASCII."""
+    return text.encode("utf-8" if text.isascii() else "utf-8-sig", "backslashreplace")
+
+
+def _with_quote(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) and not _is_number(cell) else cell
+
+
+def _without_quote(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
