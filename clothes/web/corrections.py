@@ -6,9 +6,11 @@ moves it to INBOX/accepted or INBOX/refused. Nothing is deleted.
 """
 
 import os
+import re
 import secrets
+import shutil
 import threading
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +30,9 @@ from clothes.system.validation import read_json
 
 ACCEPTED, REFUSED = "accepted", "refused"
 _INFO = "correction.json"
+_NAME = re.compile(r"\d{8}-\d{6}-[0-9a-f]{16}")
+_MAX_WAITING = 2_000
+_MIN_FREE_BYTES = 1_000_000_000  # of the disk
 
 
 class Answer(TypedDict):
@@ -86,8 +91,13 @@ class Inbox(AbstractContextManager["Inbox"]):
     def keep(self, photo: bytes, answer: Prediction, label: str) -> str:
         """Writes a correction to the disk and returns its name.
 
-        Raises PhotoError if the bytes are no photo, PhotosError if no class can have this label or the disk is full.
+        Raises PhotoError if the bytes are no photo, PhotosError if no class can have this label, or if the inbox or the
+        disk is full.
         """
+        if sum(1 for _ in self.root.iterdir()) >= _MAX_WAITING:
+            raise PhotosError(f"{_MAX_WAITING:,} corrections wait for a decision already. Please try again later.")
+        if shutil.disk_usage(self.root).free < _MIN_FREE_BYTES:
+            raise PhotosError("The server has no room for corrections at present. Please try again later.")
         label = class_name(label)
         seen = examine(photo, name="the photo")
         when = datetime.now(UTC)
@@ -130,7 +140,7 @@ class Review(AbstractContextManager["Review"]):
         near-duplicate of a test photo. The correction then stays in the inbox.
         """
         with self._lock:
-            correction = read_correction(self.inbox / _check_name(name))
+            correction = read_correction(self._find(name))
             photo = examine(correction.photo, name="the photo")
             new = self._store.put(photo, correction.label, Origin(CORRECTION)) is not None
             self._move(name, ACCEPTED)
@@ -139,7 +149,14 @@ class Review(AbstractContextManager["Review"]):
     def refuse(self, name: str) -> None:
         """Sets a correction aside. Raises PhotoError if it is gone."""
         with self._lock:
-            self._move(_check_name(name), REFUSED)
+            self._find(name)
+            self._move(name, REFUSED)
+
+    def _find(self, name: str) -> Path:
+        path = self.inbox / name
+        if path.name != name or not _is_correction(path):
+            raise _gone()
+        return path
 
     def _move(self, name: str, to: str) -> None:
         try:
@@ -156,8 +173,9 @@ class Review(AbstractContextManager["Review"]):
 def list_corrections(inbox: str | os.PathLike[str]) -> tuple[list[str], list[Skipped]]:
     """The names of the undecided corrections, the oldest first, and the other entries of the inbox as skipped."""
     found = sorted(path for path in Path(inbox).iterdir() if not path.name.startswith("."))
-    names = [path.name for path in found if (path / _INFO).is_file()]
-    skipped = [Skipped(path.name, "not a correction") for path in found if path.name not in (*names, ACCEPTED, REFUSED)]
+    names = [path.name for path in found if _is_correction(path)]
+    others = {path.name for path in found} - {*names, ACCEPTED, REFUSED}
+    skipped = [Skipped(name, "not a correction") for name in sorted(others)]
     return names, skipped
 
 
@@ -168,6 +186,8 @@ def read_correction(path: Path) -> Correction:
         verify_checksum(info)
         ((photo, sha256),) = info["files"].items()
         answer = info["answer"]
+        if not 0 <= answer["confidence"] <= 1:
+            raise ValueError("the confidence is not between 0 and 1")
         return Correction(
             path.name,
             info["when"],
@@ -182,11 +202,10 @@ def read_correction(path: Path) -> Correction:
         raise PhotoError(path.name, "damaged", f"it was changed or damaged: {error}") from None
 
 
-def _check_name(name: str) -> str:
-    """The name, if it leads to no other folder. Raises PhotoError."""
-    if Path(name).name != name or name.startswith("."):
-        raise _gone()
-    return name
+def _is_correction(path: Path) -> bool:
+    with suppress(OSError):  # a folder that may not be read
+        return bool(_NAME.fullmatch(path.name)) and not path.is_symlink() and (path / _INFO).is_file()
+    return False
 
 
 def _gone() -> PhotoError:

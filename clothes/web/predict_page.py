@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 import zipfile
 from collections.abc import Callable
 from importlib.resources import files
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from PIL import Image
 
 from clothes.config import SMALL_PHOTO
 from clothes.errors import ClothesError, PhotoError
 from clothes.inference.classifier import Classifier
 from clothes.inference.confidence import Prediction
-from clothes.photos.decode import read_file
+from clothes.photos.decode import read_file, thumbnail
 from clothes.photos.folders import OTHER
 from clothes.web import rendering
 from clothes.web.base_page import Page, describe_problem, static
@@ -23,12 +25,13 @@ from clothes.web.server import serve
 from clothes.web.upload_form import MAX_PHOTOS
 from clothes.web.uploads import KEEP_SECONDS, Uploads
 
+_THUMBNAIL = 96  # pixels
 _SECONDS_SHOWN = 120  # the browser shows the photo, and may ask which part decided
 _EXAMPLES = ("t-shirt", "trouser", "dress", "sneaker", "bag")
 _NONE = "none of these"
 _REFUSED = "This photo cannot be used"
 
-Upload = dict[str, Any] | None  # as Gradio gives it, with the file's place as "path"
+Upload = Any  # what Gradio gives of an upload or what a program sends instead: see `_path`
 
 # Photos come as they were uploaded, for the library's own decoder: Gradio's reads some photos differently.
 _EVENT: dict[str, Any] = {"preprocess": False, "api_visibility": "private", "show_progress": "hidden"}
@@ -100,6 +103,7 @@ class Answers:
 
     def __init__(self, classifier: Classifier, inbox: Inbox | None, uploads: Uploads) -> None:
         self.classifier, self.inbox, self.uploads = classifier, inbox, uploads
+        self._keeping = threading.Lock()  # an upload makes one correction
 
     def show(self, upload: Upload) -> tuple[str, gr.Button, gr.HTML]:
         """The answer to a photo, whether the button for its heatmap is shown, and no heatmap yet."""
@@ -112,9 +116,13 @@ class Answers:
 
     def explain(self, upload: Upload) -> gr.HTML:
         """The heatmap of a photo that was shown."""
-        if not upload or not Path(upload["path"]).exists():
+        path = _path(upload)
+        if not path or not Path(path).exists():
             raise gr.Error("The photo was deleted. Upload it again.", print_exception=False)
-        return gr.HTML(rendering.heatmap_html(self.classifier.explain(upload["path"])), visible=True)
+        try:
+            return gr.HTML(rendering.heatmap_html(self.classifier.explain(path)), visible=True)
+        except PhotoError as error:
+            raise gr.Error(describe_problem(error, _REFUSED), print_exception=False) from None
 
     def predict(self, upload: Upload) -> dict[str, Any]:
         """The answer for programs."""
@@ -139,12 +147,13 @@ class Answers:
             raise gr.Error(problem, print_exception=False)
         names = [Path(path).name for path in paths]
         answers = list(zip(names, self.classifier.predict_many(paths), strict=True))
+        thumbnails = [_thumbnail(path) for path in paths]
         for path in paths:
             self.uploads.forget(path)
         file = self.uploads.new_path("answers.csv")
         file.write_text(rendering.answers_csv(self.classifier.classes, answers), encoding="utf-8-sig", newline="")
         self.uploads.keep(file)
-        return rendering.table_html(answers), gr.DownloadButton(value=str(file), visible=True)
+        return rendering.table_html(answers, thumbnails), gr.DownloadButton(value=str(file), visible=True)
 
     def offer_correction(self, upload: Upload) -> tuple[gr.Group, gr.Dropdown, str]:
         """An empty form for a correction if there is a photo, and no thanks yet."""
@@ -160,22 +169,26 @@ class Answers:
 
     def _predict(self, upload: Upload, *, forget_after: float = 0) -> Prediction | PhotoError | None:
         """The answer to a photo, why it cannot be used, or None without a photo. The upload is removed afterwards."""
-        if not upload or not upload["path"]:
+        if not (path := _path(upload)):
             return None
         try:
-            return self.classifier.predict(upload["path"])
+            return self.classifier.predict(path)
         except PhotoError as error:
             return error
         finally:
-            self.uploads.forget(upload["path"], after=forget_after)
+            self.uploads.forget(path, after=forget_after)
 
     def _keep_correction(self, upload: Upload, label: str | None) -> None:
-        if self.inbox is None or not (upload and upload["path"]):
+        if self.inbox is None or not (path := _path(upload)):
             raise ClothesError("There is no photo to correct.")
-        if label is None or label not in (*self.classifier.classes, OTHER):
+        if label not in (*self.classifier.classes, OTHER):
             raise ClothesError("Choose first what it is.")
-        photo = read_file(upload["path"], name="the photo")
-        self.inbox.keep(photo, self.classifier.predict(photo), label)
+        with self._keeping:
+            if not self.uploads.keeps(path):  # or an example
+                raise ClothesError("This photo was sent or deleted already. Upload it again.")
+            photo = read_file(path, name="the photo")
+            self.inbox.keep(photo, self.classifier.predict(photo), label)
+            self.uploads.forget(path)
 
 
 def launch(
@@ -192,6 +205,18 @@ def launch(
     Raises ClothesError if the page cannot be opened.
     """
     serve(build_app(classifier, inbox=inbox), host=host, port=port, auth=auth, on_ready=on_ready)
+
+
+def _path(upload: Upload) -> str:
+    """The path of an upload. The request rules have checked that it is one."""
+    return str(upload.get("path") or "") if isinstance(upload, dict) else ""
+
+
+def _thumbnail(path: str) -> Image.Image | None:
+    try:
+        return thumbnail(path, _THUMBNAIL)
+    except PhotoError:
+        return None
 
 
 def _example_pictures(folder: Path) -> list[str]:

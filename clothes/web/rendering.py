@@ -5,6 +5,8 @@ import html
 import io
 from collections.abc import Sequence
 
+from PIL import Image
+
 from clothes.errors import PhotoError
 from clothes.inference.classifier import Classifier
 from clothes.inference.confidence import Prediction, percent
@@ -57,20 +59,21 @@ def heatmap_html(explanation: Explanation) -> str:
     )
 
 
-def table_html(answers: Sequence[NamedAnswer]) -> str:
+def table_html(answers: Sequence[NamedAnswer], thumbnails: Sequence[Image.Image | None]) -> str:
     """The answers to many photos, in order. A gr.Dataframe would be wider than a phone."""
-    head = '<tr><th>Photo</th><th>Answer</th><th class="number">Sure</th></tr>'
-    rows = "".join(_row(name, answer) for name, answer in answers)
+    head = '<tr><th colspan="2">Photo</th><th>Answer</th><th class="number">Sure</th></tr>'
+    rows = "".join(_row(*named, thumbnail) for named, thumbnail in zip(answers, thumbnails, strict=True))
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
-def _row(name: str, answer: Answer) -> str:
+def _row(name: str, answer: Answer, thumbnail: Image.Image | None) -> str:
+    picture = f'<img src="{embed_image(thumbnail)}" alt="">' if thumbnail else ""
     if isinstance(answer, PhotoError):
         cells = f'<td class="problem" colspan="2">{html.escape(answer.reason)}</td>'
     else:
         label = answer.label if answer.known else f"not sure ({answer.label}?)"
         cells = f'<td>{html.escape(label)}</td><td class="number">{html.escape(percent(answer.confidence))}</td>'
-    return f"<tr><td>{html.escape(name)}</td>{cells}</tr>"
+    return f'<tr><td class="photo">{picture}</td><td>{html.escape(name)}</td>{cells}</tr>'
 
 
 def model_html(classifier: Classifier, *, collects: bool = False) -> str:

@@ -1,7 +1,5 @@
 """The page of `clothes corrections review`: shows each correction with its photo, to accept or refuse."""
 
-import base64
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,8 @@ from clothes.errors import ClothesError, PhotoError
 from clothes.inference.confidence import percent
 from clothes.photos.decode import thumbnail
 from clothes.photos.folders import OTHER
+from clothes.report.thumbnails import embed_image
+from clothes.system.text import plain
 from clothes.web.base_page import Page, describe_problem, scripted_html
 from clothes.web.corrections import Review, list_corrections, read_correction
 from clothes.web.server import refuse_strangers, serve
@@ -30,11 +30,14 @@ class Answers:
 
     def look(self, _: None) -> dict[str, Any]:
         inbox = self.review.inbox
-        names, skipped = list_corrections(inbox)
+        try:
+            names, skipped = list_corrections(inbox)
+        except OSError as error:
+            return {"problem": f"{inbox} cannot be read: {error.strerror}.", "left": 0, "waiting": [], "skipped": []}
         return {
             "left": len(names),
             "waiting": [_to_card(inbox / name) for name in names[:_MAX_SHOWN]],
-            "skipped": [f"{item.path}: {item.reason}" for item in skipped],
+            "skipped": [_sendable(f"{item.path}: {item.reason}") for item in skipped],
         }
 
     def decide(self, given: list[Any]) -> dict[str, Any]:
@@ -84,17 +87,21 @@ def launch(
         serve(build_page(review), host=host, port=port, auth=auth, on_ready=on_ready)
 
 
+def _sendable(text: str) -> str:
+    """The text without characters that JSON cannot hold, which names of files may have."""
+    return plain(text).encode(errors="replace").decode()
+
+
 def _to_card(path: Path) -> dict[str, str]:
     """A correction for the page, or the reason why a damaged one cannot be shown."""
     try:
         correction = read_correction(path)
-        picture = io.BytesIO()
-        thumbnail(correction.photo, _THUMBNAIL, name="the photo").save(picture, "JPEG", quality=85)
+        photo = embed_image(thumbnail(correction.photo, _THUMBNAIL, name="the photo"))
     except PhotoError as error:
         return {"name": path.name, "problem": error.reason}
     return {
         "name": correction.name,
-        "photo": f"data:image/jpeg;base64,{base64.b64encode(picture.getvalue()).decode()}",
+        "photo": photo,
         "label": "none of the classes" if correction.label == OTHER else correction.label,
         "was": f"The answer was {correction.answer}, {percent(correction.confidence)} sure.",
         "when": correction.when[:10],

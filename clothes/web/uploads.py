@@ -98,6 +98,11 @@ class Uploads:
             else:
                 self._remove(Path(path))
 
+    def keeps(self, path: str) -> bool:
+        """Whether an upload is still there."""
+        with self._lock:
+            return Path(path) in self._kept
+
     def remove_expired(self) -> None:
         now = time.monotonic()
         with self._lock:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,11 @@ import clothes
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import PARTS, Split
+from clothes.web import corrections
 from clothes.web.corrections import Inbox, Review, list_corrections, read_correction
-from tests.support.commands import run_command
 from tests.support.killed_corrections import ANSWER, WRITERS
 from tests.support.photo_folders import below, rows
 from tests.support.pictures import jpeg, make_photos, photo, smooth
-from tests.support.served_page import call_function, served
 
 ROOT = Path(__file__).parents[2]
 STEP = os.environ.get("CLOTHES_KILL_STEP", "5")  # 1: a kill at every line
@@ -204,122 +202,13 @@ def test_a_kill_while_accepting_is_recovered(tmp_path: Path) -> None:
     assert 0 < counts["waiting"] < counts["kills"]
 
 
-# --- the pages' servers ---
-
-import httpx
-
-from clothes.web import predict_page, rendering, review_page
-from clothes.web.base_page import Page
-from clothes.web.uploads import Uploads
-
-
-def test_the_answers_of_the_review_page(inbox: Inbox, tmp_path: Path) -> None:
-    names = sorted(inbox.keep(photo(i), ANSWER, "bar") for i in range(15))
-    (inbox.root / names[1] / "photo.png").write_bytes(b"torn")
-    with (
-        Review(inbox.root, tmp_path / "photos") as opened,
-        served(review_page.build_page(opened)) as url,
-        httpx.Client(base_url=url) as client,
-    ):
-        seen = call_function(client, "look", None).json()
-        assert seen["left"] == 15
-        assert [item["name"] for item in seen["waiting"]] == names[:12]
-        assert seen["waiting"][0]["was"] == "The answer was hat, 70.0 % sure."
-        assert seen["waiting"][0]["photo"].startswith("data:image/jpeg;base64,")
-        assert "changed or damaged" in seen["waiting"][1]["problem"]
-        yes = call_function(client, "decide", [names[0], True]).json()
-        assert (yes["message"], yes["left"]) == ("Accepted: the next training uses it.", 14)
-        no = call_function(client, "decide", [names[2], False]).json()
-        assert (no["message"], no["left"]) == ("Refused: it is set aside.", 13)
-        for wrong in ([names[0], True], ["../photos", False]):
-            assert call_function(client, "decide", wrong).json()["problem"] == "Not done: it was decided on already."
-        assert "changed or damaged" in call_function(client, "decide", [names[1], True]).json()["problem"]
-        foreign = call_function(client, "decide", [names[3], True], origin="https://elsewhere.test")
-        assert foreign.status_code == 403 and call_function(client, "look", None).json()["left"] == 13
-    assert len(rows(tmp_path / "photos")) == 1
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])
-def test_the_network_needs_a_password_to_review(inbox: Inbox, tmp_path: Path, host: str) -> None:
-    with pytest.raises(clothes.ClothesError, match="--auth USER:PASSWORD"):
-        review_page.launch(inbox.root, tmp_path / "photos", host=host)
-    assert not (tmp_path / "photos").exists()
-
-
-@pytest.mark.parametrize("visitors", [5, pytest.param(50, marks=pytest.mark.slow)])
-def test_visitors_correct_at_the_same_time(inbox: Inbox, classifier: clothes.Classifier, visitors: int) -> None:
-    page = predict_page.build_app(classifier, inbox=inbox)
-    send = next(i for i, fn in page.fns.items() if fn.name == "keep_correction")
-    with served(page) as url:
-
-        def person(number: int) -> str:
-            with httpx.Client(base_url=url, timeout=60) as client:
-                files = {"files": ("a.png", photo(number))}
-                path = client.post("gradio_api/upload", files=files).json()[0]
-                data = [{"path": path, "meta": {"_type": "gradio.FileData"}}, ("bar", "frame", OTHER)[number % 3]]
-                body = {"data": data, "fn_index": send, "session_hash": f"s{number}"}
-                client.post("gradio_api/queue/join", json=body).raise_for_status()
-                with client.stream("GET", "gradio_api/queue/data", params={"session_hash": f"s{number}"}) as told:
-                    return next(line for line in told.iter_lines() if "process_completed" in line)
-
-        with ThreadPoolExecutor(visitors) as people:
-            answers = list(people.map(person, range(visitors)))
-        assert all("Thank you. The photo is kept as: " in answer for answer in answers), answers[0]
-    found = [read_correction(inbox.root / name) for name in list_corrections(inbox.root)[0]]
-    assert {item.photo for item in found} == {photo(number) for number in range(visitors)}
-    for item in found:
-        assert item.answer == classifier.predict(item.photo).label
-
-
-def test_a_page_without_an_inbox_keeps_nothing(classifier: clothes.Classifier, inbox: Inbox, tmp_path: Path) -> None:
-    assert "deleted within minutes." in rendering.model_html(classifier)
-    assert "except those that you send with a correction" in rendering.model_html(classifier, collects=True)
-    names = [fn.name for fn in predict_page.build_app(classifier).fns.values()]
-    assert "keep_correction" not in names and "offer_correction" not in names
-    answers = predict_page.Answers(classifier, inbox, Uploads(tmp_path))
-    for upload, label, problem in ((None, "bar", "no photo"), ({"path": "x.png"}, None, "Choose first")):
-        assert problem in answers.keep_correction(upload, label)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["serve", "--collect-corrections", "inbox"], "Next:  clothes corrections review inbox --into PHOTOS"),
-        (["corrections", "review", "here", "--into", "a b"], "Next:  clothes split 'a b', then clothes train 'a b'"),
-    ],
-)
-def test_ctrl_c_ends_the_command(tmp_path: Path, arguments: list[str], told: str) -> None:
-    (tmp_path / "here").mkdir()
-    running = subprocess.Popen(
-        [sys.executable, "-m", "clothes", *arguments, "--port", "0"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    try:
-        assert running.stdout
-        url = running.stdout.readline().split()[5]
-        assert httpx.get(url).status_code == 200
-        running.send_signal(signal.SIGINT)
-        _, errors = running.communicate(timeout=100)
-    finally:
-        running.kill()
-    assert running.returncode == 0, errors
-    assert errors.splitlines()[-1] == told
-
-
-def test_the_commands_print_the_address_and_the_next_step(
-    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Page, "block_thread", Page.close)  # Ctrl-C at once
-    kept, photos = tmp_path / "kept", tmp_path / "photos"
-    for words, told in (
-        (["serve", "--model", bundle, "--collect-corrections", kept], f"clothes corrections review {kept} --into"),
-        (["corrections", "review", kept, "--into", photos], f"clothes split {photos}, then clothes train {photos}"),
-    ):
-        result = run_command(*words, "--port", 0)
-        assert result.status == 0 and "http://127.0.0.1:" in result.out, result.err
-        assert result.err.splitlines()[-1].startswith(f"Next:  {told}")
+def test_the_inbox_has_limits(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corrections, "_MAX_WAITING", 2)
+    for i in range(2):
+        inbox.keep(photo(i), ANSWER, "bar")
+    with pytest.raises(PhotosError, match="2 corrections wait for a decision already"):
+        inbox.keep(photo(2), ANSWER, "bar")
+    monkeypatch.setattr(corrections, "_MAX_WAITING", 9)
+    monkeypatch.setattr(corrections, "_MIN_FREE_BYTES", 1 << 60)
+    with pytest.raises(PhotosError, match="no room for corrections"):
+        inbox.keep(photo(2), ANSWER, "bar")

@@ -3,6 +3,8 @@
 import csv
 import io
 
+from PIL import Image
+
 import clothes
 from clothes.inference.confidence import Prediction
 from clothes.web import rendering
@@ -21,7 +23,7 @@ def test_a_rejected_photo_is_not_sure() -> None:
     answer = Prediction("hat", 0.31, {"hat": 0.31, "b": 0.3}, known=False)
     shown = rendering.prediction_html(answer)
     assert "Not sure" in shown and "Best guess: hat 31.0\u00a0% sure" in shown
-    assert "not sure (hat?)" in rendering.table_html([("cat.jpg", answer)])
+    assert "not sure (hat?)" in rendering.table_html([("cat.jpg", answer)], [None])
 
 
 def test_the_csv_of_many_photos_is_safe_in_a_spreadsheet() -> None:
@@ -44,7 +46,8 @@ def test_the_model_is_described(classifier: clothes.Classifier) -> None:
 def test_the_table_names_each_photo_and_is_escaped() -> None:
     answer = Prediction("<b>", 0.9996, {"<b>": 0.9996, "c": 0.0004}, known=True)
     bad = clothes.PhotoError("x.jpg", "empty", "the file is empty")
-    shown = rendering.table_html([("<i>.jpg", answer), ("x.jpg", bad)])
+    shown = rendering.table_html([("<i>.jpg", answer), ("x.jpg", bad)], [Image.new("RGB", (96, 72)), None])
+    assert shown.count("<img") == shown.count('<img src="data:image/jpeg;base64,') == 1
     assert "&lt;i&gt;.jpg</td><td>&lt;b&gt;</td>" in shown
     assert "99.9 %" in shown
     assert "x.jpg</td>" in shown
