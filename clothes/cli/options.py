@@ -1,5 +1,6 @@
 """What several commands share: arguments, options, stdin, and the packages they need."""
 
+import os
 import sys
 from importlib.util import find_spec
 from io import TextIOWrapper
@@ -19,16 +20,24 @@ ModelOption = Annotated[
 ]
 Host = Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 opens the page to the network.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 chooses a free one.")]
-Auth = Annotated[str | None, typer.Option(metavar="USER:PASSWORD", help="Ask visitors for a user and a password.")]
+Auth = Annotated[
+    str | None,
+    typer.Option(
+        metavar="USER:PASSWORD",
+        envvar="CLOTHES_AUTH",
+        help="Ask visitors for a user and a password. The variable hides it from the list of processes.",
+    ),
+]
 
 
 def user_and_password(auth: str | None) -> tuple[str, str] | None:
-    """The two parts of --auth. Raises BadParameter if one is missing."""
+    """The two parts of --auth or CLOTHES_AUTH. Raises BadParameter if one is missing."""
+    os.environ.pop("CLOTHES_AUTH", None)  # child processes need no password
     if auth is None:
         return None
     user, _, password = auth.partition(":")
     if not (user and password):
-        raise typer.BadParameter("must look like USER:PASSWORD", param_hint="--auth")
+        raise typer.BadParameter("must look like USER:PASSWORD", param_hint="--auth or CLOTHES_AUTH")
     return user, password
 
 

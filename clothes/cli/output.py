@@ -4,8 +4,6 @@ Only this file prints, so that no name of a file or class can control the termin
 """
 
 import json
-import shlex
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -75,11 +73,6 @@ def show_table(head: list[str], rows: list[list[Any]]) -> None:
     for first, *others in cells:
         right = [" " * (width - columns(cell)) + cell for cell, width in zip(others, widths[1:], strict=True)]
         show("  ".join([padded(first, widths[0]), *right]))
-
-
-def quote(path: Path) -> str:
-    """The path as the shell of this system needs it."""
-    return subprocess.list2cmdline([str(path)]) if sys.platform == "win32" else shlex.quote(str(path))
 
 
 def duration(seconds: float) -> str:

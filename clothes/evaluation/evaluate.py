@@ -13,6 +13,7 @@ from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER, PhotoFile, Skipped, list_class_folders
 from clothes.system.checksums import sha256
 from clothes.system.progress import Progress
+from clothes.system.text import quote
 
 _IN_BUNDLE = ("photos", "accuracy", "interval", "loss", "ece", "known", "others", "others_known")
 
@@ -51,7 +52,7 @@ def evaluate_run(run: Run, classifier: Classifier, *, progress: Progress | None 
             f"{run.path}: split.csv and the bundle have different classes. One of them was replaced. Train again."
         )
     photos = [PhotoFile(row.photo, row.label) for row in split.part("test")]
-    if not photos:
+    if all(photo.label == OTHER for photo in photos):
         raise RunError(f"{run.path}: the test part of its split is empty. Name photos to evaluate on: --photos DIR.")
     result = _measure(classifier, split.root, photos, progress)
     if result.photos == 0:
@@ -79,7 +80,7 @@ def evaluate_folder(
     if result.photos == 0:
         raise PhotosError(
             f"None of the {len(photos)} photos in {root} can be read (the first: {result.skipped[0].reason}). "
-            f"`clothes check {root}` lists the reasons."
+            f"`clothes check {quote(root)}` lists the reasons."
         )
     return replace(result, skipped=(*skipped, *result.skipped))
 

@@ -16,6 +16,7 @@ from clothes.inference.confidence import Prediction
 from clothes.inference.run import now
 from clothes.photos.folders import OTHER, Skipped
 from clothes.system.files import write_text
+from clothes.system.text import quote
 from clothes.system.validation import parse_float, read_json
 
 _COLUMNS = ["photo", "truth", "label", "confidence", "known"]
@@ -140,7 +141,7 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise _not_evaluated(folder) from None
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {folder}` again.") from None
+        raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {quote(folder)}` again.") from None
 
 
 def read_predictions(folder: Path) -> tuple[tuple[str, Prediction], ...]:
@@ -158,11 +159,11 @@ def read_predictions(folder: Path) -> tuple[tuple[str, Prediction], ...]:
     except (FileNotFoundError, NotADirectoryError):
         raise _not_evaluated(folder) from None
     except (OSError, ValueError, StopIteration, csv.Error) as error:
-        raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {folder}` again.") from None
+        raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {quote(folder)}` again.") from None
 
 
 def _not_evaluated(folder: Path) -> RunError:
-    return RunError(f"{folder} has not been evaluated yet. Evaluate it first: clothes evaluate {folder}")
+    return RunError(f"{folder} has not been evaluated yet. Evaluate it first: clothes evaluate {quote(folder)}")
 
 
 def _parse_row(cells: list[str], classes: list[str]) -> tuple[str, Prediction]:

@@ -20,6 +20,7 @@ from clothes.errors import BundleError, ConfigError
 from clothes.system.arrays import unpack_arrays
 from clothes.system.checksums import add_checksum, json_text, read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import write_text
+from clothes.system.text import quote
 from clothes.system.validation import check_type, read_json
 
 FORMAT = 1
@@ -165,7 +166,7 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
             elif (folder / "run.json").exists():
                 raise BundleError(
                     f"The training in {folder} was not finished, so it has no bundle yet. Go on with: "
-                    f"clothes train PHOTOS --out {folder} --resume"
+                    f"clothes train PHOTOS --out {quote(folder)} --resume"
                 )
         return Bundle(folder, _read_info(folder))
     except FileNotFoundError:

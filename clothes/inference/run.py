@@ -24,6 +24,7 @@ from clothes.inference.bundle import Bundle, read_bundle
 from clothes.photos.split_file import Split
 from clothes.system.files import remove_unfinished, write_text
 from clothes.system.locks import LOCK_FILE, folder_lock
+from clothes.system.text import quote
 from clothes.system.validation import parse_float, read_json
 
 # Marks a folder in which a run is being created: without run.json it holds nothing but an unfinished start.
@@ -57,13 +58,13 @@ class Run:
         folder = Path(path) if path is not None else Path("runs") / stamp()
         try:
             if folder.exists() and not _is_free(folder):
+                if not (folder / "run.json").exists():
+                    raise RunError(f"{folder} is in use and is not a run folder. Give another --out.")
                 if not overwrite:
                     raise RunError(
                         f"{folder} is in use. Give another --out, continue its run with --resume, or replace it with "
                         "--overwrite."
                     )
-                if not (folder / "run.json").exists():
-                    raise RunError(f"{folder} is not a run folder, so --overwrite leaves it alone. Give another --out.")
             parent = next(there for there in (folder, *folder.absolute().parents) if there.exists())
         except OSError as error:
             raise _cannot_create(folder, error.strerror) from None
@@ -162,7 +163,8 @@ class Run:
             raise _unreadable(path, error) from None
         if not rows:
             raise RunError(
-                f"{path}: no epoch was finished yet. Go on with: clothes train {self.photos} --out {self.path} --resume"
+                f"{path}: no epoch was finished yet. Go on with: clothes train {quote(self.photos)} "
+                f"--out {quote(self.path)} --resume"
             )
         return rows
 

@@ -13,6 +13,7 @@ from clothes.photos.folders import list_class_folders
 from clothes.photos.split_file import ALIKE, PARTS, Row, Split
 from clothes.photos.stratify import assign, unite
 from clothes.system.progress import Progress
+from clothes.system.text import quote
 
 
 def split(
@@ -42,7 +43,7 @@ def split(
         number = len(listing.photos)
         raise PhotosError(
             f"No readable photo in {listing.root} ({number} files, {number} refused). "
-            f"`clothes check {listing.root}` lists the reasons."
+            f"`clothes check {quote(listing.root)}` lists the reasons."
         )
     group_file = Path(groups) if groups is not None else None
     constraints = find_constraints(records, listing.root, settings, groups=group_file, pool=pool, previous=previous)

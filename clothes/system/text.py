@@ -1,6 +1,10 @@
 """Text for a terminal. File names can hold any characters."""
 
+import os
 import re
+import shlex
+import subprocess
+import sys
 
 from rich.cells import cell_len
 
@@ -16,6 +20,11 @@ def plain(text: str) -> str:
 def plain_json(text: str) -> str:
     """Replaces control characters in JSON, except for line breaks between its values, by their escapes."""
     return _CONTROL.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
+
+
+def quote(path: str | os.PathLike[str]) -> str:
+    """Returns the path as the shell of this system needs it in a command."""
+    return subprocess.list2cmdline([os.fspath(path)]) if sys.platform == "win32" else shlex.quote(os.fspath(path))
 
 
 def columns(text: str) -> int:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from clothes.cli.options import AsJson, Auth, Host, Port, read_names, require, user_and_password
-from clothes.cli.output import note, quote, show, show_address, show_result, show_table
+from clothes.cli.output import note, show, show_address, show_result, show_table
 from clothes.cli.progress import progress_bars
 from clothes.errors import PhotosError
+from clothes.system.text import quote
 
 if TYPE_CHECKING:
     from clothes.collection.collect import Collected
@@ -140,7 +141,8 @@ def render_collected(result: "Collected") -> None:
     show(*(f"    {item.path}: {item.reason}" for item in result.refused[:_REFUSED_SHOWN]))
     if (more := len(result.refused) - _REFUSED_SHOWN) > 0:
         show(f"    ... and {more:,} more: --json lists all")
-    note(f"Next:  clothes check {quote(result.root)}")
+    if result.new or result.already:
+        note(f"Next:  clothes check {quote(result.root)}")
 
 
 @collect_app.command()
@@ -183,7 +185,8 @@ def camera(
         certificate=(certificate, key) if certificate and key else None,
         on_ready=on_ready,
     )
-    note(f"Next:  clothes check {quote(into)}")
+    if any(into.glob("*/*")):  # a photo was taken
+        note(f"Next:  clothes check {quote(into)}")
 
 
 @app.command()

@@ -9,8 +9,9 @@ import clothes
 from clothes.cli.commands.evaluation import render_evaluation
 from clothes.cli.commands.report import draw_run
 from clothes.cli.options import require
-from clothes.cli.output import note, quote, show, show_files
+from clothes.cli.output import note, show, show_files
 from clothes.cli.signals import hint_if_stopped
+from clothes.system.text import quote
 
 if TYPE_CHECKING:
     from clothes.training.callbacks import TrainingCallback
@@ -36,10 +37,10 @@ def demo(
         note(f"Continuing the demo in {folder}.")
     else:
         note(f"2,000 pictures of Fashion-MNIST go into {folder / 'photos'}; then check, split, train, evaluate.")
-    with hint_if_stopped(lambda: f"Continue with:  clothes demo --out {quote(folder)}"):
-        with training_display() as display:
-            run, evaluation = run_steps(folder, display)
-        render_demo(run, evaluation, folder)
+    hint = f"Continue with:  clothes demo --out {quote(folder)}"
+    with hint_if_stopped(lambda: hint), training_display() as display:
+        run, evaluation = run_steps(folder, display)
+    render_demo(run, evaluation, folder)
 
 
 def run_steps(out: Path, callback: "TrainingCallback") -> "tuple[clothes.Run, clothes.Evaluation]":

@@ -8,9 +8,10 @@ import typer
 
 import clothes
 from clothes.cli.options import AsJson, BundleFolder, ModelOption, read_names
-from clothes.cli.output import note, note_skipped, quote, show, show_json, show_result, show_table
+from clothes.cli.output import note, note_skipped, show, show_json, show_result, show_table
 from clothes.cli.progress import progress_bars, with_progress
 from clothes.errors import PhotoError, PhotosError
+from clothes.system.text import quote
 
 if TYPE_CHECKING:
     from clothes.inference.bundle import Bundle

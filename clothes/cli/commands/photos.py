@@ -8,8 +8,10 @@ import typer
 
 import clothes
 from clothes.cli.options import AsJson, PhotosFolder
-from clothes.cli.output import note, note_skipped, quote, show, show_files, show_result, show_table
+from clothes.cli.output import note, note_skipped, show, show_files, show_result, show_table
 from clothes.cli.progress import progress_bars
+from clothes.errors import SplitError
+from clothes.system.text import quote
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -25,7 +27,8 @@ def check(photos: PhotosFolder, as_json: AsJson = False) -> None:
     with progress_bars() as bars:
         report = clothes.check(photos, progress=bars.to("Reading the photos"))
     show_result(report, lambda found: show(*str(found).split("\n")), as_json)
-    note(f"Next:  clothes split {quote(photos)}")
+    if report.photos:
+        note(f"Next:  clothes split {quote(photos)}")
 
 
 @app.command()
@@ -53,6 +56,7 @@ def split(
     from clothes.config import SplitConfig
     from clothes.photos.split_copies import copy_parts
     from clothes.photos.split_file import Split
+    from clothes.training.plan import check_split
 
     path = out or photos / "split.csv"
     exists = os.path.exists(path)  # noqa: PTH110 - Path's raises in a locked folder
@@ -71,7 +75,12 @@ def split(
     result.write(path, overwrite=True)
     render_split(result)
     show_files({"split": path} | ({"copies": copy_to} if copy_to else {}))
-    note(f"Next:  clothes train {quote(photos)}" + (f" --split {quote(out)}" if out else ""))
+    try:
+        check_split(result)
+    except SplitError as error:
+        note(f"Not ready for training: {error}")
+    else:
+        note(f"Next:  clothes train {quote(photos)}" + (f" --split {quote(out)}" if out else ""))
 
 
 def render_split(result: "clothes.Split") -> None:

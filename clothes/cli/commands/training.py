@@ -8,8 +8,9 @@ import typer
 import clothes
 from clothes.cli.commands.report import draw_run
 from clothes.cli.options import AsJson, PhotosFolder, require
-from clothes.cli.output import note, quote, show, show_files, show_json, show_table
+from clothes.cli.output import note, show, show_files, show_json, show_table
 from clothes.cli.signals import hint_if_stopped
+from clothes.system.text import quote
 
 if TYPE_CHECKING:
     from clothes.training.search_results import Candidate
@@ -38,7 +39,11 @@ Scale = Annotated[
 ]
 Storage = Annotated[
     str | None,
-    typer.Option(metavar="URL", help="A database that several machines share, such as postgresql://HOST/NAME."),
+    typer.Option(
+        metavar="URL",
+        envvar="CLOTHES_STORAGE",
+        help="A database that several machines share, such as postgresql://HOST/NAME. The variable hides a password.",
+    ),
 ]
 
 
@@ -95,6 +100,7 @@ def train(
 
 def render_training(run: "clothes.Run", photos: Path, *, plot: Path) -> None:
     from clothes.inference.confidence import percent
+    from clothes.photos.folders import OTHER
 
     info = run.bundle.info
     validation, epochs = info["metrics"]["validation"], info["epochs"]
@@ -110,7 +116,10 @@ def render_training(run: "clothes.Run", photos: Path, *, plot: Path) -> None:
             "A network that already knows a million photos often does better:",
             f"    clothes train {quote(photos)} --model efficientnet-lite0",
         )
-    show(f"Next, measure it on the test part:  clothes evaluate {quote(run.path)}")
+    if any(row.label != OTHER for row in run.split.part("test")):
+        show(f"Next, measure it on the test part:  clothes evaluate {quote(run.path)}")
+    else:
+        show(f"There is no test part. Measure it on other photos:  clothes evaluate {quote(run.path)} --photos DIR")
 
 
 @app.command()

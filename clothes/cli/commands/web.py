@@ -8,7 +8,8 @@ import typer
 
 import clothes
 from clothes.cli.options import Auth, Host, ModelOption, Port, require, user_and_password
-from clothes.cli.output import note, quote, show_address
+from clothes.cli.output import note, show_address
+from clothes.system.text import quote
 
 app = typer.Typer(rich_markup_mode=None)
 corrections_app = typer.Typer(
@@ -74,7 +75,8 @@ def review(
     from clothes.web.review_page import launch
 
     launch(inbox, into, host=host, port=port, auth=credentials, on_ready=show_address)
-    note(f"Next:  clothes split {quote(into)}, then clothes train {quote(into)}")
+    if any(into.glob("*/*")):  # a photo was accepted
+        note(f"Next:  clothes split {quote(into)}, then clothes train {quote(into)}")
 
 
 app.add_typer(corrections_app, name="corrections")
