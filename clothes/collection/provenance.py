@@ -27,6 +27,7 @@ from clothes.system.checksums import sha256_file
 from clothes.system.files import TEMP_PREFIX, append_synced, publish, sync
 from clothes.system.locks import try_lock
 from clothes.system.text import plain
+from clothes.system.validation import stays_below
 
 COLUMNS = ("file", "sha256", "origin", "when", "licence", "author", "title", "page")
 _JOURNAL = ".collecting.csv"
@@ -153,9 +154,8 @@ class Sources(AbstractContextManager["Sources"]):
         cells = next(csv.reader([line.decode("utf-8", "replace")]))
         if len(cells) != len(COLUMNS):
             return "", ""
-        file = Path(cells[0])
-        inside = not file.is_absolute() and ".." not in file.parts
-        return (cells[0], cells[1]) if inside and (self.root / file).parent.is_dir() else ("", "")
+        inside = stays_below(cells[0]) and (self.root / cells[0]).parent.is_dir()
+        return (cells[0], cells[1]) if inside else ("", "")
 
     def _settle_photo(self, path: Path, sha256: str) -> bool:
         """Renames a complete temporary file to its place, or removes it. Returns whether the photo exists."""

@@ -17,7 +17,7 @@ from clothes.inference.run import now
 from clothes.photos.folders import OTHER, Skipped
 from clothes.system.files import write_text
 from clothes.system.text import quote
-from clothes.system.validation import parse_float, read_json
+from clothes.system.validation import parse_float, read_json, stays_below
 
 _COLUMNS = ["photo", "truth", "label", "confidence", "known"]
 _NOT_IN_JSON = ("predictions", "skipped")
@@ -132,10 +132,8 @@ def read_evaluation(folder: Path) -> dict[str, Any]:
     path = folder / "evaluation.json"
     try:
         data: dict[str, Any] = read_json(path, EvaluationInfo)
-        count = len(data["classes"])
-        if {len(data["confusion"]), *map(len, data["confusion"])} != {count} or set(data["per_class"]) != set(
-            data["classes"]
-        ):
+        sizes = {len(data["confusion"]), *map(len, data["confusion"])}
+        if sizes != {len(data["classes"])} or data["per_class"].keys() != set(data["classes"]):
             raise ValueError("its tables do not have one row and one column for each class")
         return data
     except FileNotFoundError:
@@ -169,6 +167,8 @@ def _not_evaluated(folder: Path) -> RunError:
 def _parse_row(cells: list[str], classes: list[str]) -> tuple[str, Prediction]:
     photo, truth, label, confidence, known, *numbers = cells
     scores = dict(sorted(zip(classes, map(parse_float, numbers), strict=True), key=lambda item: -item[1]))
-    if label not in scores:
-        raise ValueError(f"{label!r} is not one of its classes")
+    if label not in scores or truth not in (*classes, OTHER):
+        raise ValueError(f"{truth!r} or {label!r} is not one of its classes")
+    if not stays_below(photo):
+        raise ValueError(f"{photo!r} does not lie among the photos")
     return truth, Prediction(label, parse_float(confidence), scores, known == "true", photo)

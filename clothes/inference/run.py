@@ -10,6 +10,7 @@ features.npz  report.html  learning-curve/       written by report
 import csv
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -190,9 +191,12 @@ class Run:
     def _relative(self, photos: Path) -> str:
         """Returns the path from the run to its photos, so that a folder with both can move."""
         try:
-            return os.path.relpath(photos.resolve(), self.path.resolve())
+            path = os.path.relpath(photos.resolve(), self.path.resolve())
         except ValueError:  # on another drive
-            return str(photos.resolve())
+            path = str(photos.resolve())
+        if re.search("[\ud800-\udfff]", path):
+            raise RunError(f"The name of the folder {path!a} is not UTF-8. Rename it.")
+        return path
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from clothes.errors import SplitError
 from clothes.photos.folders import OTHER, Skipped
 from clothes.system.files import write_bytes
 from clothes.system.user_text import csv_text, read_csv, slashed, with_mark
+from clothes.system.validation import stays_below
 
 PARTS = ("train", "test", "validation")
 ALIKE = "alike-"  # prefix of the names of groups of near-duplicates, which nobody named
@@ -89,7 +90,9 @@ class Split:
                 expected = f"photo, class, part ({', '.join(PARTS)}), group, sha256"
                 raise SplitError(f"{path}, line {number}: it must hold {expected}.")
             photo = slashed(cells[0])
-            if photo in rows or Path(photo).is_absolute() or ".." in Path(photo).parts:
+            if photo in rows or not stays_below(photo):
                 raise SplitError(f"{path}, line {number}: {photo} is listed twice or lies outside the photos.")
+            if "/" in cells[1] or not stays_below(cells[1]):  # copies go into folders of these names
+                raise SplitError(f"{path}, line {number}: {cells[1]} is not the name of a class folder.")
             rows[photo] = Row(photo, *cells[1:])
         return cls(Path(root), tuple(rows.values()))

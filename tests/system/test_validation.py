@@ -1,5 +1,7 @@
 """Damaged and hostile JSON files raise an error that names the file; names of files stay below their folder."""
 
+import csv
+import io
 import json
 import random
 import shutil
@@ -12,9 +14,9 @@ import pytest
 import clothes
 from clothes.config import Config
 from clothes.errors import ClothesError
-from clothes.evaluation.results import read_evaluation
+from clothes.evaluation.results import read_evaluation, read_predictions
 from clothes.inference.bundle import read_bundle
-from clothes.system.validation import check_relative, check_type, parse_json
+from clothes.system.validation import check_type, parse_json, stays_below
 from clothes.web.corrections import read_correction
 from tests.support.commands import run_command
 
@@ -190,12 +192,45 @@ def test_json_may_have_a_byte_order_mark_and_any_plain_text() -> None:
 
 @pytest.mark.parametrize("name", ["hat/a.jpg", "hat/.a..b.jpg", "t:shirt/ä 👕.jpg", "c:d.jpg", "..a/b", "a\\b.jpg"])
 def test_names_below_the_folder(name: str) -> None:
-    assert check_relative(name) == name
+    assert stays_below(name)
 
 
-@pytest.mark.parametrize(
-    "name", ["", "/etc/passwd", "../a.jpg", "hat/../../a", "..", "\\a", "..\\a", "C:\\a", "c:/a", "\\\\host\\a", "a\0b"]
-)
-def test_names_that_lead_elsewhere_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="is not the name of a file below the folder"):
-        check_relative(name)
+OUTSIDE = ["", "/etc/passwd", "../a.jpg", "hat/../../a", "..", "\\a", "..\\a", "C:\\a", "c:/a", "\\\\host\\a", "a\0b"]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_names_that_lead_elsewhere(name: str) -> None:
+    assert not stays_below(name)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_no_table_of_a_run_leads_out_of_its_photos(folder: Path, name: str) -> None:
+    """A report shows the photos that predictions.csv and split.csv name, and a split is copied by its class names."""
+    run = clothes.Run(folder)
+    for file, column in (("predictions.csv", 0), ("split.csv", 0), ("split.csv", 1)):
+        original = (folder / file).read_bytes()
+        rows = list(csv.reader(io.StringIO(original.decode("utf-8-sig"))))
+        rows[3][column] = name
+        with (folder / file).open("w", newline="") as changed:
+            csv.writer(changed).writerows(rows)
+        with pytest.raises(ClothesError, match=file):
+            read_predictions(folder) if file == "predictions.csv" else run.split
+        (folder / file).write_bytes(original)
+    assert len(read_predictions(folder)) == 9 and len(run.split.rows) == 42
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-Infinity", "1e999", "9" * 5000, "x", "", "\0", "\ud800"])
+def test_no_table_of_a_run_has_odd_numbers(folder: Path, value: str) -> None:
+    for file, column, read in (
+        ("predictions.csv", 3, read_predictions),
+        ("predictions.csv", 5, read_predictions),
+        ("history.csv", 2, lambda folder: clothes.Run(folder).history),
+    ):
+        original = (folder / file).read_bytes()
+        rows = list(csv.reader(io.StringIO(original.decode("utf-8-sig"))))
+        rows[3][column] = value
+        with (folder / file).open("w", newline="", encoding="utf-8", errors="surrogatepass") as changed:
+            csv.writer(changed).writerows(rows)
+        with pytest.raises(ClothesError, match=file):
+            read(folder)
+        (folder / file).write_bytes(original)
