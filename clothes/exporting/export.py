@@ -1,7 +1,6 @@
 """`export`: a bundle -> a folder in another format, which appears only if its answers agree with the bundle's."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ from clothes.exporting.to_space import to_space
 from clothes.inference.bundle import read_bundle
 from clothes.inference.classifier import open_model
 from clothes.system.checksums import add_checksum, json_text, sha256_file
-from clothes.system.files import TEMP_PREFIX, publish, set_mode, sync_all
+from clothes.system.files import publish, sync_all, temporary_folder
 from clothes.system.progress import Progress
 
 
@@ -122,10 +121,8 @@ def _new_folder(out: Path) -> Iterator[Path]:
     """Yields a temporary folder, which becomes `out` at the end of the block and is removed if the block raises."""
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=TEMP_PREFIX, dir=out.parent, ignore_cleanup_errors=True) as name:
-            folder = Path(name)
+        with temporary_folder(out.parent) as folder:
             yield folder
-            set_mode(folder, 0o755)
             sync_all()
             publish(folder, out)
     except OSError as error:

@@ -1,16 +1,17 @@
 """Atomic, durable writing: a reader sees the old file or the new one, and a finished write survives a power cut.
 
-Unfinished files are called `.making-*`. A killed process leaves them behind; `remove_unfinished` removes them.
+Unfinished files are called `.making-*`. A killed process leaves them behind; `remove_unfinished` removes them. The
+system's umask limits the permissions of all files and folders.
 """
 
 import errno
 import os
+import secrets
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,55 +31,66 @@ def read_regular_file(path: Path, max_bytes: int) -> bytes:
     return path.read_bytes()
 
 
-def write_text(path: Path, text: str, *, mode: int = 0o644) -> None:
+def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Writes a file of UTF-8 text atomically."""
     write_bytes(path, text.encode(), mode=mode)
 
 
-def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Writes a file atomically. Only its owner can read it until it is complete."""
+def write_bytes(path: Path, data: bytes, *, mode: int = 0o666) -> None:
+    """Writes a file atomically."""
     with replacing(path, size=len(data), mode=mode) as temporary:
         temporary.write_bytes(data)
 
 
 def write_new(path: Path, data: bytes) -> None:
     """Writes a new file atomically. Raises FileExistsError if the name is taken."""
-    with explain_full_disk(len(data)), _temporary_file(path.parent) as temporary:
+    with explain_full_disk(len(data)), _temporary_file(path.parent, 0o666) as temporary:
         with temporary.open("wb") as file:
             append_synced(file, data)
-        set_mode(temporary, 0o644)
         publish_new(temporary, path)
 
 
 @contextmanager
-def replacing(path: Path, *, size: int = 0, mode: int = 0o644) -> Iterator[Path]:
+def replacing(path: Path, *, size: int = 0, mode: int = 0o666) -> Iterator[Path]:
     """Yields a temporary file that replaces `path` at the end of the block, unless the block raises.
 
     `size` is the number of bytes that the error for a full disk names.
     """
-    with explain_full_disk(size), _temporary_file(path.parent) as temporary:
+    with explain_full_disk(size), _temporary_file(path.parent, mode) as temporary:
         yield temporary
-        set_mode(temporary, mode)
         publish(temporary, path)
 
 
 @contextmanager
-def _temporary_file(folder: Path) -> Iterator[Path]:
-    handle, name = tempfile.mkstemp(prefix=TEMP_PREFIX, dir=folder)
-    os.close(handle)
+def _temporary_file(folder: Path, mode: int) -> Iterator[Path]:
+    temporary = folder / _unused_name()
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
-        yield Path(name)
+        yield temporary
     finally:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Yields a new folder and removes it at the end of the block, unless the block renamed it."""
+    folder = parent / _unused_name()
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _unused_name() -> str:
+    return f"{TEMP_PREFIX}{secrets.token_hex(8)}"
 
 
 def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Writes a folder of these files atomically, and replaces a folder of that name."""
-    with explain_full_disk(sum(map(len, files.values()))):
-        temporary = Path(tempfile.mkdtemp(prefix=TEMP_PREFIX, dir=path.parent))
+    with explain_full_disk(sum(map(len, files.values()))), temporary_folder(path.parent) as temporary:
         old = temporary.with_name(f"{temporary.name}-old")
         try:
-            set_mode(temporary, 0o755)
             for name, data in files.items():
                 with (temporary / name).open("xb") as file:
                     append_synced(file, data)
@@ -92,7 +104,6 @@ def write_folder(path: Path, files: Mapping[str, bytes]) -> None:
                 old.rename(path)
             raise
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
             shutil.rmtree(old, ignore_errors=True)
 
 
@@ -153,12 +164,6 @@ def remove_unfinished(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-
-
-def set_mode(path: Path, mode: int) -> None:
-    """Sets a file's permissions. Does nothing on disks without permissions, such as a mounted Drive."""
-    with suppress(OSError):
-        path.chmod(mode)
 
 
 def preallocate(file: int, size: int) -> None:
