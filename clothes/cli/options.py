@@ -3,13 +3,13 @@
 import os
 import sys
 from importlib.util import find_spec
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clothes.errors import EXTRAS, ClothesError, MissingExtraError
+from clothes.errors import EXTRAS, ClothesError, MissingExtraError, PhotosError
+from clothes.system.user_text import read_lines
 
 PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder of photos per class.")]
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle or a run folder.")]
@@ -41,11 +41,12 @@ def user_and_password(auth: str | None) -> tuple[str, str] | None:
     return user, password
 
 
-def read_names() -> list[str]:
-    """The lines of stdin as file names; bytes that are not UTF-8 are kept."""
-    if isinstance(sys.stdin, TextIOWrapper):
-        sys.stdin.reconfigure(errors="surrogateescape")
-    return [line.rstrip("\r\n") for line in sys.stdin if line.strip()]
+def read_list(path: Path) -> list[str]:
+    """The lines of a file, or of stdin for -: names or addresses from any system. Raises PhotosError."""
+    try:
+        return read_lines(sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes())
+    except ValueError as error:
+        raise PhotosError(f"{path} is no list: {error}. Name a file with one name or address per line.") from None
 
 
 def require(what: str, *extras: str) -> None:

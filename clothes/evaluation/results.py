@@ -1,7 +1,5 @@
 """The result of an evaluation, and its files: evaluation.json and predictions.csv."""
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -15,8 +13,9 @@ from clothes.errors import RunError
 from clothes.inference.confidence import Prediction
 from clothes.inference.run import now
 from clothes.photos.folders import OTHER, Skipped
-from clothes.system.files import write_text
+from clothes.system.files import write_bytes, write_text
 from clothes.system.text import quote
+from clothes.system.user_text import csv_text, read_csv, with_mark
 from clothes.system.validation import parse_float, read_json, stays_below
 
 _COLUMNS = ["photo", "truth", "label", "confidence", "known"]
@@ -107,13 +106,11 @@ class Evaluation:
 
     def predictions_csv(self) -> str:
         """The content of predictions.csv: photo, truth, label, confidence, known, then the score of each class."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow([*_COLUMNS, *self.classes])
+        rows: list[list[object]] = [[*_COLUMNS, *self.classes]]
         for truth, p in self.predictions:
             scores = [f"{p.scores[name]:.6f}" for name in self.classes]
-            writer.writerow([p.photo, truth, p.label, f"{p.confidence:.6f}", str(p.known).lower(), *scores])
-        return text.getvalue()
+            rows.append([p.photo, truth, p.label, f"{p.confidence:.6f}", str(p.known).lower(), *scores])
+        return csv_text(rows)
 
 
 def write_evaluation(folder: Path, result: Evaluation, **more: Any) -> None:
@@ -121,7 +118,7 @@ def write_evaluation(folder: Path, result: Evaluation, **more: Any) -> None:
     summary = result.to_dict() | more | {"created": now()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "predictions.csv", result.predictions_csv())
+        write_bytes(folder / "predictions.csv", with_mark(result.predictions_csv()))
         write_text(folder / "evaluation.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         raise RunError(f"The evaluation cannot be written into {folder}: {error.strerror}.") from None
@@ -149,14 +146,13 @@ def read_predictions(folder: Path) -> tuple[tuple[str, Prediction], ...]:
     """
     path = folder / "predictions.csv"
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header = next(lines := csv.reader(file))
-            if header[1:5] != _COLUMNS[1:]:
-                raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
-            return tuple(_parse_row(cells, header[5:]) for cells in lines)
+        (_, header), *lines = read_csv(path.read_bytes()) or [(0, [])]
+        if header[1:5] != _COLUMNS[1:]:
+            raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
+        return tuple(_parse_row(cells, header[5:]) for _, cells in lines)
     except (FileNotFoundError, NotADirectoryError):
         raise _not_evaluated(folder) from None
-    except (OSError, ValueError, StopIteration, csv.Error) as error:
+    except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {quote(folder)}` again.") from None
 
 

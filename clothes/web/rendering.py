@@ -1,8 +1,6 @@
 """Predictions as a visitor reads them: HTML for the page, CSV for a spreadsheet. Every value is escaped."""
 
-import csv
 import html
-import io
 from collections.abc import Sequence
 
 from PIL import Image
@@ -12,6 +10,7 @@ from clothes.inference.classifier import Classifier
 from clothes.inference.confidence import Prediction, percent
 from clothes.inference.occlusion import Explanation
 from clothes.report.thumbnails import embed_image
+from clothes.system.user_text import csv_text
 
 PHOTO_HINT = '<p class="hint">Drop a photo or take one: the answer appears here.</p>'
 TABLE_HINT = '<p class="hint">Drop photos above: a table appears here, with a CSV file to download.</p>'
@@ -102,19 +101,11 @@ def _keep_percent(text: str) -> str:
 
 def answers_csv(classes: Sequence[str], answers: Sequence[NamedAnswer]) -> str:
     """The answers to many photos as CSV: photo, label, confidence, known, one score a class, problem."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["photo", "label", "confidence", "known", *map(_no_formula, classes), "problem"])
+    rows = [["photo", "label", "confidence", "known", *classes, "problem"]]
     for name, answer in answers:
         if isinstance(answer, PhotoError):
-            cells = ["", "", "", *[""] * len(classes), _no_formula(answer.reason)]
+            rows.append([name, "", "", "", *[""] * len(classes), answer.reason])
         else:
             scores = [f"{answer.scores[label]:.6f}" for label in classes]
-            cells = [_no_formula(answer.label), f"{answer.confidence:.6f}", str(answer.known).lower(), *scores, ""]
-        writer.writerow([_no_formula(name), *cells])
-    return text.getvalue()
-
-
-def _no_formula(cell: str) -> str:
-    """Quotes with ' what a spreadsheet would compute."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+            rows.append([name, answer.label, f"{answer.confidence:.6f}", str(answer.known).lower(), *scores, ""])
+    return csv_text(rows)

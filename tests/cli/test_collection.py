@@ -48,7 +48,7 @@ def test_folder_prints_counts_refusals_and_the_next_command(tmp_path: Path, monk
         ("folder list.txt", "Error: list.txt cannot be read as a zip file"),
         ("folder . --class ../x", "Error: No class can be called '../x'"),
         ("urls list.txt --class CON", "Error: No class can be called 'CON'"),
-        ("urls odd.txt --class hat", "Error: odd.txt is not text in UTF-8."),
+        ("urls odd.txt --class hat", "Error: odd.txt is no list: it is not text in UTF-8 or UTF-16"),
         ("urls none.txt --class hat", "Error: none.txt: No such file"),
         ("web hats --class hat --api ftp://x/", "Error: Openverse cannot be searched: this is no web address"),
         ("urls list.txt --class hat", ""),  # no photo came: the table says why
@@ -57,7 +57,7 @@ def test_folder_prints_counts_refusals_and_the_next_command(tmp_path: Path, monk
 def test_errors_are_sentences(tmp_path: Path, words: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.txt").write_text("http://127.0.0.1:9/a.jpg\n")
-    (tmp_path / "odd.txt").write_bytes(b"\xff\xfe\xff")
+    (tmp_path / "odd.txt").write_bytes(b"\xff\xfeb")
     shown = run_command("collect", *words.split(), "--into", "photos")
     assert shown.status == 1
     assert message in shown.err
@@ -102,3 +102,17 @@ def test_ctrl_c_stops_it_and_the_same_command_continues(tmp_path: Path, monkeypa
         shown = run_command(*command)
         assert shown.out.splitlines()[-1].split() == ["all", "1", "1"]
         assert server.asked["good.png"] == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("source", ["-", "list.txt"])
+def test_lists_of_addresses_come_from_any_system(
+    encoding: str, source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = '"http://127.0.0.1:9/a.jpg"\r\n\r\nhttp://127.0.0.1:9/b.jpg\r\n'.encode(encoding)
+    (tmp_path / "list.txt").write_bytes(data)
+    shown = run_command("collect", "urls", source, "--class", "hat", "--into", "photos", "--json", stdin=data)
+    assert [item["path"] for item in json.loads(shown.out)["refused"]] == [
+        f"http://127.0.0.1:9/{name}.jpg" for name in "ab"
+    ]

@@ -1,6 +1,7 @@
 """`clothes predict`, `info`, `verify` and `export`."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,29 @@ def test_export_compares_and_lists_its_files(place: Path) -> None:
     assert taken.status == 1 and taken.err.startswith("Error: exported ")
     data = json.loads(run_command("export", "runs/small", "--format", "litert", "--out", "more", "--json").out)
     assert data["format"] == "litert"
+
+
+LIST = ["bar.png", "[odd] name.png", "裙子.png", "photos/bar/000.png"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("line", ["{}\n", "{}\r\n", '"{}"\r\n', "'{}'\n", '"{}" \r'])
+def test_lists_on_stdin_come_from_any_system(encoding: str, line: str, place: Path) -> None:
+    """A byte-order mark, UTF-16 as PowerShell writes it, and "Copy as path" of Windows."""
+    shutil.copy("bar.png", "裙子.png")
+    text = "".join(line.format(name) for name in LIST)
+    shown = run_command("predict", "-", "--json", stdin=text.encode(encoding))
+    assert shown.status == 0, shown.err
+    assert [json.loads(answer)["photo"] for answer in shown.out.splitlines()] == LIST
+
+
+def test_lists_on_stdin_may_have_back_slashes(place: Path) -> None:
+    shutil.copy("bar.png", "a\\b.png")
+    shown = run_command("predict", "-", "--json", stdin="photos\\bar\\000.png\na\\b.png\n")
+    assert [json.loads(answer)["photo"] for answer in shown.out.splitlines()] == ["photos/bar/000.png", "a\\b.png"]
+
+
+def test_a_list_that_is_no_text_is_an_error(place: Path) -> None:
+    shown = run_command("predict", "-", stdin=b"\xff\xfeb")
+    assert (shown.status, shown.out) == (1, "")
+    assert shown.err.startswith("Error: - is no list: it is not text in UTF-8 or UTF-16")

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clothes.cli.options import AsJson, Auth, Host, Port, read_names, require, user_and_password
+from clothes.cli.options import AsJson, Auth, Host, Port, read_list, require, user_and_password
 from clothes.cli.output import note, show, show_address, show_result, show_table
 from clothes.cli.progress import progress_bars
-from clothes.errors import PhotosError
 from clothes.system.text import quote
 
 if TYPE_CHECKING:
@@ -74,10 +73,7 @@ def urls(
     """
     from clothes.collection.collect import collect_urls
 
-    try:
-        lines = read_names() if str(addresses) == "-" else addresses.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise PhotosError(f"{addresses} is not text in UTF-8. Name a file with one web address per line.") from None
+    lines = read_list(addresses)
     with progress_bars() as bars:
         result = collect_urls(lines, into=into, label=label, fetcher=_fetcher(allow_private), progress=bars.show)
     _print_collected(result, as_json)

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import clothes
-from clothes.cli.options import AsJson, BundleFolder, ModelOption, read_names
+from clothes.cli.options import AsJson, BundleFolder, ModelOption, read_list
 from clothes.cli.output import note, note_skipped, show, show_json, show_result, show_table
 from clothes.cli.progress import progress_bars, with_progress
 from clothes.errors import PhotoError, PhotosError
 from clothes.system.text import quote
+from clothes.system.user_text import slashed
 
 if TYPE_CHECKING:
     from clothes.inference.bundle import Bundle
@@ -74,7 +75,7 @@ def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
 
     found: list[Path] = []
     skipped: list[Skipped] = []
-    names = [name for argument in arguments for name in (read_names() if argument == "-" else [argument])]
+    names = [name for argument in arguments for name in (_listed() if argument == "-" else [argument])]
     for path in [path for name in names for path in _expand(name)]:
         if os.path.isdir(path):  # noqa: PTH112 - Path's own raises in a locked folder
             photos, others = list_photos(path)
@@ -83,6 +84,11 @@ def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
         else:
             found.append(Path(path))
     return found, skipped
+
+
+def _listed() -> list[str]:
+    """The names on stdin, which may have the separators of another system."""
+    return [name if os.path.lexists(name) else slashed(name) for name in read_list(Path("-"))]
 
 
 def _expand(name: str) -> list[str]:
