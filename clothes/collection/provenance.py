@@ -151,7 +151,9 @@ class Sources(AbstractContextManager["Sources"]):
 
     def _parse_announced(self, line: bytes) -> tuple[str, str]:
         """Returns the file and the checksum of a journal line, or empty texts if it names no photo below PHOTOS."""
-        cells = next(csv.reader([line.decode("utf-8", "replace")]))
+        cells: list[str] = []
+        with suppress(csv.Error):
+            cells = next(csv.reader([line.decode("utf-8", "replace")]))
         if len(cells) != len(COLUMNS):
             return "", ""
         inside = stays_below(cells[0]) and (self.root / cells[0]).parent.is_dir()

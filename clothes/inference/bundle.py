@@ -25,7 +25,7 @@ from clothes.system.validation import check_type, read_json
 
 FORMAT = 1
 INFO, MODEL, PROBES, WEIGHTS = "bundle.json", "model.tflite", "probes.npz", "weights.npz"
-_PROBES, _MOST_PROBES = 8, 64  # written, read
+_PROBES, _MOST_PROBES = 8, 16  # written, read
 _LARGEST_LAYER = 500_000_000  # values for one picture
 
 

@@ -1,5 +1,6 @@
 """Damaged and hostile JSON files raise an error that names the file; names of files stay below their folder."""
 
+import contextlib
 import csv
 import io
 import json
@@ -12,6 +13,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 import pytest
 
 import clothes
+from clothes.collection.photo_store import Store
 from clothes.config import Config
 from clothes.errors import ClothesError
 from clothes.evaluation.results import read_evaluation, read_predictions
@@ -234,3 +236,58 @@ def test_no_table_of_a_run_has_odd_numbers(folder: Path, value: str) -> None:
         with pytest.raises(ClothesError, match=file):
             read(folder)
         (folder / file).write_bytes(original)
+
+
+SOURCES = b"file,sha256,origin,when,licence,author,title,page\n"
+# The name of each table, and a function that reads it in a folder.
+TABLES: dict[str, Callable[[Path], object]] = {
+    "split.csv": lambda folder: clothes.Run(folder).split,
+    "history.csv": lambda folder: clothes.Run(folder).history,
+    "predictions.csv": read_predictions,
+    "sources.csv": lambda folder: Store(folder).__exit__(None, None, None),
+    ".collecting.csv": lambda folder: Store(folder).__exit__(None, None, None),
+}
+ODD_LINES = {
+    "NUL": b"hat/\0.jpg,0,,,,,,\n",
+    "surrogate": b"hat/\xed\xa0\x80.jpg,0,,,,,,\n",
+    "not UTF-8": b"hat/\xff.jpg,0,,,,,,\n",
+    "long cell": b"hat/" + b"a" * 200_000 + b".jpg,0,,,,,,\n",
+    "long name": b"hat/" + b"a" * 3000 + b".jpg,0,,,,,,\n",
+    "open quote": b'"hat/a.jpg,0,,,,,,\n',
+    "a folder": b"hat,0,,,,,,\n",
+    "itself": b"sources.csv,0,,,,,,\n.collecting.csv,0,,,,,,\n.,0,,,,,,\n",
+    "carriage returns": b"\r\r\rhat/a.jpg\r,0,,,,,,\n",
+    "no table": b"\x89PNG\r\n\x1a\n",
+    "one cell": b"hat\n",
+    "empty": b"",
+}
+
+
+def read_table(name: str, folder: Path) -> None:
+    """Reads a table. Any error but a ClothesError fails the test."""
+    with contextlib.suppress(ClothesError):
+        TABLES[name](folder)
+
+
+@pytest.mark.parametrize("line", ODD_LINES)
+@pytest.mark.parametrize("name", TABLES)
+def test_odd_lines_of_a_table_raise_no_other_error(folder: Path, name: str, line: str) -> None:
+    (folder / "hat").mkdir()
+    original = (folder / name).read_bytes() if (folder / name).exists() else SOURCES
+    for content in (ODD_LINES[line], original + ODD_LINES[line], original.replace(b"\n", b"\n" + ODD_LINES[line], 1)):
+        (folder / name).write_bytes(content)
+        read_table(name, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TABLES)
+def test_damaged_tables_raise_no_other_error(folder: Path, name: str) -> None:
+    (folder / "hat").mkdir()
+    original = (folder / name).read_bytes() if (folder / name).exists() else SOURCES + b"hat/a.jpg,0,,,,,,\n" * 3
+    rng = random.Random(0)
+    for _ in range(1000):
+        changed = bytearray(original)
+        for _ in range(rng.randint(1, 5)):
+            changed[rng.randrange(len(changed))] = rng.choice(b',"\n\r\x00\xff/\\.:=-9e')
+        (folder / name).write_bytes(changed)
+        read_table(name, folder)
