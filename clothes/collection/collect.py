@@ -17,7 +17,8 @@ from clothes.collection.provenance import Origin
 from clothes.collection.zip_archive import Archive
 from clothes.errors import DownloadError, PhotoError, PhotosError
 from clothes.photos import decode
-from clothes.photos.folders import Skipped, class_name, list_class_folders, list_photos
+from clothes.photos.class_names import class_name
+from clothes.photos.folders import Skipped, list_class_folders, list_photos
 
 SMALLEST = 200  # pixels; a picture from the web with a shorter side is a thumbnail
 _THREADS = 8  # downloads at the same time

@@ -1,7 +1,6 @@
 """Stores photos in class folders, each once, named by its content. Refuses near-duplicates of test photos."""
 
 import os
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
@@ -13,16 +12,15 @@ from types import TracebackType
 
 from clothes.collection.provenance import Origin, Sources
 from clothes.errors import PhotoError, PhotosError
+from clothes.photos.class_names import class_name, is_same_class
 from clothes.photos.decode import Inspection, inspect
 from clothes.photos.duplicates import Survey
 from clothes.photos.folders import (
     Listing,
     PhotoFile,
     class_folder,
-    class_name,
     list_class_folders,
     list_photos,
-    without_part,
 )
 from clothes.photos.similarity import THUMB
 from clothes.photos.split_file import Split
@@ -160,8 +158,7 @@ class Store(AbstractContextManager["Store"]):
 
     def _count(self, there: Path, label: str, name: str) -> None:
         file = there.relative_to(self.root).as_posix()
-        here = without_part(file).parts[0]
-        if unicodedata.normalize("NFC", here) != unicodedata.normalize("NFC", self._folder(label).name):
+        if not any(is_same_class(name, label) for name in file.split("/")[:-1]):
             raise PhotoError(name, "other-class", f"it is there already, but not as {label}: {file}")
         self._here.add(there)
         self.already[label] += 1

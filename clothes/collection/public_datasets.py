@@ -22,8 +22,9 @@ from PIL import Image
 from clothes.collection.dataset_folder import Reader, beside, is_complete, make_folder, put
 from clothes.collection.download import download
 from clothes.errors import ClothesError, DownloadError
+from clothes.photos.class_names import PART_FOLDERS
 from clothes.photos.decode import SUFFIXES
-from clothes.photos.folders import PART_FOLDERS, list_class_folders
+from clothes.photos.folders import list_class_folders
 from clothes.system.checksums import sha256
 from clothes.system.progress import Progress
 

@@ -108,7 +108,7 @@ def _count_opening(run: Run) -> int:
 
 def _list_labelled(folder: Path, classifier: Classifier) -> tuple[Path, list[PhotoFile], list[Skipped]]:
     """The folder, its photos of the bundle's classes and of no class, and the skipped ones."""
-    listing = list_class_folders(folder)
+    listing = list_class_folders(folder, classes=classifier.classes)
     labels = {*classifier.classes, OTHER}
     photos = [photo for photo in listing.photos if photo.label in labels]
     if not any(photo.label != OTHER for photo in photos):

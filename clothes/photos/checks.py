@@ -38,13 +38,14 @@ class CheckReport:
     few: tuple[str, ...]
     untrained: tuple[str, ...]
     imbalance: float
+    notes: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """Returns everything but the folder as plain lists and numbers."""
         return {name: value for name, value in asdict(self).items() if name != "root"}
 
     def __str__(self) -> str:
-        findings = [*self._findings(), *self._class_findings()]
+        findings = [*map(plain, self.notes), *self._findings(), *self._class_findings()]
         return "\n".join([*self._table(), "", *(findings or ["No problem was found."])])
 
     def _table(self) -> list[str]:
@@ -119,6 +120,7 @@ def check(photos: str | os.PathLike[str], *, progress: Progress | None = None) -
         few=tuple(f"{name}: {sizes[name]}" for name in listing.classes if sizes[name] < FEW),
         untrained=tuple(name for name in listing.classes if name not in trained),
         imbalance=max(sizes.values(), default=0) / max(1, min(sizes.values(), default=1)),
+        notes=listing.notes,
     )
 
 

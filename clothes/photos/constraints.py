@@ -10,8 +10,9 @@ from pathlib import Path
 
 from clothes.config import SplitConfig
 from clothes.errors import SplitError
+from clothes.photos.class_names import PART_FOLDERS
 from clothes.photos.duplicates import Record
-from clothes.photos.folders import PART_FOLDERS, without_part
+from clothes.photos.folders import from_class, without_part
 from clothes.photos.split_file import ALIKE, PARTS, Split
 from clothes.system.user_text import read_csv, slashed
 
@@ -84,8 +85,11 @@ def count(number: int, noun: str) -> str:
 def _read_groups(path: Path, records: Sequence[Record], notes: list[str]) -> dict[str, list[int]]:
     """Returns the groups of a CSV file: name -> photos."""
     lines, photo, column = _read_group_file(path)
-    positions = {without_part(record.path).as_posix(): i for i, record in reversed(list(enumerate(records)))}
-    positions |= {record.path: i for i, record in enumerate(records)}
+    positions = {record.path: i for i, record in enumerate(records)}
+    for i, record in enumerate(records):  # also without the folders above the class folder
+        names = record.path.split("/")
+        for start in range(1, len(names) - len(from_class(record.path, record.label).parts) + 1):
+            positions.setdefault("/".join(names[start:]), i)
     groups: dict[str, list[int]] = defaultdict(list)
     unknown = 0
     for number, cells in lines:
@@ -125,8 +129,12 @@ def _read_group_file(path: Path) -> tuple[list[tuple[int, list[str]]], int, int]
 
 def _is_pooled(previous: Split) -> bool:
     """Returns whether an earlier split moved photos out of a test folder, or into test from another part's folder."""
-    folders = [(PART_FOLDERS.get(row.photo.partition("/")[0].lower()), row.part) for row in previous.rows]
-    return any(folder is not None and (folder == "test") != (part == "test") for folder, part in folders)
+    for row in previous.rows:
+        above = row.photo.split("/")[: -len(from_class(row.photo, row.label).parts)]
+        folder = PART_FOLDERS.get(above[-1].lower()) if above else None
+        if folder is not None and (folder == "test") != (row.part == "test"):
+            return True
+    return False
 
 
 def _earlier_parts(records: Sequence[Record], previous: Split, notes: list[str]) -> dict[int, str]:

@@ -2,25 +2,18 @@
 
 import os
 import unicodedata
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from clothes.errors import PhotosError
+from clothes.photos.class_names import PART_FOLDERS, choose_spellings, is_same_class
 from clothes.photos.decode import SUFFIXES
 
-# Folder names of the three parts.
-PART_FOLDERS = (
-    dict.fromkeys(("train", "training"), "train")
-    | dict.fromkeys(("validation", "val", "valid"), "validation")
-    | dict.fromkeys(("test", "testing"), "test")
-)
 OTHER = "_other"  # the folder of photos that show none of the classes, to learn rejection
 _DEEPEST = 40  # levels of folders
-_LONGEST_NAME = 100  # bytes of a class name
-_NO_LETTERS = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
-_WINDOWS_NAMES = {"CON", "PRN", "AUX", "NUL", *(f"{name}{i}" for name in ("COM", "LPT") for i in "123456789¹²³")}
 RECORDS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # written by clothes beside photos
 
 
@@ -56,6 +49,7 @@ class Listing:
     photos: tuple[PhotoFile, ...]
     classes: tuple[str, ...]
     skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()  # remarks for people on the classes
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -64,35 +58,56 @@ class Listing:
         return tuple(part for part in ("train", "validation", "test") if part in found)
 
 
-def list_class_folders(root: str | os.PathLike[str]) -> Listing:
+def list_class_folders(root: str | os.PathLike[str], *, classes: Collection[str] = ()) -> Listing:
     """Returns the photos of ROOT/<class>/** or ROOT/{train,validation|val|valid,test}/<class>/**, sorted by path.
 
-    A folder that holds train/ alone, with class folders in it, has that one part. Hidden folders, odd files and empty
-    classes are listed as skipped. Opens no file. Raises PhotosError if there is nothing to list, or parts without
-    train.
+    A folder that holds train/ alone, with class folders in it, has that one part. All of that may lie below single
+    folders, as in ROOT/data/photos. Two spellings of a class are one: that of `classes`, else the more frequent one.
+    Hidden folders, odd files and empty classes are listed as skipped. Opens no file. Raises PhotosError if there is
+    nothing to list, or parts without train.
     """
     lister = _Lister(Path(root))
-    folders, loose = lister.sort_entries(lister.root)
+    base, folders, loose = lister.find_class_folders()
+    parts = _part_folders(lister.root / base, folders)
     photos: list[PhotoFile] = []
-    if part_folders := _part_folders(lister.root, folders):
-        for name in folders:
-            if name in part_folders:
-                photos += lister.part_photos(name, part_folders[name])
-            else:
-                lister.skip(name, "beside train/ and test/ a folder is not a class")
-    else:
-        for name in folders:
-            photos += lister.class_photos(name, None)
+    for name in folders:
+        if not parts:
+            photos += lister.class_photos(base + name, None)
+        elif name in parts:
+            photos += lister.part_photos(base + name, parts[name])
+        else:
+            lister.skip(base + name, "beside train/ and test/ a folder is not a class")
     if not photos:
         raise _no_photos(lister.root, loose, lister.skipped)
     for path in loose:
         lister.skip(path, "lies outside the class folders")
+    spellings = choose_spellings((photo.label for photo in photos), (OTHER, *classes))
     return Listing(
         root=lister.root,
-        photos=tuple(sorted(photos, key=lambda photo: photo.path)),
-        classes=tuple(sorted({photo.label for photo in photos} - {OTHER})),
+        photos=tuple(sorted((replace(p, label=spellings[p.label]) for p in photos), key=lambda photo: photo.path)),
+        classes=tuple(sorted({*spellings.values()} - {OTHER})),
         skipped=tuple(sorted(lister.skipped, key=lambda item: item.path)),
+        notes=tuple(_notes(base, photos, spellings)),
     )
+
+
+def _notes(base: str, photos: Sequence[PhotoFile], spellings: Mapping[str, str]) -> Iterator[str]:
+    """Yields what people should know of the classes, because the names of the folders leave it open."""
+    if base:
+        yield f"The class folders are those in {base.removesuffix('/')}."
+    for name, spelling in sorted(spellings.items()):
+        if name != spelling:
+            yield f"{name} and {spelling} are spellings of one class: counted as {spelling}. Rename one of the folders."
+    inside: dict[str, set[str]] = defaultdict(set)  # class -> folders in its folder; "" for photos beside them
+    for photo in photos:
+        names = from_class(photo.path, photo.label).parts[1:-1]
+        inside[photo.label].add(names[0] if names else "")
+    if nested := sorted(name for name, found in inside.items() if len(found) > 1 and "" not in found):
+        yield (
+            f"{len(nested):,} of {len(inside):,} class folders hold folders and no photos beside them, such as "
+            f"{nested[0]} ({', '.join(sorted(inside[nested[0]])[:4])}): each counts as one class. If the folders "
+            "inside are the classes, move them."
+        )
 
 
 def list_photos(root: str | os.PathLike[str]) -> tuple[list[Path], list[Skipped]]:
@@ -103,61 +118,32 @@ def list_photos(root: str | os.PathLike[str]) -> tuple[list[Path], list[Skipped]
 
 
 def class_folder(root: str | os.PathLike[str], label: str) -> Path:
-    """Returns the folder for new photos of a class: ROOT/<label>, or ROOT/train/<label> if there are part folders.
+    """Returns the folder for new photos of a class: beside the other classes, in train/ if there are part folders.
 
-    An existing class is found whatever its case, so that Shirt and shirt are one class on every system. Raises
+    An existing class is found however it is spelt, so that Shirt and shirt are one class on every system. Raises
     PhotosError if the root does not exist or has parts without train.
     """
-    root = Path(root)
-    folders, _ = _Lister(root).sort_entries(root)
-    for name, part in _part_folders(root, folders).items():
+    lister = _Lister(Path(root))
+    base, folders, _ = lister.find_class_folders()
+    for name, part in _part_folders(lister.root / base, folders).items():
         if part == "train":
-            root = root / name
-            folders, _ = _Lister(root).sort_entries(root)
+            base = f"{base}{name}/"
+            folders, _ = lister.sort_entries(base)
             break
-    same = [name for name in folders if _folded(name) == _folded(label)]
-    return root / (label if label in same or not same else same[0])
-
-
-def class_name(text: str) -> str:
-    """Returns a class name in Unicode form NFC. Raises PhotosError unless a folder can have it on every system."""
-    name = unicodedata.normalize("NFC", text)
-    if name.startswith((".", "__")):
-        reason = "it begins with a dot or two underscores"
-    elif name.lower() in PART_FOLDERS:
-        reason = "that is the name of a part of a split"
-    else:
-        reason = why_no_name(name, longest=_LONGEST_NAME)
-    if reason:
-        raise PhotosError(f"No class can be called {text[:50]!r}: {reason}. Give it another name.")
-    return name
-
-
-def why_no_name(name: str, *, longest: int) -> str:
-    """Returns why a file or folder cannot have this name on every system, or nothing. `longest` is in bytes."""
-    if not name.strip():
-        return "the name is empty"
-    if len(name.encode("utf-8", "replace")) > longest:
-        return f"the name is longer than {longest} bytes"
-    if any(unicodedata.category(c) in _NO_LETTERS and c not in "\u200c\u200d" for c in name):
-        return "it has invisible or invalid characters"
-    if odd := sorted(set(name) & set('/\\:*?"<>|')):
-        return f"it has {odd[0]}, which some systems do not allow"
-    if name != name.strip() or name.endswith("."):
-        return "it begins with a space, or ends with a space or a dot"
-    if name.partition(".")[0].strip().upper() in _WINDOWS_NAMES:
-        return "Windows reserves that name for a device"
-    return ""
-
-
-def _folded(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    same = [name for name in folders if is_same_class(name, label)]
+    return lister.root / base / (label if label in same or not same else same[0])
 
 
 def without_part(photo: str) -> PurePosixPath:
     """Returns a photo's path without the part folder: train/shirt/1.jpg -> shirt/1.jpg."""
     path = PurePosixPath(photo)
     return PurePosixPath(*path.parts[1:]) if len(path.parts) > 2 and path.parts[0].lower() in PART_FOLDERS else path
+
+
+def from_class(photo: str, label: str) -> PurePosixPath:
+    """Returns a photo's path from the folder of its class on: data/train/shirt/1.jpg -> shirt/1.jpg."""
+    names = PurePosixPath(photo).parts
+    return PurePosixPath(*names[next((i for i, name in enumerate(names[:-1]) if is_same_class(name, label)), 0) :])
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
@@ -174,10 +160,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 def _part_folders(root: Path, folders: list[str]) -> dict[str, str]:
     """Returns the folders that are parts: name -> part. Raises PhotosError if there are parts without train."""
-    as_parts = {name: PART_FOLDERS[name.lower()] for name in folders if name.lower() in PART_FOLDERS}
-    holds_classes = [name for name in as_parts if _holds_folders_alone(root / name)]
-    if "train" in as_parts.values() and (len(as_parts) > 1 or holds_classes == folders):
-        return as_parts
+    parts = {name: PART_FOLDERS[name.lower()] for name in folders if name.lower() in PART_FOLDERS}
+    entries = {name: _Lister(root / name).sort_entries() for name in parts}
+    holds_classes = [name for name, (inside, loose) in entries.items() if inside and not loose]
+    if "train" in parts.values() and (len(parts) > 1 or holds_classes == folders):
+        return parts
     if holds_classes:
         raise PhotosError(
             f"{root / holds_classes[0]} holds folders like a part of a split, but parts are called train, "
@@ -185,12 +172,6 @@ def _part_folders(root: Path, folders: list[str]) -> dict[str, str]:
             "the folder that holds one folder per class."
         )
     return {}
-
-
-def _holds_folders_alone(folder: Path) -> bool:
-    """Returns whether a folder has folders and no photos."""
-    folders, loose = _Lister(folder).sort_entries(folder)
-    return bool(folders) and not loose
 
 
 def _no_photos(root: Path, loose: list[str], skipped: list[Skipped]) -> PhotosError:
@@ -214,20 +195,36 @@ class _Lister:
     def skip(self, path: str, reason: str) -> None:
         self.skipped.append(Skipped(path, reason))
 
-    def sort_entries(self, folder: Path, *, prefix: str = "") -> tuple[list[str], list[str]]:
+    def find_class_folders(self) -> tuple[str, list[str], list[str]]:
+        """Returns the folder that holds the class folders, the folders in it, and the photos beside and above them."""
+        found = self._descend("")
+        if found is None:
+            self.skipped.clear()
+            found = "", *self.sort_entries()
+        return found
+
+    def _descend(self, base: str) -> tuple[str, list[str], list[str]] | None:
+        """Goes down through single folders. Returns None if that leads to no parts and fewer than two classes."""
+        folders, loose = self.sort_entries(base)
+        if base and loose:
+            return None
+        filled = [name for name in folders if any(_Lister(self.root).walk(base + name))]
+        if len(filled) > 1 or _part_folders(self.root / base, folders):
+            return base, folders, loose
+        if not filled or (found := self._descend(f"{base}{filled[0]}/")) is None:
+            return None
+        for name in set(folders) - set(filled):
+            self.skip(base + name, "a class folder without photos")
+        return found[0], found[1], loose + found[2]
+
+    def sort_entries(self, prefix: str = "") -> tuple[list[str], list[str]]:
         """Returns the names of the folders in a folder, and the paths of the photos beside them."""
-        folders, loose = [], []
-        for entry in _entries(folder):
-            if self._skips(entry, prefix):
-                continue
-            if entry.is_dir():
-                folders.append(entry.name)
-            else:
-                loose.append(prefix + entry.name)
-        return folders, loose
+        used = [entry for entry in _entries(self.root / prefix) if not self._skips(entry, prefix)]
+        folders = [entry.name for entry in used if entry.is_dir()]
+        return folders, [prefix + entry.name for entry in used if not entry.is_dir()]
 
     def part_photos(self, folder: str, part: str) -> list[PhotoFile]:
-        classes, loose = self.sort_entries(self.root / folder, prefix=f"{folder}/")
+        classes, loose = self.sort_entries(f"{folder}/")
         for path in loose:
             self.skip(path, "lies outside the class folders")
         return [photo for label in classes for photo in self.class_photos(f"{folder}/{label}", part)]

@@ -57,7 +57,7 @@ def split(
     plain = placement.place_each_alone()
     prevented = max(0, sum(plain[pair.a] != plain[pair.b] for pair in pairs) - len(leaks))
     rows = _rows(records, units, parts, constraints.groups)
-    notes = [*_label_conflicts(records, pairs), *constraints.notes]
+    notes = [*listing.notes, *_label_conflicts(records, pairs), *constraints.notes]
     if len(constraints.kept) < len(records):
         notes.append(
             f"{count(prevented, 'near-duplicate pair')} would have leaked between parts in a plain random split."

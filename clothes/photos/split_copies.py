@@ -2,13 +2,13 @@
 
 import os
 import shutil
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from clothes.errors import SplitError
-from clothes.photos.folders import PART_FOLDERS, list_photos, without_part
+from clothes.photos.class_names import PART_FOLDERS
+from clothes.photos.folders import from_class, list_photos
 from clothes.photos.split_file import Row, Split
 from clothes.system.checksums import sha256_file
 from clothes.system.files import TEMP_PREFIX, explain_full_disk, sync_all
@@ -83,21 +83,14 @@ def _copy(pairs: Sequence[tuple[Path, Path]], size: int) -> None:
 def _targets(rows: Sequence[Row]) -> list[Path]:
     """Returns each photo's new path: PART/<class>/<path below its class folder>.
 
-    Photos with one name from two part folders get that folder's name added.
+    Photos with one name from several folders get the names of those folders added.
     """
-    inner = [_inner(row) for row in rows]
-    places = [f"{row.part}/{row.label}/{path}".casefold() for row, path in zip(rows, inner, strict=True)]
-    taken = Counter(places)
-    targets = []
-    for row, path, place in zip(rows, inner, places, strict=True):
-        if taken[place] > 1:
-            path = path.with_name(f"{path.stem}-{row.photo.partition('/')[0]}{path.suffix}")
-        targets.append(Path(row.part, row.label, path))
+    paths = [from_class(row.photo, row.label) for row in rows]
+    targets = [Path(row.part, row.label, *path.parts[1:]) for row, path in zip(rows, paths, strict=True)]
+    taken = Counter(str(target).casefold() for target in targets)
+    for i, (row, path, target) in enumerate(zip(rows, paths, targets, strict=True)):
+        if taken[str(target).casefold()] > 1:
+            above = PurePosixPath(row.photo).parts[: -len(path.parts)]
+            folders = above if path.parts[0] == row.label else (*above, path.parts[0])
+            targets[i] = target.with_stem("-".join((target.stem, *folders)))
     return targets
-
-
-def _inner(row: Row) -> PurePosixPath:
-    """Returns a photo's path below its class folder. That folder can have the name of a part."""
-    path = PurePosixPath(row.photo)
-    is_class = unicodedata.normalize("NFC", path.parts[0]) == row.label
-    return PurePosixPath(*(path if is_class else without_part(row.photo)).parts[1:])

@@ -21,8 +21,9 @@ from clothes.collection.photo_store import Store, examine
 from clothes.collection.provenance import Origin
 from clothes.errors import PhotoError, PhotosError
 from clothes.inference.confidence import Prediction
+from clothes.photos.class_names import class_name
 from clothes.photos.constraints import CORRECTION
-from clothes.photos.folders import Skipped, class_name
+from clothes.photos.folders import Skipped
 from clothes.system.checksums import read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import remove_unfinished, sync
 from clothes.system.locks import folder_lock

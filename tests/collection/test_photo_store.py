@@ -17,7 +17,8 @@ from clothes.collection.collect import collect_folder
 from clothes.collection.photo_store import Store, examine
 from clothes.collection.provenance import COLUMNS, Origin
 from clothes.errors import PhotoError, PhotosError, SplitError
-from clothes.photos.folders import OTHER, class_name
+from clothes.photos.class_names import class_name
+from clothes.photos.folders import OTHER
 from tests.support.photo_folders import below, reasons, rows
 from tests.support.pictures import draw, encode, jpeg, make_photos, smooth
 

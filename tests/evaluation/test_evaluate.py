@@ -105,6 +105,14 @@ def test_train_and_validation_photos_are_left_out(copy: clothes.Run, tmp_path: P
         clothes.evaluate(copy.path, photos=tmp_path / "moved")
 
 
+def test_other_spellings_of_the_bundles_classes_are_measured(copy: clothes.Run, tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "other", each=4, shapes=("bar", "square"), seed=1000)
+    (photos / "bar").rename(photos / "BAR")
+    result = clothes.evaluate(copy.path / "bundle", photos=photos)
+    assert (result.photos, result.skipped) == (8, ())
+    assert result.per_class["bar"]["photos"] == 4
+
+
 def test_folder_without_readable_photos_is_refused(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "photos" / "bar").mkdir(parents=True)
     (tmp_path / "photos" / "bar" / "empty.jpg").write_bytes(b"")

@@ -162,3 +162,14 @@ def test_one_class_and_imbalance(tmp_path: Path) -> None:
     report = clothes.check(tmp_path)
     assert report.imbalance == 11
     assert "11 times" in str(report)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take both spellings for one")
+def test_the_other_spelling_of_a_class_is_told(tmp_path: Path) -> None:
+    make_photos(tmp_path / "train", each=3, shapes=("bar", "square"))
+    make_photos(tmp_path / "test", each=2, shapes=("bar",))
+    (tmp_path / "test" / "bar").rename(tmp_path / "test" / "BAR")
+    report = clothes.check(tmp_path)
+    assert report.classes == ("bar", "square")
+    assert report.untrained == ()
+    assert "BAR and bar are spellings of one class: counted as bar." in str(report)

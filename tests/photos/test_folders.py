@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clothes.errors import PhotosError
-from clothes.photos.folders import list_class_folders, list_photos
+from clothes.photos.folders import class_folder, list_class_folders, list_photos
 from tests.support.permissions import let_others_enter
 
 
@@ -216,3 +216,84 @@ def test_list_photos_of_any_folder(tmp_path: Path) -> None:
     photos, skipped = list_photos(tmp_path)
     assert photos == [tmp_path / "b.jpg", tmp_path / "deep" / "a.png"]
     assert [item.path for item in skipped] == ["x.pdf"]
+
+
+# --- class folders below other folders ---
+
+
+@pytest.mark.parametrize("above", ["data", "data/photos", "a/b/c/d"])
+@pytest.mark.parametrize("part", ["", "train/"])
+def test_class_folders_below_single_folders_are_the_classes(tmp_path: Path, above: str, part: str) -> None:
+    touch(*(tmp_path / above / f"{part}{name}" / "1.jpg" for name in ("hat", "shirt")), tmp_path / "readme.txt")
+    if part:
+        touch(tmp_path / above / "test" / "hat" / "2.jpg")
+    listing = list_class_folders(tmp_path)
+    assert listing.classes == ("hat", "shirt")
+    assert listing.parts == (("train", "test") if part else ())
+    assert all((tmp_path / photo.path).is_file() for photo in listing.photos)
+    assert listing.notes == (f"The class folders are those in {above}.",)
+    into = tmp_path / above / part
+    assert (class_folder(tmp_path, "hat"), class_folder(tmp_path, "coat")) == (into / "hat", into / "coat")
+
+
+def test_what_lies_beside_and_above_the_class_folders_is_listed(tmp_path: Path) -> None:
+    touch(*(tmp_path / "data" / name / "1.jpg" for name in ("hat", "shirt")), tmp_path / "loose.jpg")
+    touch(tmp_path / "data" / "notes.txt")
+    (tmp_path / "empty").mkdir()
+    listing = list_class_folders(tmp_path)
+    assert listing.classes == ("hat", "shirt")
+    assert {item.path: item.reason for item in listing.skipped} == {
+        "data/notes.txt": "not a photo by its name",
+        "empty": "a class folder without photos",
+        "loose.jpg": "lies outside the class folders",
+    }
+
+
+@pytest.mark.parametrize("paths", [("hat/1.jpg", "hat/old/2.jpg", "hat/new/3.jpg"), ("hat/old/1.jpg",), ("hat/1.jpg",)])
+def test_one_class_stays_one(tmp_path: Path, paths: tuple[str, ...]) -> None:
+    touch(*(tmp_path / path for path in paths))
+    listing = list_class_folders(tmp_path)
+    assert (listing.classes, len(listing.photos), listing.notes) == (("hat",), len(paths), ())
+    assert class_folder(tmp_path, "shoe") == tmp_path / "shoe"
+
+
+def test_folders_that_may_be_classes_in_a_class_folder_are_told(tmp_path: Path) -> None:
+    touch(*(tmp_path / shop / name / "1.jpg" for shop in ("north", "south") for name in ("hat", "shirt")))
+    touch(tmp_path / "coat" / "1.jpg")
+    (note,) = list_class_folders(tmp_path).notes
+    assert note.startswith("2 of 3 class folders hold folders and no photos beside them, such as north (hat, shirt)")
+
+
+# --- two spellings of a class ---
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take both spellings for one")
+@pytest.mark.parametrize(
+    ("often", "seldom"),
+    [("Shirt", "shirt"), ("t-shirt", "T shirt"), ("T_Shirt", "tshirt"), ("Straße", "STRASSE"), ("ﬁt", "Fit")],
+)
+@pytest.mark.parametrize("part", ["", "test"])
+def test_two_spellings_are_one_class_and_are_told(tmp_path: Path, often: str, seldom: str, part: str) -> None:
+    above = tmp_path / "train" if part else tmp_path
+    touch(*(above / often / f"{i}.jpg" for i in range(3)), above / "hat" / "1.jpg", tmp_path / part / seldom / "9.jpg")
+    listing = list_class_folders(tmp_path)
+    assert listing.classes == tuple(sorted((often, "hat")))
+    assert all((tmp_path / photo.path).is_file() for photo in listing.photos)
+    (note,) = listing.notes
+    assert f"{seldom} and {often} are spellings of one class: counted as {often}." in note
+    assert list_class_folders(tmp_path, classes=(seldom, "hat")).classes == tuple(sorted((seldom, "hat")))
+    assert class_folder(tmp_path, seldom.swapcase()).parent == above
+
+
+def test_names_that_differ_in_more_are_two_classes(tmp_path: Path) -> None:
+    names = ["1-1", "11", "A1", "A 1", "shirt", "shirts", "_other", "other", "裙子", "裙", "Hute", "Hüte"]
+    touch(*(tmp_path / name / "1.jpg" for name in names))
+    listing = list_class_folders(tmp_path)
+    assert (set(listing.classes), listing.notes) == ({*names} - {"_other"}, ())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take both spellings for one")
+def test_a_bundle_that_knows_both_spellings_keeps_them(tmp_path: Path) -> None:
+    touch(tmp_path / "Shirt" / "1.jpg", tmp_path / "shirt" / "2.jpg", tmp_path / "_Other" / "3.jpg")
+    listing = list_class_folders(tmp_path, classes=("Shirt", "shirt"))
+    assert [photo.label for photo in listing.photos] == ["Shirt", "_other", "shirt"]

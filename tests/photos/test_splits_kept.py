@@ -414,3 +414,26 @@ def test_copies_do_not_go_among_the_photos(tmp_path: Path) -> None:
     with pytest.raises(SplitError, match="lies among the photos"):
         copy_parts(result, tmp_path / "parts")
     assert not (tmp_path / "parts").exists()
+
+
+def test_photos_below_another_folder_are_split_and_copied(tmp_path: Path) -> None:
+    photos = make(tmp_path / "photos", {"data/train/dress": 12, "data/test/dress": 12})
+    pooled = clothes.split(photos, pool=True)
+    assert clothes.split(photos, previous=pooled).rows == pooled.rows
+    assert "The class folders are those in data." in pooled.notes
+    lines = [("photo", "group"), *((f"train/dress/{i:03}.png", f"g{i // 4}") for i in range(12))]
+    grouped = clothes.split(photos, groups=write_groups(tmp_path / "groups.csv", lines))
+    assert {row.group for row in grouped.rows if row.photo.startswith("data/train/")} == {"g0", "g1", "g2"}
+    copy_parts(pooled, tmp_path / "copies")
+    again = clothes.split(tmp_path / "copies")
+    assert {row.sha256: row.part for row in again.rows} == {row.sha256: row.part for row in pooled.rows}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems take both spellings for one")
+def test_two_spellings_of_a_class_are_copied_into_one_folder(tmp_path: Path) -> None:
+    photos = make(tmp_path / "photos", {"Dress": 12, "dress": 10})
+    result = clothes.split(photos)
+    assert result.classes == ("Dress",)
+    copy_parts(result, tmp_path / "copies")
+    arrived = [path.read_bytes() for path in (tmp_path / "copies").glob("*/Dress/*.png")]
+    assert sorted(arrived) == sorted(path.read_bytes() for path in photos.rglob("*.png"))

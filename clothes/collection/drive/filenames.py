@@ -3,8 +3,9 @@
 import unicodedata
 from pathlib import PurePosixPath
 
+from clothes.photos.class_names import why_no_name
 from clothes.photos.decode import SUFFIXES
-from clothes.photos.folders import RECORDS, why_no_name
+from clothes.photos.folders import RECORDS
 
 _LONGEST = 200  # bytes of a name, which leaves room for a mark and an extension
 # For pictures whose name has no usable ending.
