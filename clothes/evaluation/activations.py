@@ -55,7 +55,7 @@ class Look:
 
 
 def look(photo: decode.Photo, *, model: str | os.PathLike[str]) -> Look:
-    """The feature maps of a photo in the network of a bundle or run.
+    """Returns the feature maps of a photo in the network of a bundle or run.
 
     Raises PhotoError, BundleError if the bundle has no weights, MissingExtraError without Keras.
     """
@@ -82,13 +82,12 @@ def look(photo: decode.Photo, *, model: str | os.PathLike[str]) -> Look:
 
 
 def _visible_layers(network: "keras.Model") -> "list[keras.Layer]":
-    """The convolution and pooling layers, or the last layer of each size, and the last global average."""
+    """Returns the convolution and pooling layers, or the last layer of each size, and the last global average."""
     spatial = [layer for layer in network.layers if len(layer.output.shape) == 4 and layer.output.shape[-1] > 3]
     shown = [layer for layer in spatial if _is_pooling(layer) or "Conv" in type(layer).__name__]
     if len(shown) > _MAX_STAGES:
         shown = list({layer.output.shape[1:3]: layer for layer in spatial}.values())
-    averages = [layer for layer in network.layers if _is_average(layer)]
-    return [*shown, *averages[-1:]]
+    return [*shown, *[layer for layer in network.layers if _is_average(layer)][-1:]]
 
 
 def _is_average(layer: "keras.Layer") -> bool:
@@ -100,7 +99,7 @@ def _is_pooling(layer: "keras.Layer") -> bool:
 
 
 def _to_maps(output: np.ndarray) -> np.ndarray:
-    """The maps (count, H, W) of an output (H, W, count), by descending variance; an output (count,) as one map."""
+    """Turns an output (H, W, count) into maps (count, H, W) by descending variance, an output (count,) into one."""
     if output.ndim == 1:
         width = int(np.ceil(np.sqrt(len(output))))
         return np.pad(output, (0, -len(output) % width)).reshape(1, -1, width)

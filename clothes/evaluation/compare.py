@@ -46,19 +46,20 @@ class Comparison:
 
 
 def compare(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Comparison:
-    """The comparison of two runs on the test photos of both.
+    """Compares two runs on the test photos of both.
 
     Takes folders that `evaluate` wrote into: runs, or evaluations on the same photos. Photos that show none of the
     classes do not count. Raises RunError if a folder has not been evaluated or the two have no test photo in common.
     """
-    a, b = _read_answers(Path(first)), _read_answers(Path(second))
-    common = sorted(key for key in a.keys() & b.keys() if a[key].may_be_same_photo(b[key]))
+    (a, hashes_a), (b, hashes_b) = _read_answers(Path(first)), _read_answers(Path(second))
+    replaced = {photo for photo in hashes_a.keys() & hashes_b.keys() if hashes_a[photo] != hashes_b[photo]}
+    common = sorted(key for key in a.keys() & b.keys() if key[0] not in replaced)
     if not common:
         raise RunError(
             f"{first} and {second} were tested on different photos ({len(a)} and {len(b)}, none in common). Train both "
             "with the same --split, or evaluate both on one folder: --photos DIR --out DIR."
         )
-    right = [(a[key].label == key[1], b[key].label == key[1]) for key in common]
+    right = [(a[key] == key[1], b[key] == key[1]) for key in common]
     total, right_first, right_second = len(common), sum(r for r, _ in right), sum(r for _, r in right)
     only_first, only_second = right.count((True, False)), right.count((False, True))
     return Comparison(
@@ -70,29 +71,13 @@ def compare(first: str | os.PathLike[str], second: str | os.PathLike[str]) -> Co
         only_second=only_second,
         both_wrong=right.count((False, False)),
         p=mcnemar(only_first, only_second),
-        differences=tuple(
-            Difference(*key, a[key].label, b[key].label) for key in common if a[key].label != b[key].label
-        ),
+        differences=tuple(Difference(*key, a[key], b[key]) for key in common if a[key] != b[key]),
         left_out=len((a.keys() | b.keys()) - set(common)),
     )
 
 
-@dataclass(frozen=True)
-class _Answer:
-    label: str
-    sha256: str  # of the photo; empty if unknown
-
-    def may_be_same_photo(self, other: "_Answer") -> bool:
-        """False if the two photos of one name have different content."""
-        return self.sha256 == other.sha256 or not (self.sha256 and other.sha256)
-
-
-def _read_answers(folder: Path) -> dict[tuple[str, str], _Answer]:
-    """(photo, true class) -> answer, from predictions.csv and, if there, split.csv."""
+def _read_answers(folder: Path) -> tuple[dict[tuple[str, str], str], dict[str, str]]:
+    """Returns (photo, true class) -> predicted class from predictions.csv, photo -> checksum from a split.csv there."""
+    answers = {(str(p.photo), truth): p.label for truth, p in read_predictions(folder) if truth != OTHER}
     split = Split.read(folder / "split.csv", folder).rows if (folder / "split.csv").exists() else ()
-    hashes = {row.photo: row.sha256 for row in split}
-    return {
-        (answer.photo or "", truth): _Answer(answer.label, hashes.get(answer.photo or "", ""))
-        for truth, answer in read_predictions(folder)
-        if truth != OTHER
-    }
+    return answers, {row.photo: row.sha256 for row in split if row.sha256}

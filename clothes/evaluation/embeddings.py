@@ -1,7 +1,6 @@
 """Embeddings of a run's train and validation photos, computed once and kept in the run as features.npz."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,11 +29,11 @@ class Embeddings:
     answers: np.ndarray  # the class that the network predicts
 
     def is_part(self, name: str) -> np.ndarray:
-        """A mask of the photos in a part of the split: bool (N,)."""
+        """Returns a mask of the photos in a part of the split: bool (N,)."""
         return np.array([row.part == name for row in self.rows], dtype=bool)
 
     def reduced(self) -> "Embeddings":
-        """The same photos with 128 principal components at most, on which a linear probe is fitted in a second."""
+        """Returns the same photos with up to 128 principal components, on which a probe is fitted in a second."""
         if self.values.shape[1] <= _COMPONENTS:
             return self
         centred = self.values - self.values.mean(axis=0)
@@ -42,68 +41,52 @@ class Embeddings:
         return replace(self, values=centred @ axes[:, -_COMPONENTS:])
 
     def nearest(self, values: np.ndarray, count: int) -> np.ndarray:
-        """The positions int (M, count) of the train photos nearest to embeddings (M, units), by cosine similarity."""
+        """Returns positions int (M, count) of the train photos nearest to embeddings (M, units), by cosine."""
         train = np.flatnonzero(self.is_part("train"))
         similarity = _normalize(values) @ _normalize(self.values[train]).T
         return train[np.argsort(-similarity, axis=1, kind="stable")[:, :count]]
 
 
 def read_embeddings(run: Run, classifier: Classifier, *, progress: Progress | None = None) -> Embeddings:
-    """The embeddings of a run's train and validation photos that can be read and show one of its classes.
+    """Returns the embeddings of a run's train and validation photos that can be read and show one of its classes.
 
     Raises RunError if no photo can be read.
     """
-    rows = [row for row in run.split.rows if row.part != "test" and row.label != OTHER]
-    key = hashlib.sha256(f"{classifier.info['files']} {[(row.photo, row.sha256) for row in rows]}".encode()).hexdigest()
-    arrays = _load(run, key, len(rows), len(classifier.classes))
-    if arrays is None:
-        arrays = _compute(run, classifier, rows, progress)
-        if len(arrays["there"]) == len(rows):  # photos that are missing may come back
-            _save(run, key, arrays)
-    if not len(arrays["there"]):
+    rows = tuple(row for row in run.split.rows if row.part != "test" and row.label != OTHER)
+    key = hashlib.sha256(f"{classifier.info['files']} {[(row.photo, row.sha256) for row in rows]}".encode()).digest()
+    labels = np.array([classifier.classes.index(row.label) for row in rows])
+    if (kept := _load(run, key, len(rows), len(classifier.classes))) is not None:
+        return Embeddings(rows, kept["values"], labels, kept["answers"])
+    outputs: list[tuple[int, np.ndarray, np.ndarray]] = []  # of the photos that can be read
+    for i, output in enumerate(classifier.outputs_many(run.photos / row.photo for row in rows)):
+        if not isinstance(output, PhotoError):
+            outputs.append((i, *output))
+        if progress:
+            progress(i + 1, len(rows))
+    if not outputs:
         raise RunError(
             f"None of the {len(rows)} train and validation photos of {run.path} can be read below {run.photos}. Put "
             "them back there."
         )
-    found = tuple(rows[i] for i in arrays["there"])
-    index = {name: i for i, name in enumerate(classifier.classes)}
-    return Embeddings(found, arrays["values"], np.array([index[row.label] for row in found]), arrays["answers"])
+    there, scores, values = zip(*outputs, strict=True)
+    found = Embeddings(tuple(rows[i] for i in there), np.stack(values), labels[list(there)], np.argmax(scores, axis=1))
+    if len(there) == len(rows):  # photos that are missing may come back
+        data = pack_arrays(key=np.frombuffer(key, np.uint8), values=found.values, answers=found.answers)
+        write_bytes(run.path / _FILE, data)
+    return found
 
 
-def _load(run: Run, key: str, count: int, classes: int) -> dict[str, np.ndarray] | None:
-    """The kept arrays of all `count` photos, or None if there are none, or they are of others or damaged."""
+def _load(run: Run, key: bytes, count: int, classes: int) -> dict[str, np.ndarray] | None:
+    """Returns the kept arrays of all `count` photos; None if there are none, or they are of others or damaged."""
     try:
         data = read_regular_file(run.path / _FILE, _MOST_BYTES)
         arrays = unpack_arrays(data, most=count * _MOST_BYTES_PER_PHOTO + 10_000)
         values, answers = arrays["values"], arrays["answers"]
-        fits = arrays["key"].tobytes() == key.encode() and values.ndim == 2 and values.dtype == np.float32
+        fits = arrays["key"].tobytes() == key and values.ndim == 2 and values.dtype == np.float32
         fits = fits and values.shape[0] == count and answers.shape == (count,) and answers.dtype == int
-        fits = fits and bool(np.isfinite(values).all() and ((answers >= 0) & (answers < classes)).all())
-        return {"there": np.arange(count), "values": values, "answers": answers} if fits else None
+        return arrays if fits and np.isfinite(values).all() and ((answers >= 0) & (answers < classes)).all() else None
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _save(run: Run, key: str, arrays: dict[str, np.ndarray]) -> None:
-    data = pack_arrays(key=np.frombuffer(key.encode(), np.uint8), values=arrays["values"], answers=arrays["answers"])
-    write_bytes(run.path / _FILE, data)
-
-
-def _compute(run: Run, classifier: Classifier, rows: Sequence[Row], progress: Progress | None) -> dict[str, np.ndarray]:
-    there, values, answers = [], [], []
-    for i, output in enumerate(classifier.outputs_many(run.photos / row.photo for row in rows)):
-        if not isinstance(output, PhotoError):
-            scores, embedding = output
-            there.append(i)
-            values.append(embedding)
-            answers.append(scores.argmax())
-        if progress:
-            progress(i + 1, len(rows))
-    return {
-        "there": np.array(there, dtype=int),
-        "values": np.array(values, dtype=np.float32),
-        "answers": np.array(answers, dtype=int),
-    }
 
 
 def _normalize(values: np.ndarray) -> np.ndarray:

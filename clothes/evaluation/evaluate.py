@@ -1,6 +1,7 @@
 """`evaluate`: measures a saved bundle on photos with known classes. The only code that opens the test part."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from clothes.inference.classifier import Classifier, load
 from clothes.inference.confidence import Prediction
 from clothes.inference.run import Run
 from clothes.photos.decode import read_file
-from clothes.photos.folders import OTHER, PhotoFile, Skipped, list_class_folders
+from clothes.photos.folders import OTHER, Listing, PhotoFile, Skipped, list_class_folders
 from clothes.system.checksums import sha256
 from clothes.system.progress import Progress
 from clothes.system.text import quote
@@ -25,7 +26,7 @@ def evaluate(
     out: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """The evaluation of a bundle on the test part of its run, or on `photos`, a folder of class folders.
+    """Measures a bundle on the test part of its run, or on `photos`, a folder of class folders.
 
     `model` is a run folder, a bundle or a loaded classifier; the last one needs `photos`, and so does a bundle outside
     a run. The result on the test part is written into the run: evaluation.json, predictions.csv, and the metrics into
@@ -45,7 +46,7 @@ def evaluate(
 
 
 def evaluate_run(run: Run, classifier: Classifier, *, progress: Progress | None = None) -> Evaluation:
-    """The evaluation on the run's test part, written into the run and its bundle. Counts the opening."""
+    """Measures on the run's test part, writes the result into the run and its bundle, and counts the opening."""
     split = run.split
     if split.classes != classifier.classes:
         raise RunError(
@@ -71,22 +72,23 @@ def evaluate_run(run: Run, classifier: Classifier, *, progress: Progress | None 
 def evaluate_folder(
     classifier: Classifier, folder: Path, *, run: Run | None = None, progress: Progress | None = None
 ) -> Evaluation:
-    """The evaluation on a folder of class folders, without the train and validation photos of a run."""
-    root, photos, skipped = _list_labelled(folder, classifier)
+    """Measures on a folder of class folders, without the train and validation photos of a run."""
+    listing = list_class_folders(folder, classes=classifier.classes)
+    photos, skipped = _choose_known(listing, classifier.classes)
     if run is not None:
-        photos, learnt = _leave_out_learnt(run, root, photos)
+        photos, learnt = _leave_out_learnt(run, listing.root, photos)
         skipped += learnt
-    result = _measure(classifier, root, photos, progress)
+    result = _measure(classifier, listing.root, photos, progress)
     if result.photos == 0:
         raise PhotosError(
-            f"None of the {len(photos)} photos in {root} can be read (the first: {result.skipped[0].reason}). "
-            f"`clothes check {quote(root)}` lists the reasons."
+            f"None of the {len(photos)} photos in {listing.root} can be read (the first: {result.skipped[0].reason}). "
+            f"`clothes check {quote(listing.root)}` lists the reasons."
         )
-    return replace(result, skipped=(*skipped, *result.skipped))
+    return replace(result, skipped=(*listing.skipped, *skipped, *result.skipped))
 
 
 def _find_run(path: Path) -> Run | None:
-    """The run in a folder, or the run around a bundle."""
+    """Returns the run in a folder, or the run around a bundle."""
     for folder in (path, path.resolve().parent):
         if (folder / "run.json").is_file():
             return Run.open(folder)
@@ -106,52 +108,41 @@ def _count_opening(run: Run) -> int:
     return opened
 
 
-def _list_labelled(folder: Path, classifier: Classifier) -> tuple[Path, list[PhotoFile], list[Skipped]]:
-    """The folder, its photos of the bundle's classes and of no class, and the skipped ones."""
-    listing = list_class_folders(folder, classes=classifier.classes)
-    labels = {*classifier.classes, OTHER}
-    photos = [photo for photo in listing.photos if photo.label in labels]
-    if not any(photo.label != OTHER for photo in photos):
+def _choose_known(listing: Listing, classes: Sequence[str]) -> tuple[list[PhotoFile], list[Skipped]]:
+    """Returns the photos of the bundle's classes and of `_other`, and the skipped ones."""
+    photos = [photo for photo in listing.photos if photo.label in (*classes, OTHER)]
+    if all(photo.label == OTHER for photo in photos):
         raise PhotosError(
-            f"No photo in {folder} is of a class that the bundle knows. Folders there: {', '.join(listing.classes)}. "
-            f"The bundle's classes: {', '.join(classifier.classes)}."
+            f"No photo in {listing.root} is of a class that the bundle knows. Folders there: "
+            f"{', '.join(listing.classes)}. The bundle's classes: {', '.join(classes)}."
         )
-    unknown = [
-        Skipped(photo.path, f"the bundle knows no class {photo.label!r}")
-        for photo in listing.photos
-        if photo.label not in labels
-    ]
-    return listing.root, photos, [*listing.skipped, *unknown]
+    unknown = [photo for photo in listing.photos if photo.label not in (*classes, OTHER)]
+    return photos, [Skipped(photo.path, f"the bundle knows no class {photo.label!r}") for photo in unknown]
 
 
 def _leave_out_learnt(run: Run, root: Path, photos: list[PhotoFile]) -> tuple[list[PhotoFile], list[Skipped]]:
-    """The photos that are not in the run's train or validation part, and the others. Compares by content."""
+    """Returns the photos outside the run's train and validation part, and the skipped ones. Compares by content."""
     part_of_hash = {row.sha256: row.part for row in run.split.rows}
-    parts = [part_of_hash.get(_sha256(root / photo.path)) for photo in photos]
-    learnt = [part in ("train", "validation") for part in parts]
-    if all(learnt):
+    kept, learnt, is_opened = [], [], False
+    for photo in photos:
+        try:
+            part = part_of_hash.get(sha256(read_file(root / photo.path)))
+        except PhotoError:  # _measure reports it
+            part = None
+        is_opened |= part == "test"
+        if part in ("train", "validation"):
+            learnt.append(Skipped(photo.path, f"it is one of the model's {part} photos"))
+        else:
+            kept.append(photo)
+    if not kept:
         raise PhotosError(f"The model was trained on all {len(photos)} photos in {root}. Name other photos.")
-    if "test" in parts:
+    if is_opened:
         _count_opening(run)
-    kept = [photo for photo, is_learnt in zip(photos, learnt, strict=True) if not is_learnt]
-    left_out = [
-        Skipped(photo.path, f"it is one of the model's {part} photos")
-        for photo, part, is_learnt in zip(photos, parts, learnt, strict=True)
-        if is_learnt
-    ]
-    return kept, left_out
-
-
-def _sha256(path: Path) -> str:
-    """The checksum of a photo's file; empty if it cannot be read, which _measure reports."""
-    try:
-        return sha256(read_file(path))
-    except PhotoError:
-        return ""
+    return kept, learnt
 
 
 def _measure(classifier: Classifier, root: Path, photos: list[PhotoFile], progress: Progress | None) -> Evaluation:
-    """The evaluation on these photos; unreadable ones are skipped."""
+    """Measures on these photos; unreadable ones are skipped."""
     predictions: list[tuple[str, Prediction]] = []
     skipped: list[Skipped] = []
     answers = classifier.predict_many(root / photo.path for photo in photos)

@@ -20,7 +20,7 @@ class LabelError:
 
 
 def find_label_errors(embeddings: Embeddings, classes: tuple[str, ...]) -> tuple[LabelError, ...]:
-    """The train and validation photos that may have the wrong label, the most likely errors first.
+    """Lists the train and validation photos that may have the wrong label, the most likely errors first.
 
     Confident learning (Northcutt et al., 2021, arXiv 1911.00068): a photo is listed if a linear probe that did not see
     it gives another class more probability than the label, and at least the mean probability which that class has for
@@ -38,11 +38,7 @@ def find_label_errors(embeddings: Embeddings, classes: tuple[str, ...]) -> tuple
     found = np.flatnonzero(likelier > own)
     return tuple(
         LabelError(
-            photo=embeddings.rows[i].photo,
-            label=classes[labels[i]],
-            probability=float(own[i]),
-            suggestion=classes[suggestions[i]],
-            suggestion_probability=float(likelier[i]),
+            embeddings.rows[i].photo, classes[labels[i]], float(own[i]), classes[suggestions[i]], float(likelier[i])
         )
         for i in found[np.argsort(own[found] - likelier[found], kind="stable")]
     )

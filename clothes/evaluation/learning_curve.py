@@ -36,7 +36,7 @@ class Point:
 
 
 def probe_curve(embeddings: Embeddings, classes: int) -> tuple[Point, ...]:
-    """The curve of a linear probe on a run's embeddings, in seconds.
+    """Estimates the curve with a linear probe on a run's embeddings, in seconds.
 
     It is flatter than the curve of the network, which learnt the embeddings from all train photos.
     """
@@ -56,7 +56,7 @@ def probe_curve(embeddings: Embeddings, classes: int) -> tuple[Point, ...]:
 
 
 def retrained_curve(run: Run, *, watching: CallbackFactory) -> tuple[Point, ...]:
-    """The curve of the run's own network, retrained on each share with as many steps as the run had.
+    """Measures the curve of the run's own network, retrained on each share with as many steps as the run had.
 
     The trainings are kept in the run's folder learning-curve. Finished ones are reused, interrupted ones resumed.
     `watching` makes the callback of each of them.
@@ -88,14 +88,14 @@ def _retrain(run: Run, rows: Sequence[Row], share: float, watching: CallbackFact
 
 
 def _hits(classifier: Classifier, run: Run, rows: Sequence[Row]) -> np.ndarray:
-    """1.0 for each photo that is classified correctly, 0.0 for the others and those that cannot be read: (N,)."""
+    """Returns 1.0 for each photo that is classified correctly, 0.0 for the others and unreadable ones: (N,)."""
     answers = classifier.predict_many(run.photos / row.photo for row in rows)
     right = (not isinstance(p, PhotoError) and p.label == row.label for p, row in zip(answers, rows, strict=True))
     return np.fromiter(right, dtype=float)
 
 
 def choose_subset(rows: Sequence[Row], share: float, *, seed: int) -> list[int]:
-    """The positions of a share of each class's photos, at least one, group by group.
+    """Returns the positions of a share of each class's photos, at least one, group by group.
 
     With the same seed a smaller share is a subset of a larger one.
     """

@@ -15,7 +15,7 @@ _NEVER = -1e3  # log-probability of a class without training examples
 
 
 def probe(train: np.ndarray, labels: np.ndarray, values: np.ndarray, classes: int) -> np.ndarray:
-    """The log-probabilities (N, classes) of `values` (N, units) by a discriminant fitted to `train` (M, units).
+    """Returns the log-probabilities (N, classes) of `values` (N, units) by a discriminant fitted to `train` (M, units).
 
     `labels` int (M,) are the classes of `train`. One shrinkage for the covariance that all classes share (Ledoit and
     Wolf, 2004): scikit-learn's "auto" estimates one for each class, which fails with two or five photos of a class.
@@ -35,7 +35,7 @@ def probe(train: np.ndarray, labels: np.ndarray, values: np.ndarray, classes: in
 
 
 def cross_validate(values: np.ndarray, labels: np.ndarray, groups: Sequence[str], classes: int) -> np.ndarray:
-    """The calibrated probabilities (N, classes) of each example by a probe that saw neither it nor its group.
+    """Returns calibrated probabilities (N, classes) of each example, by a probe that saw neither it nor its group.
 
     An empty group is an example on its own. Makes five folds, stratified by class, or fewer if there are fewer groups
     or no class has five examples. If two folds are not possible, all classes are equally probable.
@@ -51,12 +51,7 @@ def cross_validate(values: np.ndarray, labels: np.ndarray, groups: Sequence[str]
         for fitted, held_out in folds.split(values, labels, names):
             if len(fitted) and len(held_out):
                 logits[held_out] = probe(values[fitted], labels[fitted], values[held_out], classes)
-    return _calibrate(logits, labels)
-
-
-def _calibrate(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Probabilities with the temperature that fits the labels best."""
-    logits = logits - logits.max(axis=1, keepdims=True)
+    logits -= logits.max(axis=1, keepdims=True)
     margin = float(np.median(-np.sort(logits, axis=1)[:, -2]))
     scores = np.exp(logits / max(1.0, margin / 4))  # into the range of temperatures that is searched
     scores /= scores.sum(axis=1, keepdims=True)

@@ -1,13 +1,14 @@
 """What to photograph next, and how certain that is: from the learning curve and the errors on validation photos."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from clothes.evaluation.garments import DISTINCTIVE_PARTS
 from clothes.evaluation.learning_curve import Point
 from clothes.inference.confidence import percent
 from clothes.metrics import wilson_interval
@@ -15,6 +16,7 @@ from clothes.metrics import wilson_interval
 _RESAMPLES = 1000  # of the bootstrap
 _MAX_CONFUSIONS = 3
 _TYPICAL_EXPONENT = 0.31  # of the error of image classification (Hestness et al., 2017, arXiv 1712.00409)
+_DISTINCTIVE_PARTS = Path(__file__).with_name("distinctive_parts.json")  # garment -> what tells it from similar ones
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,20 @@ class Confusion:
     photos: int
     interval: tuple[float, float]
 
+    @property
+    def advice(self) -> str:
+        """What to photograph so that the two classes are told apart, after the words "photograph" or "Photograph"."""
+        known = json.loads(_DISTINCTIVE_PARTS.read_text(encoding="utf-8"))
+        parts = [f"{known[name.lower()]} of the {name}" for name in (self.a, self.b) if name.lower() in known]
+        return " and ".join(parts) if len(parts) == 2 else "the parts that differ, close up, in the same light"
+
+    def describe(self) -> str:
+        low, high = map(percent, self.interval)
+        return (
+            f"{self.a} and {self.b} are confused ({self.mistakes} of {self.photos} validation photos, 95 % interval "
+            f"{low} to {high}): photograph {self.advice}."
+        )
+
 
 @dataclass(frozen=True)
 class Recommendations:
@@ -66,10 +82,10 @@ class Recommendations:
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """Sentences for people, the most useful first."""
-        return [self._describe_need(), *map(_describe_confusion, self.confusions), *self._describe_curve()]
+        """Returns sentences for people, the most useful first."""
+        return [self.describe_need(), *(pair.describe() for pair in self.confusions), *self.describe_curve()]
 
-    def _describe_need(self) -> str:
+    def describe_need(self) -> str:
         best = self.needs[0]
         if best.gain.value <= 0:
             return (
@@ -86,7 +102,7 @@ class Recommendations:
             text += f", {runner_up.label} in {percent(runner_up.first)}"
         return text + (", so the ranking is uncertain." if best.first < 0.8 else ".")
 
-    def _describe_curve(self) -> list[str]:
+    def describe_curve(self) -> list[str]:
         points = ", ".join(f"{percent(found.value)} with {photos:,}" for photos, found in self.curve)
         gain = f"Twice as many photos of the same kind would add about {_points(self.doubling)}."
         if self.doubling.low <= 0.001:
@@ -110,7 +126,7 @@ def recommend(
     answers: np.ndarray,
     retrained: bool,
 ) -> Recommendations:
-    """The recommendations for a run.
+    """Returns the recommendations for a run.
 
     `train` holds the labels of the train photos, `truth` and `answers` the labels and predictions of the validation
     photos, all of them class indices int (N,). Without `retrained` the curve is the one of a linear probe.
@@ -129,8 +145,11 @@ def recommend(
     more = int(max(10, round(len(train) / len(classes) / 2, -1)))
     counts = np.bincount(train, minlength=len(classes))
     remaining = (counts / (counts + more)) ** exponents[:, None]  # share of the errors, (resamples, classes)
-    gains = _error_rates(truth, answers, resamples, len(classes)) * (1 - remaining)
-    first = _shares_of_first_rank(gains[1:])
+    wrong = truth != answers
+    errors = np.stack([np.bincount(truth[i], weights=wrong[i], minlength=len(classes)) for i in resamples]) / number
+    gains = errors * (1 - remaining)
+    is_best = gains[1:] == gains[1:].max(axis=1, keepdims=True)
+    first = (is_best / is_best.sum(axis=1, keepdims=True)).mean(axis=0)  # ties are divided
     needs = [Need(name, more, _estimate(gains[:, c]), float(first[c])) for c, name in enumerate(classes)]
     return Recommendations(
         curve=tuple((point.photos, _estimate(accuracies[:, i])) for i, point in enumerate(curve)),
@@ -143,30 +162,15 @@ def recommend(
 
 
 def _fit_exponents(photos: np.ndarray, accuracies: np.ndarray, *, min_error: float) -> np.ndarray:
-    """The exponent of the power law of the error, from 0 to 1, for each row of accuracies."""
+    """Returns the exponent of the power law of the error, from 0 to 1, for each row of accuracies."""
     x = np.log(photos) - np.log(photos).mean()
     y = np.log(np.maximum(1 - accuracies, min_error))
     exponents: np.ndarray = -(y * x).sum(axis=1) / max(float((x * x).sum()), 1e-9)
     return exponents.clip(0, 1)
 
 
-def _error_rates(truth: np.ndarray, answers: np.ndarray, resamples: np.ndarray, classes: int) -> np.ndarray:
-    """Each class's errors as a share of all validation photos: (resamples, classes)."""
-    wrong = truth != answers
-    counts = [np.bincount(truth[chosen], weights=wrong[chosen], minlength=classes) for chosen in resamples]
-    return np.stack(counts) / len(truth)
-
-
-def _shares_of_first_rank(gains: np.ndarray) -> np.ndarray:
-    """The share of resamples in which each class gains most; ties are divided."""
-    is_best = gains == gains.max(axis=1, keepdims=True)
-    shares: np.ndarray = (is_best / is_best.sum(axis=1, keepdims=True)).mean(axis=0)
-    return shares
-
-
 def _estimate(resamples: np.ndarray) -> Estimate:
-    low, high = np.percentile(resamples[1:], (2.5, 97.5))
-    return Estimate(float(resamples[0]), float(low), float(high))
+    return Estimate(float(resamples[0]), *map(float, np.percentile(resamples[1:], (2.5, 97.5))))
 
 
 def _find_confusions(classes: Sequence[str], truth: np.ndarray, answers: np.ndarray) -> tuple[Confusion, ...]:
@@ -177,20 +181,6 @@ def _find_confusions(classes: Sequence[str], truth: np.ndarray, answers: np.ndar
         if mistakes > 1:
             found.append(Confusion(classes[a], classes[b], mistakes, photos, wilson_interval(mistakes, photos)))
     return tuple(sorted(found, key=lambda pair: -pair.mistakes)[:_MAX_CONFUSIONS])
-
-
-def _describe_confusion(pair: Confusion) -> str:
-    low, high = pair.interval
-    parts = [
-        f"{DISTINCTIVE_PARTS[name.lower()]} of the {name}"
-        for name in (pair.a, pair.b)
-        if name.lower() in DISTINCTIVE_PARTS
-    ]
-    advice = " and ".join(parts) if len(parts) == 2 else "the parts that differ, close up, in the same light"
-    return (
-        f"{pair.a} and {pair.b} are confused ({pair.mistakes} of {pair.photos} validation photos, 95 % interval "
-        f"{percent(low)} to {percent(high)}): photograph {advice}."
-    )
 
 
 def _points(found: Estimate) -> str:

@@ -1,7 +1,8 @@
 """The result of an evaluation, and its files: evaluation.json and predictions.csv."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, TypedDict
@@ -13,17 +14,23 @@ from clothes.errors import RunError
 from clothes.inference.confidence import Prediction
 from clothes.inference.run import now
 from clothes.photos.folders import OTHER, Skipped
-from clothes.system.files import write_bytes, write_text
+from clothes.system.files import read_regular_file, write_bytes, write_text
 from clothes.system.text import quote
 from clothes.system.user_text import csv_text, read_csv, with_mark
 from clothes.system.validation import parse_float, read_json, stays_below
 
 _COLUMNS = ["photo", "truth", "label", "confidence", "known"]
 _NOT_IN_JSON = ("predictions", "skipped")
+_MOST_BYTES = 1_000_000_000  # of predictions.csv
+
+
+class SkippedInfo(TypedDict):
+    photo: str
+    reason: str
 
 
 class ClassMetrics(TypedDict):
-    """The entry of a class in evaluation.json; None where there is nothing to divide by."""
+    """The metrics of a class; None where there is nothing to divide by."""
 
     precision: float | None
     recall: float | None
@@ -32,7 +39,7 @@ class ClassMetrics(TypedDict):
 
 
 class EvaluationInfo(TypedDict):
-    """The content of evaluation.json: the fields of Evaluation, but for the single predictions."""
+    """The content of evaluation.json: the fields of Evaluation without the single predictions."""
 
     photos: int
     classes: list[str]
@@ -45,6 +52,8 @@ class EvaluationInfo(TypedDict):
     known: float
     others: int
     others_known: float | None
+    skipped: list[SkippedInfo]
+    created: str
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ class Evaluation:
     def from_predictions(
         cls, classes: tuple[str, ...], predictions: Sequence[tuple[str, Prediction]], skipped: Sequence[Skipped] = ()
     ) -> Self:
-        """The metrics of these (true class, prediction)."""
+        """Returns the metrics of these (true class, prediction)."""
         index = {name: i for i, name in enumerate(classes)}
         judged = [(truth, p) for truth, p in predictions if truth != OTHER]
         others = [p for truth, p in predictions if truth == OTHER]
@@ -99,18 +108,19 @@ class Evaluation:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """The content of evaluation.json: all but the single predictions."""
+        """Returns the content of evaluation.json: all but the single predictions."""
         names = [item.name for item in fields(self) if item.name not in _NOT_IN_JSON]
         skipped = [{"photo": item.path, "reason": item.reason} for item in self.skipped]
         return {name: getattr(self, name) for name in names} | {"skipped": skipped}
 
     def predictions_csv(self) -> str:
-        """The content of predictions.csv: photo, truth, label, confidence, known, then the score of each class."""
-        rows: list[list[object]] = [[*_COLUMNS, *self.classes]]
-        for truth, p in self.predictions:
-            scores = [f"{p.scores[name]:.6f}" for name in self.classes]
-            rows.append([p.photo, truth, p.label, f"{p.confidence:.6f}", str(p.known).lower(), *scores])
-        return csv_text(rows)
+        """Returns the content of predictions.csv: photo, truth, label, confidence, known, then each class's score."""
+        rows = [
+            [p.photo, truth, p.label, f"{p.confidence:.6f}", str(p.known).lower()]
+            + [f"{p.scores[name]:.6f}" for name in self.classes]
+            for truth, p in self.predictions
+        ]
+        return csv_text([[*_COLUMNS, *self.classes], *rows])
 
 
 def write_evaluation(folder: Path, result: Evaluation, **more: Any) -> None:
@@ -125,46 +135,56 @@ def write_evaluation(folder: Path, result: Evaluation, **more: Any) -> None:
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:
-    """The content of evaluation.json in a run or another folder. Raises RunError if it is missing or damaged."""
-    path = folder / "evaluation.json"
-    try:
+    """Returns the content of evaluation.json in a run or another folder. Raises RunError if missing or damaged."""
+    with _reading(folder, "evaluation.json") as path:
         data: dict[str, Any] = read_json(path, EvaluationInfo)
-        sizes = {len(data["confusion"]), *map(len, data["confusion"])}
-        if sizes != {len(data["classes"])} or data["per_class"].keys() != set(data["classes"]):
+        classes = data["classes"]
+        if list(map(len, data["confusion"])) != [len(classes)] * len(classes) or set(data["per_class"]) != set(classes):
             raise ValueError("its tables do not have one row and one column for each class")
         return data
-    except FileNotFoundError:
-        raise _not_evaluated(folder) from None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {quote(folder)}` again.") from None
 
 
 def read_predictions(folder: Path) -> tuple[tuple[str, Prediction], ...]:
-    """(true class, prediction) of each photo, from predictions.csv in a run or another folder.
+    """Returns (true class, prediction) of each photo, from predictions.csv in a run or another folder.
 
     Raises RunError if it is missing or damaged.
     """
-    path = folder / "predictions.csv"
+    with _reading(folder, "predictions.csv") as path:
+        (_, header), *lines = read_csv(read_regular_file(path, _MOST_BYTES)) or [(0, [])]
+        classes = header[len(_COLUMNS) :]
+        if header[: len(_COLUMNS)] != _COLUMNS or len(set(classes)) < max(1, len(classes)):
+            raise ValueError(f"its columns are not {', '.join(_COLUMNS)} and one for each class")
+        return tuple(_parse_row(number, cells, classes) for number, cells in lines)
+
+
+@contextmanager
+def _reading(folder: Path, name: str) -> Iterator[Path]:
+    path = folder / name
     try:
-        (_, header), *lines = read_csv(path.read_bytes()) or [(0, [])]
-        if header[1:5] != _COLUMNS[1:]:
-            raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
-        return tuple(_parse_row(cells, header[5:]) for _, cells in lines)
+        yield path
     except (FileNotFoundError, NotADirectoryError):
-        raise _not_evaluated(folder) from None
+        raise RunError(
+            f"{folder} has not been evaluated yet. Evaluate it first: clothes evaluate {quote(folder)}"
+        ) from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {quote(folder)}` again.") from None
 
 
-def _not_evaluated(folder: Path) -> RunError:
-    return RunError(f"{folder} has not been evaluated yet. Evaluate it first: clothes evaluate {quote(folder)}")
+def _parse_row(line: int, cells: Sequence[str], classes: Sequence[str]) -> tuple[str, Prediction]:
+    try:
+        photo, truth, label, confidence, known, *numbers = cells
+        scores = dict(sorted(zip(classes, map(_parse_share, numbers), strict=True), key=lambda item: -item[1]))
+        if label not in scores or truth not in (*classes, OTHER):
+            raise ValueError(f"{truth!r} or {label!r} is not one of its classes")
+        if known not in ("true", "false") or not stays_below(photo):
+            raise ValueError(f"{known!r} is not true or false, or {photo!r} does not lie among the photos")
+        return truth, Prediction(label, _parse_share(confidence), scores, known == "true", photo)
+    except ValueError as error:
+        raise ValueError(f"line {line}: {error}") from None
 
 
-def _parse_row(cells: list[str], classes: list[str]) -> tuple[str, Prediction]:
-    photo, truth, label, confidence, known, *numbers = cells
-    scores = dict(sorted(zip(classes, map(parse_float, numbers), strict=True), key=lambda item: -item[1]))
-    if label not in scores or truth not in (*classes, OTHER):
-        raise ValueError(f"{truth!r} or {label!r} is not one of its classes")
-    if not stays_below(photo):
-        raise ValueError(f"{photo!r} does not lie among the photos")
-    return truth, Prediction(label, parse_float(confidence), scores, known == "true", photo)
+def _parse_share(text: str) -> float:
+    share = parse_float(text)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{text[:20]} does not lie between 0 and 1")
+    return share
