@@ -25,7 +25,7 @@ from clothes.config import Config
 from clothes.errors import BundleError, RunError
 from clothes.inference.bundle import read_bundle
 from clothes.inference.run import Run
-from clothes.training.checkpoints import read_checkpoints
+from clothes.training.checkpoints import Arrays, State, read_checkpoints
 
 
 def cut(file: Path, other: Path, chance: random.Random) -> None:
@@ -96,12 +96,12 @@ def damage_checkpoints(run: Run, folder: Path, chance: random.Random, damage: Ca
     of = {"config": run.config.to_dict(), "photos": run.split.fingerprint}
     wanted = next((name for name in reversed(names) if name not in hit), None)
     try:
-        state, arrays = next(read_checkpoints(copy, of=of))
+        state, arrays = next(read_checkpoints(copy, of=of, like=arrays_like(run)))
     except RunError:
         assert wanted is None, f"{damage.__name__}: {wanted} was whole, and refused"
         return "refused"
-    found = f"epoch-{state['epoch']:06d}"
-    originals = {f"epoch-{s['epoch']:06d}": (s, a) for s, a in _all(run, of)}
+    found = f"epoch-{state.epoch:06d}"
+    originals = {f"epoch-{s.epoch:06d}": (s, a) for s, a in _all(run, of)}
     state_was, arrays_were = originals[found]
     same = state == state_was and all(
         np.array_equal(a, b) for part in arrays for a, b in zip(arrays[part], arrays_were[part], strict=True)
@@ -111,8 +111,15 @@ def damage_checkpoints(run: Run, folder: Path, chance: random.Random, damage: Ca
     return "the newest whole one"
 
 
-def _all(run: Run, of: dict[str, object]) -> list[tuple[dict[str, object], dict[str, list[np.ndarray]]]]:
-    found = read_checkpoints(run.path / "checkpoints", of=of)
+def arrays_like(run: Run) -> Arrays:
+    """Arrays of the shapes and dtypes of a run's newest checkpoint, which is trusted."""
+    manifest = max((run.path / "checkpoints").glob("epoch-*")) / "manifest.json"
+    described = json.loads(manifest.read_text())["arrays"]
+    return {part: [np.zeros(shape, kind) for kind, shape in values] for part, values in described.items()}
+
+
+def _all(run: Run, of: dict[str, object]) -> list[tuple[State, Arrays]]:
+    found = read_checkpoints(run.path / "checkpoints", of=of, like=arrays_like(run))
     return list(itertools.islice(found, len(list((run.path / "checkpoints").iterdir()))))
 
 

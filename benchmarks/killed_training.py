@@ -24,11 +24,12 @@ from PIL import Image
 os.environ["CLOTHES_CACHE"] = tempfile.mkdtemp(prefix="clothes-killed-")
 os.environ |= {"TF_DETERMINISTIC_OPS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # as clothes.models.backend does
 import keras  # noqa: F401 - so that each process, forked from this one, need not; nothing may compute here
+from damaged_files import arrays_like
 
 from clothes.config import Config
 from clothes.inference.run import Run
 from clothes.system.files import TEMP_PREFIX
-from clothes.training.checkpoints import Arrays, read_checkpoints
+from clothes.training.checkpoints import Arrays, State, read_checkpoints
 
 PHOTOS, BATCH = 60, 10
 SHOWN = mmap.mmap(-1, 8)  # what a training tells this process: the steps it has done, and that it is under way
@@ -80,10 +81,11 @@ def wait(until: Callable[[], object], child: int) -> None:
         time.sleep(0.0005)
 
 
-def newest(run: Run) -> tuple[dict[str, object], Arrays]:
+def newest(run: Run) -> tuple[State, Arrays]:
     """The last complete checkpoint, or the beginning if there is none yet."""
     of = {"config": run.config.to_dict(), "photos": run.split.fingerprint}
-    return next(read_checkpoints(run.path / "checkpoints", of=of), ({"epoch": 0, "step": 0}, {}))
+    found = list(run.path.glob("checkpoints/epoch-*"))
+    return next(read_checkpoints(run.path / "checkpoints", of=of, like=arrays_like(run))) if found else (State(), {})
 
 
 def half_done(out: Path) -> list[Path]:
@@ -144,7 +146,7 @@ def main(kills: int) -> None:
         saving += bool(half_done(out))
         if done:
             state, _ = newest(Run.open(out))
-            lost.append(done - (int(state["epoch"]) * steps + int(state["step"])))  # type: ignore[call-overload]
+            lost.append(done - (state.epoch * steps + state.step))
             if lost[-1] > steps:
                 raise RuntimeError(f"kill {number}: {lost[-1]} steps are lost, more than an epoch's {steps}")
         print(f"\r{number + 1} kills, {saving} during a save", end="", file=sys.stderr)
@@ -153,8 +155,8 @@ def main(kills: int) -> None:
 
     killed = Run(out)
     (state, arrays), (wanted_state, wanted) = newest(killed), newest(whole)
-    for rows in (state["history"], wanted_state["history"]):
-        for row in rows:  # type: ignore[attr-defined]
+    for rows in (state.history, wanted_state.history):
+        for row in rows:
             del row["seconds"]
     equal = state == wanted_state and all(
         np.array_equal(a, b) for part in wanted for a, b in zip(arrays[part], wanted[part], strict=True)

@@ -14,7 +14,7 @@ import numpy as np
 import optuna
 
 from clothes.config import Config
-from clothes.training.optuna_study import pruner
+from clothes.training.search.study import pruner
 
 Curve = list[float]
 

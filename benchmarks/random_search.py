@@ -4,14 +4,21 @@ uv run python benchmarks/random_search.py PHOTOS SPLIT.csv OUT MINUTES SCALE
 """
 
 import sys
+from unittest import mock
 
-from clothes.training.search_space import SearchConfig
-from clothes.training.tuning import run_search
+import optuna
+
+from clothes.training.search import study, trials
+from clothes.training.search.tuning import tune
 
 
 def main(photos: str, split: str, out: str, minutes: str, scale: str) -> None:
-    search = SearchConfig(minutes=float(minutes), scale=float(scale), sampler="random", prune=False)
-    found = run_search(photos, search, split=split, out=out)
+    with (
+        mock.patch.object(study, "sampler", lambda seed, startup: optuna.samplers.RandomSampler(seed)),
+        mock.patch.object(study, "pruner", lambda epochs: optuna.pruners.NopPruner()),
+        mock.patch.multiple(trials, _SPREAD=0, _REPEATED=0),
+    ):
+        found = tune(photos, minutes=float(minutes), scale=float(scale), split=split, out=out)
     done = sum(trial.state == "done" for trial in found.trials)
     print(f"{done} trials; best {found.best.score:.4f}; began with {found.trials[0].score:.4f}")
 

@@ -52,8 +52,7 @@ def main(path: Path) -> None:
         print(f"| {name} | {right:.3f} | {known:.3f} |")
 
     from clothes.metrics import apply_temperature
-    from clothes.models.architectures import build_model
-    from clothes.models.prediction import predict
+    from clothes.models.architectures import build_model, predict
 
     model = build_model(run.config.model, len(classifier.classes))
     model.set_weights(run.bundle.weights())

@@ -31,7 +31,7 @@ HEAVY = {
     "rich": {"cli", "system.text"},
     "onnx": {"exporting.to_onnx"},
     "onnxruntime": {"exporting.to_onnx"},
-    "optuna": {"training.optuna_study"},
+    "optuna": {"training.search.study"},
     "pillow_heif": {"photos.decode.opening"},
     "google": {"collection.drive.auth", "collection.drive.client"},
     "googleapiclient": {"collection.drive.client", "collection.drive.errors"},

@@ -21,7 +21,7 @@ from clothes.system.text import plain
 from clothes.training.callbacks import SearchCallback, TrainingCallback
 
 if TYPE_CHECKING:
-    from clothes.training.search_results import Trial
+    from clothes.training.search.results import Trial
 
 _TITLES = {
     "look": "Reading the photos",

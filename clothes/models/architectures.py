@@ -1,4 +1,4 @@
-"""Networks: `build_model`, and one function per architecture.
+"""Networks: `build_model` with one function per architecture, and `predict`.
 
 Every network takes uint8 pictures (N, size, size, 3), scales them itself, and ends in the layers "features" (the last
 hidden layer), "logits" and "scores" (softmax).
@@ -8,11 +8,16 @@ import importlib
 import math
 from typing import Any
 
+import numpy as np
+
 from clothes.config import ModelConfig
 from clothes.errors import ConfigError
 from clothes.models.backend import keras
+from clothes.system.progress import Progress
 
 layers = keras.layers
+
+_PREDICTED = 64  # pictures in a batch of `predict`
 
 # Stages of EfficientNet (Tan and Le, 2019): blocks, kernel, stride of the first block, expansion, channels; and the
 # factors of channels and blocks in the Lite family.
@@ -168,3 +173,14 @@ def _classifier(pictures: Any, features: Any, config: ModelConfig, classes: int,
         features = layers.Dropout(config.features_dropout, name="features_dropout")(features)
     x = layers.Dense(classes, name="logits", dtype="float32")(features)
     return keras.Model(pictures, layers.Activation("softmax", name="scores", dtype="float32")(x), name=name)
+
+
+def predict(
+    model: keras.Model, pixels: np.ndarray, chosen: np.ndarray, *, progress: Progress = lambda done, total: None
+) -> np.ndarray:
+    """Returns the outputs of a model for the chosen pictures, float32 (N, ...), with one batch in memory at a time."""
+    outputs = []
+    for start in range(0, len(chosen), _PREDICTED):
+        outputs.append(np.asarray(model.predict_on_batch(pixels[chosen[start : start + _PREDICTED]])))
+        progress(min(start + _PREDICTED, len(chosen)), len(chosen))
+    return np.concatenate(outputs)

@@ -49,9 +49,9 @@ def write_verified_folder(path: Path, name: str, info: Mapping[str, Any], files:
     return checked
 
 
-def read_verified(path: Path, checksum: str) -> bytes:
+def read_verified(path: Path, checksum: str, *, max_bytes: int = _MAX_BYTES) -> bytes:
     """Returns the bytes of a file. Raises OSError, or ValueError for another checksum or no regular file."""
-    data = read_regular_file(path, _MAX_BYTES)
+    data = read_regular_file(path, max_bytes)
     if sha256(data) != checksum:
         raise ValueError(f"{path.name}: checksum mismatch, changed after it was written")
     return data

@@ -8,7 +8,7 @@ from clothes.photos.split_file import Split
 
 if TYPE_CHECKING:
     from clothes.inference.run import Run
-    from clothes.training.search_results import Trial
+    from clothes.training.search.results import Trial
 
 
 class TrainingCallback:

@@ -6,18 +6,22 @@
 The state of the shuffle needs no storage: batches are a function of seed, epoch and step.
 """
 
+import dataclasses
 import json
 import shutil
+import typing
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from clothes.errors import RunError
+from clothes.inference.run import HISTORY_COLUMNS
 from clothes.system.checksums import read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import sync
-from clothes.system.validation import read_json
+from clothes.system.validation import check_type, read_json
 
 KEPT = 3
 _FORMAT = 1
@@ -26,35 +30,47 @@ _MANIFEST, _ARRAYS = "manifest.json", "arrays.bin"
 Arrays = dict[str, list[np.ndarray]]
 
 
-def write_checkpoint(
-    folder: Path, name: str, *, of: Mapping[str, Any], state: Mapping[str, Any], arrays: Arrays
-) -> None:
-    """Writes a checkpoint, then removes all but the newest three by name. `of` identifies its training."""
+@dataclass
+class State:
+    """Progress of a training: finished epochs, finished steps of the next epoch, and the history."""
+
+    epoch: int = 0
+    step: int = 0
+    losses: list[float] = field(default_factory=list)  # of the steps of this epoch
+    accuracies: list[float] = field(default_factory=list)
+    seconds: float = 0.0  # of the steps of this epoch
+    best_epoch: int = 0
+    best: tuple[float, float] = (-1.0, 0.0)  # validation accuracy, then the negative loss
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def write_checkpoint(folder: Path, *, of: Mapping[str, Any], state: State, arrays: Arrays) -> None:
+    """Writes a checkpoint, then removes all but the newest three. `of` identifies its training."""
     if not folder.exists():
         folder.mkdir()
         sync(folder.parent)
-    described = {part: [(value.dtype.str, value.shape) for value in values] for part, values in arrays.items()}
+    name = f"epoch-{state.epoch:06d}" + (f"-step-{state.step:06d}" if state.step else "")
     data = b"".join(np.ascontiguousarray(value).data for values in arrays.values() for value in values)
-    info = {"format": _FORMAT, "of": of, "state": state, "arrays": described}
+    info = {"format": _FORMAT, "of": of, "state": dataclasses.asdict(state), "arrays": _described(arrays)}
     write_verified_folder(folder / name, _MANIFEST, info, {_ARRAYS: data})
     for old in _found(folder)[KEPT:]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def read_checkpoints(folder: Path, *, of: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], Arrays]]:
+def read_checkpoints(folder: Path, *, of: Mapping[str, Any], like: Arrays) -> Iterator[tuple[State, Arrays]]:
     """Yields state and arrays of the intact checkpoints of the same training, newest first.
 
-    Raises RunError after the last one, if the folder has any: no checkpoint can be resumed.
+    Their shapes and dtypes are those of `like`. Raises RunError after the last one, if the folder has any: no
+    checkpoint can be resumed.
     """
     reasons = []
     for path in _found(folder):
         try:
-            state, arrays = _read(path, of)
+            state, arrays = _read(path, of, like)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             reasons.append(f"{path.name}: {f'no {error}' if isinstance(error, KeyError) else error}")
             continue
         yield state, arrays
-        reasons.append(f"{path.name}: it does not fit this network")
     if reasons:
         raise RunError(
             f"No checkpoint in {folder} can be resumed ({'; '.join(reasons)}). Train again with --overwrite or into "
@@ -66,7 +82,12 @@ def _found(folder: Path) -> list[Path]:
     return sorted(folder.glob("epoch-*"), reverse=True)
 
 
-def _read(path: Path, of: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
+def _described(arrays: Arrays) -> dict[str, list[list[Any]]]:
+    """Returns the dtypes and shapes of arrays as they stand in a manifest."""
+    return {part: [[value.dtype.str, list(value.shape)] for value in values] for part, values in arrays.items()}
+
+
+def _read(path: Path, of: Mapping[str, Any], like: Arrays) -> tuple[State, Arrays]:
     info = read_json(path / _MANIFEST)
     verify_checksum(info)
     if info["format"] != _FORMAT:
@@ -74,12 +95,25 @@ def _read(path: Path, of: Mapping[str, Any]) -> tuple[dict[str, Any], Arrays]:
     different = [what for what in of if json.dumps(info["of"][what]) != json.dumps(of[what])]
     if different:
         raise ValueError(f"it is of another {' and another '.join(different)}")
-    data, start = read_verified(path / _ARRAYS, info["files"][_ARRAYS]), 0
-    arrays: Arrays = {}
-    for part, described in info["arrays"].items():
-        arrays[part] = []
-        for kind, shape in described:
-            value = np.ndarray(shape, kind, data, start)
-            arrays[part].append(value.copy())
+    if info["arrays"] != _described(like):
+        raise ValueError("it does not fit this network")
+    size = sum(value.nbytes for values in like.values() for value in values)
+    data, start = read_verified(path / _ARRAYS, info["files"][_ARRAYS], max_bytes=size), 0
+    arrays: Arrays = {part: [] for part in like}
+    for part, values in like.items():
+        for value in values:
+            arrays[part].append(np.frombuffer(data, value.dtype, value.size, start).reshape(value.shape).copy())
             start += value.nbytes
-    return info["state"], arrays
+    return _read_state(info["state"]), arrays
+
+
+def _read_state(data: dict[str, Any]) -> State:
+    state, hints = State(**data), typing.get_type_hints(State)
+    for name, value in vars(state).items():
+        check_type(value, hints[name], name)
+    if min(state.epoch, state.step, state.best_epoch) < 0 or any(
+        set(HISTORY_COLUMNS) - row.keys() for row in state.history
+    ):
+        raise ValueError("its epochs, steps or history are impossible")
+    state.best = (state.best[0], state.best[1])
+    return state

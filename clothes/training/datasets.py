@@ -24,6 +24,7 @@ from clothes.system.files import TEMP_PREFIX, preallocate, replacing
 from clothes.system.progress import Progress
 from clothes.system.user_folders import cache_folder
 
+_DIGEST = 32  # bytes of a SHA-256
 _DECODER = 2  # increase it when read_square returns other pixels
 _KEEP_SECONDS = 30 * 86400
 _QUEUED = 1000  # photos waiting for a thread; each takes a kilobyte
@@ -69,29 +70,41 @@ def decode(split: Split, size: int, parts: tuple[str, ...], *, progress: Progres
 
 def _pixels(root: Path, rows: tuple[Row, ...], size: int, advance: Callable[[], None]) -> np.ndarray:
     """Returns the pixels of the photos from the cache, which is filled first if needed."""
+    shape = (len(rows), size, size, 3)
     key = sha256(" ".join([f"{_DECODER} {size}", *(row.sha256 for row in rows)]).encode())
     path = cache_folder() / f"{key[:32]}.npy"
-    if _is_intact(path):
-        _refuse_changed(root, rows, since=path.stat().st_mtime)
-        with suppress(OSError):  # the cache may be read-only
-            os.utime(path, (time.time(), path.stat().st_mtime))  # the access time marks it as in use
-    else:
-        _fill(path, root, rows, size, advance)
-    return np.load(path, mmap_mode="r")
+    pixels = _read_cache(path, shape)
+    if pixels is None:
+        _fill(path, root, rows, shape, advance)
+        return np.memmap(path, np.uint8, "r", path.stat().st_size - _DIGEST - math.prod(shape), shape)
+    _refuse_changed(root, rows, since=path.stat().st_mtime)
+    with suppress(OSError):  # the cache may be read-only
+        os.utime(path, (time.time(), path.stat().st_mtime))  # the access time marks it as in use
+    return pixels
 
 
-def _fill(path: Path, root: Path, rows: tuple[Row, ...], size: int, advance: Callable[[], None]) -> None:
+def _read_cache(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Returns the pixels in a cache file, which may come from elsewhere; None if it is missing or damaged."""
+    count = math.prod(shape)
+    try:
+        data = np.memmap(path, np.uint8, "r")
+    except (OSError, ValueError):  # ValueError: it is empty
+        return None
+    if len(data) < count + _DIGEST or hashlib.sha256(data[:-_DIGEST].data).digest() != data[-_DIGEST:].tobytes():
+        return None
+    return data[-count - _DIGEST : -_DIGEST].reshape(shape)
+
+
+def _fill(path: Path, root: Path, rows: tuple[Row, ...], shape: tuple[int, ...], advance: Callable[[], None]) -> None:
     """Writes a cache file. Raises TrainingError if the disk does not allow it."""
-    shape = (len(rows), size, size, 3)
     began = time.time()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_unused(path.parent)
         with replacing(path, mode=0o600) as making:
             _decode_into(making, root, rows, shape, advance)
-            checksum = _checksum(making, making.stat().st_size)
-            with making.open("ab") as file:
-                file.write(checksum)
+            with making.open("r+b") as file:
+                file.write(hashlib.file_digest(file, "sha256").digest())  # at the end: it has read to there
             os.utime(making, (began, began))  # photos written later than this are checked again
     except OSError as error:
         raise TrainingError(
@@ -141,27 +154,6 @@ def _refuse_changed(root: Path, rows: tuple[Row, ...], *, since: float) -> None:
         with suppress(OSError):  # a deleted photo is still in the cache
             if (root / row.photo).stat().st_mtime > since:
                 _read(root, row)
-
-
-def _is_intact(path: Path) -> bool:
-    """Tells whether a cache file exists and its checksum matches."""
-    try:
-        size = path.stat().st_size - hashlib.sha256().digest_size
-        with path.open("rb") as file:
-            file.seek(max(size, 0))
-            return file.read() == _checksum(path, size)
-    except OSError:
-        return False
-
-
-def _checksum(path: Path, size: int) -> bytes:
-    """Returns the SHA-256 of the first `size` bytes of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while size > 0 and (chunk := file.read(min(size, 1 << 20))):
-            digest.update(chunk)
-            size -= len(chunk)
-    return digest.digest()
 
 
 def _remove_unused(folder: Path) -> None:

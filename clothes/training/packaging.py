@@ -11,10 +11,9 @@ from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, make_probes, write_
 from clothes.inference.litert import LiteModel
 from clothes.inference.run import Run, now
 from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept, wilson_interval
-from clothes.models.architectures import build_model
+from clothes.models.architectures import build_model, predict
 from clothes.models.backend import keras
 from clothes.models.conversion import to_litert
-from clothes.models.prediction import predict
 from clothes.photos.split_file import Split
 from clothes.system.arrays import pack_arrays
 from clothes.system.version import __version__
@@ -30,15 +29,22 @@ def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float
 
     Raises BundleError if the converted network answers differently from the trained one.
     """
-    labels = trainer.validation.labels
-    expected = _scores(trainer)
-    temperature = calibrate_temperature(expected, labels[labels >= 0])
+    labels, pixels = trainer.validation.labels, trainer.validation.pixels
     config, photos = trainer.full_config.model, trainer.pictures
+    trained = build_model(config, trainer.classes)  # in float32
+    trained.set_weights(trainer.best_weights)
+    expected = predict(trained, pixels, np.flatnonzero(labels >= 0))
+    temperature = calibrate_temperature(expected, labels[labels >= 0])
     spread = np.linspace(0, len(photos) - 1, min(_EXAMPLES, len(photos))).astype(int)  # over all classes
     model = to_litert(config, trainer.best_weights, temperature=temperature, examples=photos.pixels[spread])
     lite = LiteModel(model)
-    scores = np.stack([lite.run(picture)[0] for picture in trainer.validation.pixels])
-    _check_conversion(run, scores[labels >= 0], apply_temperature(expected, temperature))
+    scores = np.stack([lite.run(picture)[0] for picture in pixels])
+    difference = np.abs(scores[labels >= 0] - apply_temperature(expected, temperature)).mean()
+    if not difference < _LARGEST_DIFFERENCE:  # true for NaN too
+        raise BundleError(
+            f"The converted model answers differently from the trained one (by {difference:.3f} on average), so no "
+            f"bundle was written. The training itself is kept in {run.path / 'checkpoints'}."
+        )
     threshold, metrics = _measure(scores, labels)
     probes = make_probes(config.image_size)
     results = {"temperature": temperature, "threshold": threshold, "metrics": {"validation": metrics}}
@@ -49,22 +55,6 @@ def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float
     }
     write_bundle(run.path / "bundle", _describe(run, trainer, split, seconds) | results, files)
     run.finish()
-
-
-def _scores(trainer: Trainer) -> np.ndarray:
-    """Returns the probabilities of the best epoch for the validation photos of a class, in float32."""
-    model = build_model(trainer.full_config.model, trainer.classes)
-    model.set_weights(trainer.best_weights)
-    return predict(model, trainer.validation.pixels, np.flatnonzero(trainer.validation.labels >= 0))
-
-
-def _check_conversion(run: Run, scores: np.ndarray, expected: np.ndarray) -> None:
-    difference = np.abs(scores - expected).mean()
-    if not difference < _LARGEST_DIFFERENCE:  # true for NaN too
-        raise BundleError(
-            f"The converted model answers differently from the trained one (by {difference:.3f} on average), so no "
-            f"bundle was written. The training itself is kept in {run.path / 'checkpoints'}."
-        )
 
 
 def _measure(scores: np.ndarray, labels: np.ndarray) -> tuple[float, dict[str, Any]]:

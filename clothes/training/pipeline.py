@@ -3,21 +3,30 @@
 Keras takes seconds to import, so the modules that need it are imported after all checks of photos and settings.
 """
 
+import errno
 import os
+import shutil
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clothes.config import Config
-from clothes.errors import PhotosError, RunError
+from clothes.errors import PhotosError, RunError, TrainingError
 from clothes.inference.run import Run, run_lock
 from clothes.models.requirements import require_training
 from clothes.photos.split_file import Split
+from clothes.system.files import megabytes
+from clothes.training import checkpoints
 from clothes.training.callbacks import TrainingCallback
-from clothes.training.plan import Changes, check_changes, check_split, choose_config, find_split
+from clothes.training.datasets import Pictures, decode
+from clothes.training.plan import Changes, check_changes, check_split, choose_config, find_split, fit_to_time
 
 if TYPE_CHECKING:
-    from clothes.training.datasets import Pictures
+    from clothes.training.trainer import Trainer
+
+_SMALL_FILES = 2_000_000  # bytes, of history, golden samples and pictures
 
 
 def train(
@@ -60,8 +69,6 @@ def train(
     check_split(used)
     config = choose_config(config, changes, used)
     if minutes is not None:
-        from clothes.training.time_budget import fit_to_time
-
         config = fit_to_time(config, used, seconds=minutes * 60, began=began)
     pictures = _decode(used, config, callback)
     with run_lock(folder):
@@ -88,15 +95,69 @@ def _open_to_resume(out: str | os.PathLike[str] | None, photos: Path, given: lis
     return run
 
 
-def _decode(split: Split, config: Config, callback: TrainingCallback) -> "dict[str, Pictures]":
-    from clothes.training.datasets import decode
-
+def _decode(split: Split, config: Config, callback: TrainingCallback) -> dict[str, Pictures]:
     progress = lambda *at: callback.on_progress("decode", *at)  # noqa: E731
     return decode(split, config.model.image_size, ("train", "validation"), progress=progress)
 
 
-def _fit(run: Run, split: Split, pictures: "dict[str, Pictures]", callback: TrainingCallback, *, resume: bool) -> None:
+def _fit(run: Run, split: Split, pictures: Mapping[str, Pictures], callback: TrainingCallback, *, resume: bool) -> None:
+    """Trains a run from its newest checkpoint, or from the start, and writes its bundle."""
     callback.on_start(run, run.config, split)
-    from clothes.training.fit import fit
+    from clothes.training.packaging import write_run_bundle
+    from clothes.training.trainer import Trainer
 
-    fit(run, split, pictures, callback, resume=resume)
+    trainer = Trainer(run.config, split.classes, pictures["train"], pictures["validation"])
+    with _explained(run, trainer):
+        began = time.perf_counter()
+        _run_epochs(run, trainer, split.fingerprint, callback, resume=resume)
+        write_run_bundle(run, trainer, split, seconds=time.perf_counter() - began)
+
+
+def _run_epochs(run: Run, trainer: "Trainer", photos: str, callback: TrainingCallback, *, resume: bool) -> None:
+    """Trains to the last epoch or the early stop: a checkpoint after each epoch and at an interruption."""
+    folder = run.path / "checkpoints"
+
+    def on_step(done: int, total: int) -> None:
+        try:
+            callback.on_progress("train", done, total)
+        except BaseException:  # the callback stops the training between two steps: keep the steps of this epoch
+            trainer.save(folder, photos=photos)
+            raise
+
+    if resume and trainer.restore(folder, photos=photos):
+        run.write_history(trainer.state.history)  # the process may have been killed before it was written
+    else:
+        trainer.begin(progress=lambda *at: callback.on_progress("fit", *at))
+    present = sum(path.stat().st_size for path in folder.rglob("*"))
+    if shutil.disk_usage(run.path).free < _needed_bytes(trainer) - present:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(run.path))
+    callback.on_estimate(trainer.seconds_left())
+    for row in trainer.epochs(on_step=on_step):
+        trainer.save(folder, photos=photos)
+        run.write_history(trainer.state.history)
+        callback.on_epoch(row)
+
+
+def _needed_bytes(trainer: "Trainer") -> int:
+    """Returns the size of the kept checkpoints, one more while it is written, and the bundle."""
+    sizes = {part: sum(value.nbytes for value in values) for part, values in trainer.arrays().items()}
+    return (checkpoints.KEPT + 1) * sum(sizes.values()) + 2 * sizes["best"] + _SMALL_FILES
+
+
+@contextmanager
+def _explained(run: Run, trainer: "Trainer") -> Iterator[None]:
+    """Adds to an error of the disk or of the training which checkpoint is kept and how to continue."""
+    before = f" The run that was there before lies in {run.replaced.path} until then." if run.replaced else ""
+    try:
+        yield
+    except BrokenPipeError:  # raised by a callback that prints: the reader of our output is gone
+        raise
+    except OSError as error:
+        raise RunError(
+            f"{run.path} cannot be written to: {error.strerror}. What was learnt up to the last checkpoint is kept. "
+            f"Have {megabytes(_needed_bytes(trainer))} free there, and go on with: clothes train {run.photos} --out "
+            f"{run.path} --resume{before}"
+        ) from None
+    except TrainingError as error:
+        kept = f" The checkpoint of epoch {trainer.state.epoch} is kept in {run.path}." if trainer.state.epoch else ""
+        raise type(error)(f"{error}{kept}") from None

@@ -1,6 +1,7 @@
-"""Decides the split and the config of a training. Raises all refusals of photos and settings; imports no Keras."""
+"""Decides the split and the config of a training. Raises all refusals of photos and settings."""
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,17 +10,20 @@ from typing import Any
 import numpy as np
 
 from clothes.config import Config
-from clothes.errors import ConfigError, PhotoError, PhotosError, SplitError
+from clothes.errors import ConfigError, PhotoError, PhotosError, SplitError, TrainingError
 from clothes.photos import decode
 from clothes.photos.folders import list_class_folders
 from clothes.photos.split import split as make_split
 from clothes.photos.split_file import Split
 from clothes.system.progress import Progress
+from clothes.training.datasets import Pictures
 
 Changes = Mapping[str, Mapping[str, Any]]
 
 _SIDES = 50  # photos measured to choose the preset
 _LARGEST_SIDE = 64  # pixels, enough to tell small photos from others
+_SMALLER = (224, 192, 160, 128, 96, 64, 48, 32)  # pixels, for trainings in little time
+_RESERVE = 0.25  # of the time: decoding, fitting the last layer, checkpoints, converting the network
 
 
 def find_split(
@@ -47,10 +51,10 @@ def _note_unused(split: Split, update: str) -> list[str]:
         return []  # the split lists photos outside class folders
     used = {row.photo for row in split.rows}
     unused = [photo.path for photo in listing.photos if photo.path not in used]
-    if not unused:
-        return []
     count = "1 photo is" if len(unused) == 1 else f"{len(unused):,} photos are"
-    return [f"{count} not in the split and so not used, such as {unused[0]}. Take new ones in with: {update}"]
+    return unused and [
+        f"{count} not in the split and so not used, such as {unused[0]}. Take new ones in with: {update}"
+    ]
 
 
 def check_split(split: Split) -> None:
@@ -80,7 +84,6 @@ def check_changes(config: Config | None, changes: Changes) -> None:
 
 def choose_config(config: Config | None, changes: Changes, split: Split) -> Config:
     """Returns the given config, else the defaults for these photos, with the changes applied."""
-    check_changes(config, changes)
     if config is None:
         model = changes.get("model", {})
         config = Config.for_photos(
@@ -102,3 +105,37 @@ def typical_side(split: Split) -> int:
         except PhotoError as error:
             raise SplitError(f"{row.photo} is in the split but cannot be used: {error.reason}. Split again.") from None
     return int(np.median(sides))
+
+
+def fit_to_time(config: Config, split: Split, *, seconds: float, began: float) -> Config:
+    """Returns the config with fewer epochs and smaller pictures if needed, so that a training ends in time.
+
+    It has `seconds` from `began`, a time.perf_counter(). Pictures get smaller only if less than half of the epochs fit.
+    Raises TrainingError if not even one epoch fits.
+    """
+    wanted, full_size = config.train.epochs, config.model.image_size
+    whole = _estimate_seconds(config, split)
+    left = seconds * (1 - _RESERVE) - (time.perf_counter() - began)
+    for size in (full_size, *(size for size in _SMALLER if size < full_size)):
+        epochs = int(left / (whole * (size / full_size) ** 2) * wanted)
+        if epochs >= wanted / 2:
+            break
+    if epochs < 1:
+        raise TrainingError(
+            f"{seconds / 60:g} minutes are too few for {len(split.part('train')):,} photos: not one epoch fits. Give "
+            "more --minutes, or fewer photos."
+        )
+    return config.changed({"model": {"image_size": size}, "train": {"epochs": min(epochs, wanted)}})
+
+
+def _estimate_seconds(config: Config, split: Split) -> float:
+    """Returns the seconds that the epochs of a training take, from a few steps on noise."""
+    from clothes.training.trainer import Trainer  # late: Keras takes seconds to import
+
+    size = config.model.image_size
+    noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
+    counts = [len(split.part(name)) for name in ("train", "validation")]
+    train, validation = (
+        Pictures(np.broadcast_to(noise, (n, size, size, 3)), np.arange(n) % len(split.classes)) for n in counts
+    )
+    return Trainer(config, split.classes, train, validation).seconds_left()

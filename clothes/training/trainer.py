@@ -1,14 +1,11 @@
 """The training loop: epochs of steps, each followed by validation; keeps the best weights and writes checkpoints.
 
-One training step is `Trainer._learn`: forward pass, gradients and weight update of one batch. Batches come from
-batches.py, the optimizer from optimizer.py, checkpoints from checkpoints.py.
+One training step is in training_step.py, its batches in batches.py, checkpoints in checkpoints.py.
 """
 
-import dataclasses
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,36 +14,25 @@ import numpy as np
 from clothes.config import Config
 from clothes.errors import DivergenceError
 from clothes.metrics import log_loss
-from clothes.models.architectures import build_model
+from clothes.models.architectures import build_model, predict
 from clothes.models.backend import keras
-from clothes.models.prediction import predict
 from clothes.models.pretrained import load_imagenet
 from clothes.system.progress import Progress
 from clothes.training.batches import Batch, balanced_order, batches, one_hot, prefetch, steps_per_epoch
-from clothes.training.checkpoints import Arrays, read_checkpoints, write_checkpoint
+from clothes.training.checkpoints import Arrays, State, read_checkpoints, write_checkpoint
 from clothes.training.datasets import Pictures
-from clothes.training.memory import is_out_of_memory, too_large
-from clothes.training.optimizer import choose_precision, learning_rate, make_optimizer
+from clothes.training.training_step import (
+    choose_precision,
+    learning_rate,
+    make_optimizer,
+    training_step,
+    update_weights,
+)
 
 _BETWEEN_EPOCHS = 0.15  # seconds, about, for the checkpoint, the history and the start of the batches
-_AVERAGE_EVERY = 4  # steps; averaging the weights after each step costs time and gains nothing
 _EXPLODED = 3  # times the loss of guessing
 _TIMED_STEPS = 4
 _HEAD_PHOTOS = 5000  # at most, to fit the last layer before fine-tuning
-
-
-@dataclass
-class State:
-    """Progress of a training: finished epochs, finished steps of the next epoch, and the history."""
-
-    epoch: int = 0
-    step: int = 0
-    losses: list[float] = field(default_factory=list)  # of the steps of this epoch
-    accuracies: list[float] = field(default_factory=list)
-    seconds: float = 0.0  # of the steps of this epoch
-    best_epoch: int = 0
-    best: tuple[float, float] = (-1.0, 0.0)  # validation accuracy, then the negative loss
-    history: list[dict[str, float]] = field(default_factory=list)
 
 
 class Trainer:
@@ -106,9 +92,17 @@ class Trainer:
                 return
             began = time.perf_counter() - state.seconds
             for pictures, targets in prefetch(self._batches(state.epoch, state.step)):
-                self._step(pictures, targets)
+                done, total = state.epoch * self._steps + state.step, self._steps * config.epochs
+                loss, accuracy = training_step(
+                    self.model, self.average, pictures, targets, config, step=done, steps=total
+                )
+                if not math.isfinite(loss):
+                    raise self._diverged("is no number any more")
+                state.losses.append(loss)
+                state.accuracies.append(accuracy)
+                state.step += 1
                 state.seconds = time.perf_counter() - began
-                on_step(state.epoch * self._steps + state.step, self._steps * config.epochs)
+                on_step(done + 1, total)
             row = self._finish_epoch(began)
             state.history.append(row)
             yield row
@@ -120,40 +114,6 @@ class Trainer:
 
     def _batches(self, epoch: int, step: int = 0) -> Iterator[Batch]:
         return batches(self.pictures, self.config, self.classes, epoch=epoch, step=step)
-
-    def _step(self, pictures: np.ndarray, targets: np.ndarray) -> None:
-        """Sets the learning rate, learns from a batch, and averages the weights."""
-        state, step = self.state, self.state.epoch * self._steps + self.state.step
-        self.model.optimizer.learning_rate = learning_rate(self.config, step, self._steps * self.config.epochs)
-        loss, accuracy = self._learn(pictures, targets)
-        if not math.isfinite(loss):
-            raise self._diverged("is no number any more")
-        if self.config.ema and step % _AVERAGE_EVERY == 0:
-            self._update_average(step)
-        state.losses.append(loss)
-        state.accuracies.append(accuracy)
-        state.step += 1
-
-    def _learn(self, pictures: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-        """One training step: forward pass, gradients, weight update. Returns loss and accuracy of the batch.
-
-        Raises OutOfMemoryError if the batch is too large.
-        """
-        try:
-            loss, accuracy = self.model.train_on_batch(pictures, targets)
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            raise too_large(self.model, pictures, targets) from error
-        return float(loss), float(accuracy)
-
-    def _update_average(self, step: int) -> None:
-        """Updates the exponential moving average of the weights, with a lower momentum in the first steps."""
-        # Keras' use_ema has no lower momentum: after 100 steps its average is still near the start.
-        taken = step // _AVERAGE_EVERY
-        momentum = min(self.config.ema**_AVERAGE_EVERY, (1 + taken) / (10 + taken))
-        for mean, variable in zip(self.average, self.model.trainable_variables, strict=True):
-            mean += (1 - momentum) * (keras.ops.convert_to_numpy(variable) - mean)
 
     def _finish_epoch(self, began: float) -> dict[str, float]:
         """Validates and moves on to the next epoch. Raises DivergenceError if the loss is NaN or has exploded."""
@@ -207,7 +167,7 @@ class Trainer:
         times = []
         for _ in range(_TIMED_STEPS):
             began = time.perf_counter()
-            self._learn(pictures, targets)
+            update_weights(self.model, pictures, targets)
             times.append(time.perf_counter() - began)
         _assign(self._variables(), before)
         validation_steps = len(self.validation) / len(targets) / 3  # a forward pass takes a third of a step
@@ -219,15 +179,19 @@ class Trainer:
         arrays = self.arrays()
         if not all(np.isfinite(value).all() for value in arrays["variables"]):
             raise self._diverged("will be no number in the next step: the weights contain NaN or infinity")
-        name = f"epoch-{self.state.epoch:06d}" + (f"-step-{self.state.step:06d}" if self.state.step else "")
-        write_checkpoint(folder, name, of=self._identity(photos), state=dataclasses.asdict(self.state), arrays=arrays)
+        write_checkpoint(folder, of=self._identity(photos), state=self.state, arrays=arrays)
 
     def restore(self, folder: Path, *, photos: str) -> bool:
         """Loads the newest intact checkpoint of these photos and settings. Returns False if the folder has none.
 
         Raises RunError if it has checkpoints, but none that fits.
         """
-        return any(self._load(*found) for found in read_checkpoints(folder, of=self._identity(photos)))
+        for state, arrays in read_checkpoints(folder, of=self._identity(photos), like=self.arrays()):
+            self.state = state
+            _assign(self._variables(), arrays["variables"])
+            self.average, self.best_weights = arrays["average"], arrays["best"]
+            return True
+        return False
 
     def arrays(self) -> Arrays:
         """Returns the arrays of a checkpoint."""
@@ -235,16 +199,6 @@ class Trainer:
 
     def _identity(self, photos: str) -> dict[str, Any]:
         return {"config": self.full_config.to_dict(), "photos": photos}
-
-    def _load(self, state: dict[str, Any], arrays: Arrays) -> bool:
-        """Loads a checkpoint. Returns False if its shapes are those of another network."""
-        for part, values in self.arrays().items():
-            if [value.shape for value in values] != [value.shape for value in arrays[part]]:
-                return False
-        _assign(self._variables(), arrays["variables"])
-        self.average, self.best_weights = arrays["average"], arrays["best"]
-        self.state = State(**state | {"best": tuple(state["best"])})
-        return True
 
     def _variables(self) -> list[keras.Variable]:
         """Returns all variables of the network, its dropout's random state included, and of the optimizer."""

@@ -15,7 +15,7 @@ from rich.live import Live
 
 import clothes
 from clothes.cli.displays import SearchDisplay, training_display
-from clothes.training.search_results import Trial
+from clothes.training.search.results import Trial
 
 SETTINGS = {"train.learning_rate": 0.001}
 DONE = Trial(0, "done", 0.8125, 4, 12.0, SETTINGS)

@@ -46,7 +46,7 @@ def test_the_result_of_a_search_compares_with_the_start(
     better: bool, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("optuna", reason="tuning needs the extra 'tune'")
-    from clothes.training.search_results import Candidate, Trial
+    from clothes.training.search.results import Candidate, Trial
 
     start = Candidate({"train.learning_rate": 0.004, "train.batch_size": 64}, (0.5,))
     best = Candidate({"train.learning_rate": 0.00123456, "train.batch_size": 32}, (0.7, 0.8)) if better else start

@@ -125,3 +125,13 @@ def test_search_shows_trials_and_importance() -> None:
     assert names_of(importance, "y") == ["units.0", "learning_rate"]
     empty = plots.search(scores, {})[1]
     assert empty.get_title() == "Hyperparameter importance: too few trials"
+
+
+def test_the_plot_of_a_search(tmp_path: Path) -> None:
+    scores = [(0, 0.5, "completed"), (1, 0.2, "pruned"), (2, 0.7, "completed"), (3, 0.6, "completed")]
+    scores.append((4, 0.9, "repeated"))
+    left, right = plots.search(scores, {"train.learning_rate": 0.8, "model.units.0": 0.2}, default=0.5)
+    best = next(line for line in left.get_lines() if line.get_label() == "best so far")
+    assert best.get_ydata().tolist() == [0.5, 0.7, 0.7]
+    assert [bar.get_width() for bar in right.patches] == [0.2, 0.8]
+    assert plots.save((left, right), tmp_path / "search.png").stat().st_size > 1000

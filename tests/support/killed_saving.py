@@ -20,13 +20,14 @@ from clothes.system import checksums, files
 from clothes.training import checkpoints
 
 OF = {"config": {}, "photos": ""}
+LIKE = {"variables": [np.zeros(1000, int)]}
 LINES = {module.__file__ for module in (checkpoints, checksums, files)}
 
 
 def save(folder: Path, epoch: int) -> None:
     arrays = {"variables": [np.full(1000, epoch)]}
-    name = f"epoch-{epoch:06d}"
-    checkpoints.write_checkpoint(folder / "checkpoints", name, of=OF, state={"epoch": epoch}, arrays=arrays)
+    state = checkpoints.State(epoch=epoch)
+    checkpoints.write_checkpoint(folder / "checkpoints", of=OF, state=state, arrays=arrays)
 
 
 def killed(folder: Path, epoch: int, wanted: int) -> bool:
@@ -58,8 +59,8 @@ def main(folder: Path) -> None:
     while killed(folder, epoch, kills + 1):
         kills += 1
         with run_lock(folder):
-            state, arrays = next(checkpoints.read_checkpoints(folder / "checkpoints", of=OF))
-        newest = state["epoch"]
+            state, arrays = next(checkpoints.read_checkpoints(folder / "checkpoints", of=OF, like=LIKE))
+        newest = state.epoch
         assert newest in (epoch - 1, epoch), f"line {kills}: epoch {newest} is the newest"
         assert (arrays["variables"][0] == newest).all(), f"line {kills}: it holds something else"
         old += newest == epoch - 1

@@ -31,6 +31,7 @@ from clothes.training.callbacks import TrainingCallback
 from clothes.training.checkpoints import read_checkpoints, write_checkpoint
 from clothes.training.datasets import decode
 from clothes.training.pipeline import train
+from tests.support.checkpoints import identity, newest
 from tests.support.pictures import SMALL, draw
 
 PAGE = 4096
@@ -59,8 +60,8 @@ class Case:
 
     def __init__(self, original: Run, disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.original, self.disk = original, disk
-        self.of = {"config": original.config.to_dict(), "photos": original.split.fingerprint}
-        self.state, self.arrays = next(read_checkpoints(original.path / "checkpoints", of=self.of))
+        self.of = identity(original)
+        self.state, self.arrays = newest(original)
         alone = shutil.copytree(original.path / "bundle", disk / "bundle")  # the run shall not note it
         self.evaluation = evaluate(alone, photos=original.photos, out=disk / "evaluation")
         self.picture = plots.history(original.history)
@@ -98,8 +99,8 @@ class Case:
         )
 
     def write_checkpoint(self) -> None:
-        state = self.state | {"epoch": 5}
-        write_checkpoint(self.run.path / "checkpoints", "epoch-000005", of=self.of, state=state, arrays=self.arrays)
+        state = dataclasses.replace(self.state, epoch=5)
+        write_checkpoint(self.run.path / "checkpoints", of=self.of, state=state, arrays=self.arrays)
 
     def problem(self, writer: str) -> str | None:
         """What a writer says when it fails."""
@@ -114,8 +115,8 @@ class Case:
         run = self.run.replaced or self.run
         assert clothes.load(run.path).predict(draw("bar", 1)).label == "bar", where
         assert run.bundle.weights()[0].shape, where
-        state, arrays = next(read_checkpoints(run.path / "checkpoints", of=self.of))
-        assert state["epoch"] in (4, 5), where
+        state, arrays = next(read_checkpoints(run.path / "checkpoints", of=self.of, like=self.arrays))
+        assert state.epoch in (4, 5), where
         assert all(np.array_equal(a, b) for p in arrays for a, b in zip(arrays[p], self.arrays[p], strict=True)), where
         assert run.info["test_part_opened"] in (self.original.info["test_part_opened"], 7), where
         assert len(run.history) in (4, 1), where

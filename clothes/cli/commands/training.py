@@ -13,7 +13,7 @@ from clothes.cli.signals import hint_if_stopped
 from clothes.system.text import quote
 
 if TYPE_CHECKING:
-    from clothes.training.search_results import Candidate
+    from clothes.training.search.results import Candidate
 
 app = typer.Typer(rich_markup_mode=None)
 

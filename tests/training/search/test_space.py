@@ -7,7 +7,7 @@ pytest.importorskip("keras", reason="tuning needs the extra 'train'")
 
 import clothes
 from clothes.config import Config
-from clothes.training.search_space import SEARCHED, Span, apply_settings, read_setting, space_around
+from clothes.training.search.space import SEARCHED, Span, apply_settings, read_setting, space_around
 
 
 def test_every_setting_of_the_space_gives_a_config_that_can_be_built() -> None:

@@ -10,9 +10,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Literal
+from typing import Any
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial, TrialState
@@ -20,9 +21,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from clothes.errors import TuningError
-from clothes.training.search_results import State, Trial
-from clothes.training.search_space import Space, Span
+from clothes.training.search.results import State, Trial
+from clothes.training.search.space import Options, Space
 
+HEARTBEAT = 15  # seconds
 _GRACE = 4  # missed heartbeats after which a process counts as dead
 _RETRIES = 3  # of a trial whose process died: its settings may have killed it
 _UNPRUNED = 0.15  # share of the epochs that each trial gets before it may be pruned
@@ -31,57 +33,52 @@ _PATIENCE = 10  # seconds for another process to fill a study it has just create
 
 
 class TrialError(Exception):
-    """A trial failed because of its settings. The search continues."""
-
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind, self.reason = kind, reason
+    """A trial failed because of its settings: the kind of failure and the reason. The search continues."""
 
 
 class RunningTrial:
-    """A trial during its training."""
+    """A trial during its training: `settings` were tried `again` times before. `first` are those of the first trial."""
 
-    def __init__(self, trial: optuna.Trial) -> None:
-        self._trial = trial
+    def __init__(self, trial: optuna.Trial, first: Mapping[str, Any]) -> None:
+        self._trial, self._first = trial, first
+        self.settings: dict[str, Any] = trial.params
         self.again = int(trial.user_attrs.get("again", 0))
-
-    def settings(self, space: Space) -> dict[str, Any]:
-        """Returns the settings of this trial, drawn from the search space or enqueued before."""
-        return {name: self._suggest(name, options) for name, options in space.items()}
-
-    def _suggest(self, name: str, options: Span | tuple[Any, ...]) -> Any:
-        if isinstance(options, tuple):
-            return self._trial.suggest_categorical(name, options)
-        if options.whole:
-            return self._trial.suggest_int(name, int(options.low), int(options.high), log=options.log)
-        return self._trial.suggest_float(name, options.low, options.high, log=options.log)
 
     def report(self, epoch: int, score: float, *, last: bool) -> None:
         """Records the score of an epoch. Raises TrialPruned if the trial is worse than the others.
 
-        The first trial and repeated settings are never pruned, but the others are compared with them.
+        The first settings and repeated ones are never pruned, but the others are compared with them.
         """
         self._trial.report(score, epoch)
         is_behind = not last and self._trial.should_prune()
-        if is_behind and self._trial.number and not self.again:
+        if is_behind and not self.again and self.settings != self._first:
             raise optuna.TrialPruned
 
 
 class Study:
     """The trials of a search: those of the study of this name; a new study begins with the settings in `first`.
 
-    `identity` describes photos, split and space; `heartbeat` is the interval in seconds. Raises TuningError if an
-    existing study has another identity, or if the database fails.
+    `identity` describes photos, split and space; `epochs` are those of a trial. With the same `seed` and number of
+    trials, the same settings are drawn next. Raises TuningError if an existing study has another identity.
     """
 
     def __init__(
-        self, url: str, name: str, *, identity: Mapping[str, str], first: Sequence[dict[str, Any]], heartbeat: int
+        self,
+        url: str,
+        name: str,
+        space: Space,
+        *,
+        identity: Mapping[str, str],
+        first: Sequence[dict[str, Any]],
+        epochs: int,
+        seed: int | None,
     ) -> None:
-        self._url = url
+        self._first = first[0]
         self._seen_running: dict[int, float] = {}  # number -> first seen at; infinite after a first heartbeat
-        with _database_errors(url), _no_warnings():
-            optuna.logging.set_verbosity(optuna.logging.ERROR)
-            self._storage = storage = _open_storage(url, heartbeat)
+        self._space = {name: _distribution(options) for name, options in space.items()}
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        with _no_warnings():
+            self._storage = storage = _open_storage(url)
             try:
                 study, until = optuna.create_study(study_name=name, storage=storage, direction="maximize"), 0.0
             except optuna.exceptions.DuplicatedStudyError:
@@ -94,40 +91,23 @@ class Study:
                 for part, value in {**identity, "begun": True}.items():
                     study.set_user_attr(part, value)
             different = [part for part, value in identity.items() if study.user_attrs.get(part) != value]
-        self._study = study
-        if different:
-            raise TuningError(
-                f"The study {name!r} is of another {' and another '.join(different)}, so its trials say nothing here. "
-                "Give another --out."
-            )
-
-    def configure(
-        self, *, sampler: Literal["tpe", "random"], startup: int, seed: int | None, prune: int | None
-    ) -> None:
-        """Sets the sampler, and the number of epochs of a trial that may be pruned (None: no pruning)."""
-        if sampler == "random":
-            self._study.sampler = optuna.samplers.RandomSampler(seed)
-        else:
-            with _no_warnings():  # constant_liar: avoids the settings of trials that run in other processes
-                self._study.sampler = optuna.samplers.TPESampler(
-                    multivariate=True, constant_liar=True, n_startup_trials=startup, seed=seed
+            if different:
+                raise TuningError(
+                    f"The study {name!r} is of another {' and another '.join(different)}, so its trials say nothing "
+                    "here. Give another --out."
                 )
-        self._study.pruner = optuna.pruners.NopPruner() if prune is None else pruner(prune)
+            self._study = study
+            study.sampler = sampler(None if seed is None else seed + len(self.trials()), startup=len(first))
+            study.pruner = pruner(epochs)
 
     def trials(self) -> tuple[Trial, ...]:
         """Returns all trials that any process has begun."""
-        with _database_errors(self._url):
-            found = self._study.get_trials(deepcopy=False)
+        found = self._study.get_trials(deepcopy=False)
         return tuple(_trial(trial) for trial in found if trial.state != TrialState.WAITING)
 
-    def has_waiting(self) -> bool:
-        """Tells whether settings are enqueued."""
-        with _database_errors(self._url):
-            return bool(self._study.get_trials(deepcopy=False, states=[TrialState.WAITING]))
-
     def repeat(self, settings: Mapping[str, Any], again: int) -> None:
-        """Enqueues settings that were tried `again` times before."""
-        with _database_errors(self._url):
+        """Enqueues settings that were tried `again` times before, unless others are enqueued."""
+        if not self._study.get_trials(deepcopy=False, states=[TrialState.WAITING]):
             self._study.enqueue_trial(dict(settings), user_attrs={"again": again})
 
     def run(self, train: Callable[[RunningTrial], float]) -> None:
@@ -136,28 +116,27 @@ class Study:
         The result does not count if another process has given up the trial, for example because the computer slept.
         """
         self.give_up_silent()
-        with _database_errors(self._url):
-            with _no_warnings():
-                trial = self._study.ask()
-            try:
-                with self._heartbeats(trial), suppress(UpdateFinishedTrialError):
-                    self._run(trial, train)
-            except StorageInternalError:
-                raise  # nothing can be recorded
-            except BaseException:
-                with suppress(UpdateFinishedTrialError, StorageInternalError, SQLAlchemyError):
-                    self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-                    _retry(self._study, self._storage.get_trial(trial._trial_id))
-                raise
+        with _no_warnings():
+            trial = self._study.ask(self._space)
+        try:
+            with self._heartbeats(trial), suppress(UpdateFinishedTrialError):
+                self._run(trial, train)
+        except StorageInternalError:
+            raise  # nothing can be recorded
+        except BaseException:
+            with suppress(UpdateFinishedTrialError, StorageInternalError, SQLAlchemyError):
+                self._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+                _retry(self._study, self._storage.get_trial(trial._trial_id))
+            raise
 
     def _run(self, trial: optuna.Trial, train: Callable[[RunningTrial], float]) -> None:
         try:
-            score = train(RunningTrial(trial))
+            score = train(RunningTrial(trial, self._first))
         except optuna.TrialPruned:
             self._study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
         except TrialError as error:
-            trial.set_user_attr("kind", error.kind)
-            trial.set_user_attr("reason", error.reason)
+            for name, value in zip(("kind", "reason"), error.args, strict=True):
+                trial.set_user_attr(name, value)
             self._study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
         else:
             self._study.tell(trial, score, skip_if_finished=True)
@@ -171,7 +150,7 @@ class Study:
             while not ended.is_set():
                 with suppress(StorageInternalError, SQLAlchemyError):  # the next heartbeat may succeed
                     self._storage.record_heartbeat(trial._trial_id)
-                ended.wait(self._storage.heartbeat_interval)
+                ended.wait(HEARTBEAT)
 
         thread = threading.Thread(target=record, daemon=True)
         try:
@@ -186,20 +165,26 @@ class Study:
 
         Optuna ignores a trial without any heartbeat, so one that stays without is given its first here.
         """
-        with _database_errors(self._url), _no_warnings():
+        with _no_warnings():
             optuna.storages.fail_stale_trials(self._study)
-            for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-                since = self._seen_running.setdefault(trial.number, time.monotonic())
-                if time.monotonic() - since > (self._storage.grace_period or 0):
-                    self._seen_running[trial.number] = math.inf
-                    self._storage.record_heartbeat(trial._trial_id)
+        for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            since = self._seen_running.setdefault(trial.number, time.monotonic())
+            if time.monotonic() - since > _GRACE * HEARTBEAT:
+                self._seen_running[trial.number] = math.inf
+                self._storage.record_heartbeat(trial._trial_id)
 
     def importance(self) -> dict[str, float]:
         """Returns the share of each setting in the scores, largest first; empty if too few trials are complete."""
         evaluator = optuna.importance.PedAnovaImportanceEvaluator
-        with _database_errors(self._url), _no_warnings(), suppress(ValueError, RuntimeError):
+        with _no_warnings(), suppress(ValueError, RuntimeError):
             return optuna.importance.get_param_importances(self._study, evaluator=evaluator())
         return {}
+
+
+def sampler(seed: int | None, *, startup: int) -> optuna.samplers.BaseSampler:
+    """Returns a sampler that draws at random until `startup` trials are complete."""
+    # constant_liar: avoids the settings of trials that run in other processes
+    return optuna.samplers.TPESampler(multivariate=True, constant_liar=True, n_startup_trials=startup, seed=seed)
 
 
 def pruner(epochs: int) -> optuna.pruners.BasePruner:
@@ -208,6 +193,14 @@ def pruner(epochs: int) -> optuna.pruners.BasePruner:
     Asynchronous successive halving (Li et al., 2020, arXiv 1810.05934).
     """
     return optuna.pruners.SuccessiveHalvingPruner(math.ceil(epochs * _UNPRUNED), _REDUCTION)
+
+
+def _distribution(options: Options) -> BaseDistribution:
+    if isinstance(options, tuple):
+        return CategoricalDistribution(options)
+    if options.whole:
+        return IntDistribution(int(options.low), int(options.high), log=options.log)
+    return FloatDistribution(options.low, options.high, log=options.log)
 
 
 @contextmanager
@@ -222,7 +215,7 @@ with _no_warnings():
     _retry = RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES)
 
 
-def _open_storage(url: str, heartbeat: int) -> RDBStorage:
+def _open_storage(url: str) -> RDBStorage:
     kind = make_url(url).get_backend_name()
     connect = {"sqlite": {"timeout": 60}, "postgresql": {"connect_timeout": 10}}.get(kind, {})
     for tries_left in (2, 1, 0):
@@ -230,24 +223,24 @@ def _open_storage(url: str, heartbeat: int) -> RDBStorage:
             return RDBStorage(
                 url,
                 {"pool_pre_ping": True, "connect_args": connect},
-                heartbeat_interval=heartbeat,
-                grace_period=_GRACE * heartbeat,
+                heartbeat_interval=HEARTBEAT,
+                grace_period=_GRACE * HEARTBEAT,
                 heartbeat_stale_trial_callback=_retry,
             )
         except (IntegrityError, ProgrammingError):  # another process is creating the tables
             if not tries_left:
                 raise
             time.sleep(0.5)
+        except ImportError as error:
+            raise TuningError(f"The study's database needs a driver that is not installed: {error}") from None
     raise AssertionError
 
 
 @contextmanager
-def _database_errors(url: str) -> Iterator[None]:
+def database_errors(url: str) -> Iterator[None]:
     """Turns errors of the database into a TuningError that does not show its password."""
     try:
         yield
-    except ImportError as error:
-        raise TuningError(f"The study's database needs a driver that is not installed: {error}") from None
     except (SQLAlchemyError, StorageInternalError) as error:
         try:
             place = make_url(url).render_as_string()

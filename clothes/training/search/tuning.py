@@ -1,24 +1,22 @@
 """`tune`: photos -> a config with a higher validation accuracy. Reads the train and validation parts only.
 
-Keras and Optuna take seconds to import, so they are imported after all checks of photos and settings.
+Optuna takes a second to import, and Keras more, so they are imported after all checks of photos and settings.
 """
 
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from clothes.config import Config
 from clothes.errors import EXTRAS, MissingExtraError, TuningError
 from clothes.models.requirements import require_training
 from clothes.photos.split_file import Split
 from clothes.training.callbacks import SearchCallback
-from clothes.training.plan import check_changes, check_split, choose_config, find_split
-from clothes.training.search_results import Tuning
-from clothes.training.search_space import SearchConfig
+from clothes.training.plan import Changes, check_changes, check_split, choose_config, find_split
+from clothes.training.search.results import Tuning
+from clothes.training.search.space import SearchConfig
 
 
 def tune(
@@ -28,7 +26,7 @@ def tune(
     trials: int | None = None,
     minutes: float | None = None,
     config: Config | None = None,
-    changes: Mapping[str, Mapping[str, Any]] | None = None,
+    changes: Changes | None = None,
     split: str | os.PathLike[str] | Split | None = None,
     epochs: int | None = None,
     scale: float = 1,
@@ -47,22 +45,8 @@ def tune(
     `storage` is the URL of a database: any number of processes work on the study with the name of the folder. Raises
     TuningError if the study is of other photos, another split or another search space.
     """
-    search = SearchConfig(trials, minutes, epochs, scale, storage)
-    return run_search(photos, search, out=out, config=config, changes=changes, split=split, callback=callback)
-
-
-def run_search(
-    photos: str | os.PathLike[str],
-    search: SearchConfig,
-    *,
-    out: str | os.PathLike[str] | None = None,
-    config: Config | None = None,
-    changes: Mapping[str, Mapping[str, Any]] | None = None,
-    split: str | os.PathLike[str] | Split | None = None,
-    callback: SearchCallback | None = None,
-) -> Tuning:
-    """Does what `tune` does, with the settings of the search in one object."""
     began = time.perf_counter()
+    search = SearchConfig(trials, minutes, epochs, scale, storage)
     require_training("Tuning")
     if find_spec("optuna") is None:
         raise MissingExtraError(EXTRAS["optuna"], "Tuning")
@@ -73,15 +57,21 @@ def run_search(
     check_split(visible)
     config = choose_config(config, changes, visible)
 
-    from clothes.training.search import Search
+    from clothes.training.search.study import database_errors
+    from clothes.training.search.trials import Search
 
     running = Search(visible, config, search, callback, began=began)
     folder = Path(out) if out is not None else Path("tunings") / f"{photos.resolve().name}-{running.fingerprint[:8]}"
+    url = storage or f"sqlite:///{folder.resolve() / 'study.db'}"
     try:
-        study = running.open_study(folder)
-        whole.write(folder / "split.csv", overwrite=True)
-        callback.on_start(folder, running.reduce(config), visible, most=search.most)
-        running.run(study)
-        return running.write_result(study, folder)
+        with database_errors(url):
+            if storage is None:
+                folder.mkdir(parents=True, exist_ok=True)
+            study = running.open_study(url, folder.resolve().name)
+            folder.mkdir(parents=True, exist_ok=True)
+            whole.write(folder / "split.csv", overwrite=True)
+            callback.on_start(folder, running.reduce(config), visible, most=search.most)
+            running.run(study)
+            return running.write_result(study, folder)
     except OSError as error:
         raise TuningError(f"The search cannot be kept in {folder}: {error.strerror}. Give another --out.") from None

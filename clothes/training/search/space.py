@@ -6,7 +6,7 @@ A setting is named by its place in the config, such as "train.learning_rate" or 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -18,16 +18,13 @@ TRIALS = 40  # of a search without limits
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Settings of a search. `sampler`, `prune` and `heartbeat` (seconds) are for tests and benchmarks."""
+    """The limits of a search, and the URL of the database that processes share."""
 
     trials: int | None = None
     minutes: float | None = None
     epochs: int | None = None
     scale: float = 1
     storage: str | None = None
-    sampler: Literal["tpe", "random"] = "tpe"
-    prune: bool = True
-    heartbeat: int = 15
 
     def __post_init__(self) -> None:
         if self.trials is not None and self.trials < 1:
@@ -44,13 +41,6 @@ class SearchConfig:
 
 
 @dataclass(frozen=True)
-class Times:
-    """From value / factor to value * factor, on a logarithmic scale, around the value in the config."""
-
-    factor: float
-
-
-@dataclass(frozen=True)
 class Span:
     """Numbers from `low` to `high`, both included; `log`: drawn on a logarithmic scale, `whole`: integers only."""
 
@@ -60,21 +50,23 @@ class Span:
     whole: bool = False
 
 
-Space = Mapping[str, Span | tuple[Any, ...]]  # setting -> its values
+Options = Span | tuple[Any, ...]
+Space = Mapping[str, Options]  # setting -> its values
 
-# Setting -> its values. ".0", ".1" and ".2" are the three layers. A setting is not searched if its value in the config
-# lies outside. "train.augmentation" is the strength given to `Augmentation.times`.
-SEARCHED: Mapping[str, Times | Span | tuple[Any, ...]] = {
-    "train.learning_rate": Times(5),
-    "train.weight_decay": Times(10),
+# Setting -> its values, or a factor: from value / factor to value * factor on a logarithmic scale, around the value in
+# the config. ".0", ".1" and ".2" are the three layers. A setting is not searched if its value in the config lies
+# outside. "train.augmentation" is the strength given to `Augmentation.times`.
+SEARCHED: Mapping[str, Options | int] = {
+    "train.learning_rate": 5,
+    "train.weight_decay": 10,
     "train.batch_size": (16, 32, 64, 128),
     "train.label_smoothing": Span(0, 0.2),
     "train.augmentation": Span(0, 1.5),
     "model.image_size": (64, 80, 96, 112, 128),
     "model.normalization": ("batch", "none"),
-    **{f"model.filters.{i}": Times(2) for i in range(3)},
+    **{f"model.filters.{i}": 2 for i in range(3)},
     **{f"model.kernels.{i}": (3, 5, 7) for i in range(3)},
-    **{f"model.units.{i}": Times(2) for i in range(3)},
+    **{f"model.units.{i}": 2 for i in range(3)},
     **{f"model.dropout.{i}": Span(0, 0.6) for i in range(3)},
 }
 # Decide most on small data sets (Brigato et al., 2021, arXiv 2108.13122), so they are varied first, on their own.
@@ -83,22 +75,19 @@ MATTER_MOST = ("train.learning_rate", "train.weight_decay", "train.batch_size")
 
 def space_around(config: Config) -> Space:
     """Returns the search space around a config: the values of each setting that the config has and `SEARCHED` names."""
-    found: dict[str, Span | tuple[Any, ...]] = {}
+    found: dict[str, Options] = {}
     described = config.to_dict()
     for name, options in SEARCHED.items():
         part, setting = name.split(".")[:2]
         if setting not in described[part]:
             continue  # a setting of another network
         value = read_setting(config, name)
-        if isinstance(options, tuple):
-            if value in options:
-                found[name] = options
-        elif isinstance(options, Span):
-            if options.low <= value <= options.high:
-                found[name] = options
-        elif value > 0:
-            low, high, whole = value / options.factor, value * options.factor, isinstance(value, int)
-            found[name] = Span(max(1, round(low)) if whole else low, round(high) if whole else high, True, whole)
+        if isinstance(options, int):
+            if value > 0:
+                low, high, whole = value / options, value * options, isinstance(value, int)
+                found[name] = Span(max(1, round(low)) if whole else low, high, True, whole)
+        elif value in options if isinstance(options, tuple) else options.low <= value <= options.high:
+            found[name] = options
     return found
 
 
@@ -125,7 +114,7 @@ def read_setting(config: Config, name: str) -> Any:
     return value[int(layer[0])] if layer else value
 
 
-def latin_hypercube(options: Span | tuple[Any, ...], count: int, rng: np.random.Generator) -> list[Any]:
+def latin_hypercube(options: Options, count: int, rng: np.random.Generator) -> list[Any]:
     """Returns `count` values in random order, one from each of as many equal parts of the range."""
     order = rng.permutation(count)
     if isinstance(options, tuple):

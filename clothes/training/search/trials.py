@@ -10,16 +10,13 @@ import numpy as np
 
 from clothes.config import Config
 from clothes.errors import ConfigError, DivergenceError, TuningError
-from clothes.models.backend import keras
 from clothes.photos.split_file import Split
 from clothes.system.checksums import sha256_json
 from clothes.system.files import write_text
 from clothes.training.callbacks import SearchCallback
 from clothes.training.datasets import decode
-from clothes.training.memory import is_out_of_memory
-from clothes.training.optuna_study import RunningTrial, Study, TrialError
-from clothes.training.search_results import Trial, Tuning, rank_candidates, trials_to_csv
-from clothes.training.search_space import (
+from clothes.training.search.results import Trial, Tuning, rank_candidates, trials_to_csv
+from clothes.training.search.space import (
     MATTER_MOST,
     SearchConfig,
     apply_settings,
@@ -27,7 +24,7 @@ from clothes.training.search_space import (
     read_setting,
     space_around,
 )
-from clothes.training.trainer import Trainer
+from clothes.training.search.study import RunningTrial, Study, TrialError
 
 _SPREAD = 7  # trials after the first that vary the settings that matter most
 _REPEATED = 1 / 3  # share of the trials, or of the time, for the best settings with other seeds
@@ -58,78 +55,49 @@ class Search:
         self.repeat_from = began + (1 - _REPEATED) * seconds
         self.space = space_around(config)
         self.own = {name: read_setting(config, name) for name in self.space}
+        # Fingerprints of photos, split and search space. Trials of a study with others cannot be compared.
+        searched = {name: repr(options) for name, options in self.space.items()}
+        self.identity = {
+            "set of photos": sha256_json(sorted(f"{row.label}|{row.sha256}" for row in split.rows)),
+            "split": split.fingerprint,
+            "search space": sha256_json([searched, config.to_dict(), self.epochs, search.scale]),
+        }
+        self.fingerprint = sha256_json(self.identity)
 
     def reduce(self, config: Config) -> Config:
         """Returns the config with the image size and epochs of a trial."""
         size = max(16, round(self.search.scale * config.model.image_size))
         return config.changed({"model": {"image_size": size}, "train": {"epochs": self.epochs}})
 
-    @property
-    def identity(self) -> dict[str, str]:
-        """Fingerprints of photos, split and search space. Trials of a study with others cannot be compared."""
-        photos = sorted(f"{row.label}|{row.sha256}" for row in self.split.rows)
-        searched = {name: repr(options) for name, options in self.space.items()}
-        return {
-            "set of photos": sha256_json(photos),
-            "split": self.split.fingerprint,
-            "search space": sha256_json([searched, self.config.to_dict(), self.epochs, self.search.scale]),
-        }
+    def open_study(self, url: str, name: str) -> Study:
+        # Processes that share a study must draw different settings; a continued search must draw new ones.
+        seed = None if self.search.storage else self.config.train.seed
+        first = self._first_settings()
+        return Study(url, name, self.space, identity=self.identity, first=first, epochs=self.epochs, seed=seed)
 
-    @property
-    def fingerprint(self) -> str:
-        """One fingerprint of photos, split and search space."""
-        return sha256_json(self.identity)
-
-    def first_settings(self) -> list[dict[str, Any]]:
+    def _first_settings(self) -> list[dict[str, Any]]:
         """Returns the settings of the config, then some that vary what matters most, evenly spread."""
-        count = _SPREAD if self.search.sampler == "tpe" else 0
         rng = np.random.default_rng(self.config.train.seed)
-        columns = {name: latin_hypercube(self.space[name], count, rng) for name in MATTER_MOST if name in self.space}
-        varied = [{name: column[i] for name, column in columns.items()} for i in range(count)]
-        return [self.own, *(self.own | settings for settings in varied)]
-
-    def open_study(self, folder: Path) -> Study:
-        """Returns the study of this search, in the given database or in the folder, which is created."""
-        search = self.search
-        if search.storage is None:
-            folder.mkdir(parents=True, exist_ok=True)
-        study = Study(
-            search.storage or f"sqlite:///{folder.resolve() / 'study.db'}",
-            folder.resolve().name,
-            identity=self.identity,
-            first=self.first_settings(),
-            heartbeat=search.heartbeat,
-        )
-        folder.mkdir(parents=True, exist_ok=True)
-        study.configure(
-            sampler=search.sampler,
-            startup=_SPREAD + 1,
-            # Processes that share a study must draw different settings; a continued search must draw new ones.
-            seed=None if search.storage else self.config.train.seed + len(study.trials()),
-            prune=self.epochs if search.prune else None,
-        )
-        return study
+        columns = {name: latin_hypercube(self.space[name], _SPREAD, rng) for name in MATTER_MOST if name in self.space}
+        return [self.own, *(self.own | {name: columns[name][i] for name in columns} for i in range(_SPREAD))]
 
     def run(self, study: Study) -> None:
         """Runs trials until the study has enough or the time is over."""
-        most = self.search.most
+        most = math.inf if self.search.most is None else self.search.most
         while time.perf_counter() < self.deadline:
             trials = study.trials()
             self.callback.on_trials(trials)
             counted = [trial for trial in trials if trial.state != "lost"]
             ended = [trial for trial in counted if trial.state != "running"]
             _stop_if_hopeless(ended)
-            if most is not None and len(ended) >= most:
+            if len(ended) >= most:
                 return
-            if most is not None and len(counted) >= most:
+            if len(counted) >= most:
                 # Other processes run the last trials. If one of them dies, this process repeats its trial.
                 study.give_up_silent()
                 time.sleep(1)
                 continue
-            is_late = time.perf_counter() > self.repeat_from
-            if most is not None:
-                is_late = is_late or len(counted) >= (1 - _REPEATED) * most
-            if is_late and self.search.sampler == "tpe":
+            if time.perf_counter() > self.repeat_from or len(counted) >= (1 - _REPEATED) * most:
                 self._repeat_best(study, counted)
             try:
                 study.run(partial(self._try, study))
@@ -140,11 +108,13 @@ class Search:
         """Enqueues the best settings or those of the config, whichever were tried the fewest times."""
         ranked = rank_candidates(counted)
         rivals = [one.settings for place, one in enumerate(ranked) if place < _RIVALS or one.settings == self.own]
-        if rivals and not study.has_waiting():
+        if rivals:
             times = [sum(trial.settings == settings for trial in counted) for settings in rivals]
             study.repeat(rivals[times.index(min(times))], min(times))
 
     def _try(self, study: Study, trial: RunningTrial) -> float:
+        from clothes.models.backend import keras
+
         try:
             return self._train(study, trial)
         except Exception as error:
@@ -156,7 +126,9 @@ class Search:
             keras.backend.clear_session()  # also collects garbage
 
     def _train(self, study: Study, trial: RunningTrial) -> float:
-        config = self.reduce(apply_settings(self.config, trial.settings(self.space)))
+        from clothes.training.trainer import Trainer
+
+        config = self.reduce(apply_settings(self.config, trial.settings))
         config = config.changed({"train": {"seed": config.train.seed + trial.again}})
         self.callback.on_trials(study.trials())
         progress = partial(self.callback.on_progress, "decode")
@@ -192,6 +164,8 @@ class Search:
 
 def _failure_kind(error: Exception) -> str | None:
     """Returns the kind of failure that the settings of a trial caused; None for any other error."""
+    from clothes.training.training_step import is_out_of_memory
+
     if is_out_of_memory(error):
         return "no memory"
     if isinstance(error, DivergenceError):

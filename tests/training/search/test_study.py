@@ -8,20 +8,17 @@ pytest.importorskip("optuna", reason="tuning needs the extra 'tune'")
 
 from optuna.trial import TrialState
 
-from clothes.training.optuna_study import RunningTrial, Study, TrialError
-from clothes.training.search_space import Span
+from clothes.training.search.space import Span
+from clothes.training.search.study import RunningTrial, Study, TrialError
 from tests.support.waiting import wait_for
-
-SPACE = {"x": Span(0, 1)}
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Study:
+def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
     """A study with one setting; the first trial has x = 0.5."""
+    monkeypatch.setattr("clothes.training.search.study.HEARTBEAT", 1)
     url = f"sqlite:///{tmp_path / 'study.db'}"
-    study = Study(url, "search", identity={}, first=[{"x": 0.5}], heartbeat=1)
-    study.configure(sampler="random", startup=1, seed=0, prune=None)
-    return study
+    return Study(url, "search", {"x": Span(0, 1)}, identity={}, first=[{"x": 0.5}], epochs=2, seed=0)
 
 
 @pytest.mark.slow
@@ -33,14 +30,14 @@ def test_a_process_that_died_before_its_first_heartbeat_is_given_up(study: Study
         return study.trials()[0].state == "lost"
 
     wait_for(lost)
-    study.run(lambda trial: trial.settings(SPACE)["x"])
+    study.run(lambda trial: trial.settings["x"])
     assert [(trial.state, trial.settings) for trial in study.trials()] == [("lost", {}), ("done", {"x": 0.5})]
 
 
 @pytest.mark.parametrize("ends", ["complete", "reporting", "failing", "interrupted"])
 def test_a_trial_that_another_process_gave_up_does_not_count(study: Study, ends: str) -> None:
     def train(trial: RunningTrial) -> float:
-        x: float = trial.settings(SPACE)["x"]
+        x: float = trial.settings["x"]
         study._storage.set_trial_state_values(trial._trial._trial_id, TrialState.FAIL)
         if ends == "reporting":
             trial.report(1, x, last=False)

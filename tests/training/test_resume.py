@@ -1,0 +1,200 @@
+"""An interrupted run continues to the same bits: after stops, signals, kills and changes of its settings."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="training needs the extra 'train'")
+
+import clothes
+from clothes.cli import main
+from clothes.cli.commands.training import train as train_command
+from clothes.errors import PhotosError, RunError
+from clothes.inference.run import run_lock
+from clothes.photos.split_file import Split
+from clothes.training.callbacks import TrainingCallback
+from clothes.training.pipeline import train
+from tests.support.checkpoints import newest
+from tests.support.pictures import SMALL
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+class Stopping(TrainingCallback):
+    """Stops the training after a number of steps."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        if stage == "train" and done == self.after:
+            raise KeyboardInterrupt
+
+
+class StoppingAfterEpoch(TrainingCallback):
+    """Stops the training after the first epoch; records the seconds that the rest would have taken."""
+
+    seconds = 0.0
+
+    def on_estimate(self, seconds: float) -> None:
+        self.seconds = seconds
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+
+def stopped(photos: Path, out: Path, *, after: int) -> clothes.Run:
+    with pytest.raises(KeyboardInterrupt):
+        train(photos, out=out, config=SMALL, callback=Stopping(after))
+    return clothes.Run.open(out)
+
+
+@pytest.mark.slow
+def test_stops_between_steps_lose_none_and_change_nothing(photos: Path, tmp_path: Path) -> None:
+    whole = train(photos, out=tmp_path / "whole", config=SMALL)
+    steps = len(whole.split.part("train")) // SMALL.train.batch_size
+    assert steps == 2
+    run = stopped(photos, tmp_path / "run", after=1)  # in the middle of an epoch
+    for after in (2, 5):  # at the end of one, in the middle of another
+        with pytest.raises(KeyboardInterrupt):
+            train(photos, out=run.path, resume=True, callback=Stopping(after))
+        state, _ = newest(run)
+        assert state.epoch * steps + state.step == after
+    callback = StoppingAfterEpoch()
+    with pytest.raises(KeyboardInterrupt):
+        train(photos, out=run.path, resume=True, callback=callback)
+    assert (newest(run)[0].epoch, newest(run)[0].step) == (3, 0)
+    assert callback.seconds > 0
+    train(photos, out=run.path, resume=True)
+    assert all(np.array_equal(a, b) for a, b in zip(run.bundle.weights(), whole.bundle.weights(), strict=True))
+    without = [[{**row, "seconds": 0} for row in each.history] for each in (run, whole)]
+    assert without[0] == without[1]
+    for part, values in newest(whole)[1].items():  # the optimiser and the averages too
+        assert all(np.array_equal(a, b) for a, b in zip(newest(run)[1][part], values, strict=True)), part
+
+
+@pytest.mark.slow
+def test_a_run_whose_settings_were_changed_does_not_go_on(photos: Path, tmp_path: Path) -> None:
+    run = stopped(photos, tmp_path / "run", after=1)
+    changed = SMALL.changed({"train": {"learning_rate": 0.123}})
+    (run.path / "config.json").write_text(changed.to_json())
+    with pytest.raises(RunError, match="of another config"):
+        train(photos, out=run.path, resume=True)
+
+
+def test_resume_takes_no_other_settings_and_no_other_photos(begun: clothes.Run, photos: Path, tmp_path: Path) -> None:
+    other = clothes.split(photos)
+    for options, named in (
+        ({"config": SMALL}, "config"),
+        ({"split": other}, "split"),
+        ({"overwrite": True}, "overwrite"),
+        ({"changes": {"model": {"image_size": 32}, "train": {"epochs": 5, "seed": None}}}, "image_size, epochs"),
+    ):
+        with pytest.raises(RunError, match=f"so {named} cannot be given too"):
+            train(begun.photos, out=begun.path, resume=True, **options)
+    with pytest.raises(RunError, match=f"was trained on {begun.photos}, not on {photos}"):
+        train(photos, out=begun.path, resume=True)
+    gone = clothes.Run.new(tmp_path / "gone", SMALL, Split(tmp_path / "none", other.rows))
+    with pytest.raises(PhotosError, match=r"There is no folder .*none any more"):
+        train(tmp_path / "none", out=gone.path, resume=True)
+
+
+def test_a_finished_run_is_said_to_be_finished(run: clothes.Run, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (run.path / "bundle" / "bundle.json").stat().st_mtime_ns
+    train_command(run.photos, out=run.path, resume=True)
+    shown = capsys.readouterr()
+    assert f"{run.path} was finished already, on {run.info['finished']}" in shown.err
+    assert "Validation accuracy" in shown.out
+    assert (run.path / "bundle" / "bundle.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_ctrl_c_and_sigterm_save_and_say_how_to_go_on(
+    photos: Path,
+    tmp_path: Path,
+    number: signal.Signals,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "run"
+    (tmp_path / "long.json").write_text(SMALL.changed({"train": {"epochs": 100_000, "patience": 0}}).to_json())
+
+    def send() -> None:
+        until = time.monotonic() + 120
+        while not (out / "history.csv").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(
+        sys, "argv", ["clothes", "train", str(photos), "--out", str(out), "--config", str(tmp_path / "long.json")]
+    )
+    sender = threading.Thread(target=send)
+    sender.start()
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    sender.join()
+    assert ended.value.code == 128 + number
+    assert f"Continue with:  clothes train {photos} --out {out} --resume\nStopped." in capsys.readouterr().err
+    run = clothes.Run.open(out)
+    assert newest(run)[0].epoch == len(run.history) > 0
+    assert not list(out.rglob(".making-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+@pytest.mark.skipif(not BENCHMARKS.exists(), reason="not in a checkout")
+def test_kills_change_nothing() -> None:
+    command = [sys.executable, str(BENCHMARKS / "killed_training.py"), "--kills", "6"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(BENCHMARKS.parent)}
+    )
+    assert done.returncode == 0, done.stderr
+    print(done.stdout)
+    result = json.loads(done.stdout)
+    assert result["kills"] == 6
+    assert result["most epochs lost"] <= 1
+    assert result["left over"] == 0
+    assert result["equal to the bit"]
+
+
+@pytest.mark.slow
+def test_a_second_training_into_one_folder_is_refused(photos: Path, tmp_path: Path) -> None:
+    run = stopped(photos, tmp_path / "run", after=1)
+
+    class Second(TrainingCallback):
+        said: str = ""
+
+        def on_start(self, *_: object) -> None:
+            for options in ({"resume": True}, {"config": SMALL, "overwrite": True}):
+                with pytest.raises(RunError, match=r"Another training goes on in .*run now"):
+                    train(photos, out=run.path, **options)  # type: ignore[arg-type]
+            raise KeyboardInterrupt
+
+    before = newest(run)[0]
+    with pytest.raises(KeyboardInterrupt):
+        train(photos, out=run.path, resume=True, callback=Second())
+    assert newest(run)[0] == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such lock")
+def test_a_killed_process_leaves_no_lock(tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib; from clothes.inference.run import run_lock\n"
+        "with run_lock(pathlib.Path(sys.argv[1])): print(1, flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.read(1)
+        with pytest.raises(RunError, match="Another training"), run_lock(tmp_path):
+            pass
+        process.kill()
+    (tmp_path / ".making-half").write_bytes(b"half")
+    with run_lock(tmp_path):
+        assert not list(tmp_path.iterdir())

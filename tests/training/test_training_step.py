@@ -1,0 +1,44 @@
+"""The learning-rate schedule, and batches that do not fit into memory."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+pytest.importorskip("keras", reason="training needs the extra 'train'")
+
+import clothes
+from clothes.errors import TrainingError
+from clothes.models.architectures import build_model
+from clothes.training.training_step import learning_rate, make_optimizer, update_weights
+from tests.support.pictures import SMALL
+
+
+def test_the_learning_rate_warms_up_and_goes_to_nearly_zero() -> None:
+    config = clothes.TrainConfig(learning_rate=1.0, warmup=0.1)
+    rates = [learning_rate(config, step, 100) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == rates[10] == pytest.approx(1.0)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 0.001
+
+
+def too_much(limit: int, real: Callable[..., object]) -> Callable[..., object]:
+    def learn(pictures: np.ndarray, targets: np.ndarray) -> object:
+        if len(pictures) > limit:
+            raise MemoryError
+        return real(pictures, targets)
+
+    return learn
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"), [pytest.param(5, "one of 4 does", marks=pytest.mark.slow), (0, "not even one of 1 does")]
+)
+def test_without_memory_the_batch_that_fits_is_named(monkeypatch: pytest.MonkeyPatch, limit: int, said: str) -> None:
+    model = build_model(SMALL.model, 3)
+    model.compile(make_optimizer(SMALL.train), "categorical_crossentropy", metrics=["accuracy"])
+    monkeypatch.setattr(model, "train_on_batch", too_much(limit, model.train_on_batch))
+    pictures, targets = np.zeros((16, 28, 28, 3), np.uint8), np.eye(3, dtype=np.float32)[np.arange(16) % 3]
+    with pytest.raises(TrainingError, match=f"Out of memory: a batch of 16 photos of 28 x 28 pixels .*{said}"):
+        update_weights(model, pictures, targets)
