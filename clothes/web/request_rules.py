@@ -197,12 +197,10 @@ class Failures(Rule):
 
         try:
             await self.app(scope, receive, send_unless_failed)
-        except HTTPException:
-            if not started:
-                raise
-            await send({"type": "http.response.body"})
-        except Exception:
-            if not failed:
+        except Exception as error:
+            if started and isinstance(error.__cause__, HTTPException):
+                await send({"type": "http.response.body"})
+            elif not failed:
                 raise
         if failed:
             await refuse(400, "Bad request.")(scope, receive, send)

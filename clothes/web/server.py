@@ -72,12 +72,11 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._since = self.loop.time()
+        self.since, self.host = self.loop.time(), self.client[0] if self.client else ""
         self._received = 0
         self._was_waiting = True
         self._watch = self.loop.call_later(_PERIOD, self._check_pace)
-        if len(self.connections) > _max_connections():
-            self._make_room()
+        self._make_room()
 
     def data_received(self, data: bytes) -> None:
         self._received += len(data)
@@ -103,14 +102,21 @@ class Connection(H11Protocol):
         self._watch = self.loop.call_later(_PERIOD, self._check_pace)
 
     def _make_room(self) -> None:
-        """Closes a connection of the address that has most: one that waits for its request, the oldest of these."""
-        others = [other for other in self.connections if isinstance(other, Connection) and other is not self]
-        counts = Counter(other._host() for other in others)
-        others.sort(key=lambda other: (-counts[other._host()], not other._is_waiting(), other._since))
-        others[0].transport.abort()
+        """Closes the connections over the limit.
 
-    def _host(self) -> str:
-        return self.client[0] if self.client else ""
+        Those of the address that has most: first who has sent no whole request for a second, then the oldest.
+        """
+        live: list[Any] = [other for other in self.connections if not other.transport.is_closing()]
+        if (excess := len(live) - _max_connections()) <= 0:
+            return
+        counts = Counter(other.host for other in live)
+        live.sort(key=lambda other: (-counts[other.host], not other.is_late(), other.since))
+        for other in live[:excess]:
+            other.transport.abort()
+
+    def is_late(self) -> bool:
+        """Whether the request is not whole yet, a second after the connection was made."""
+        return self._is_waiting() and self.loop.time() - self.since > 1
 
 
 def _max_connections() -> int:

@@ -95,7 +95,7 @@ class Form:
         if len(self.paths) == MAX_PHOTOS:
             raise HTTPException(413, f"More than {MAX_PHOTOS} photos at once. `clothes predict` has no limit.")
         name = Path(options[b"filename"].decode(errors="replace").replace("\\", "/")).name
-        self.paths.append(self._uploads.new_path(strip_invalid_filename_characters(name).strip(". ") or "photo"))
+        self.paths.append(self._uploads.new_path(strip_invalid_filename_characters(name).strip(". ") or "file"))
         self._file = self.paths[-1].open("xb")
 
     def part_data(self, data: bytes, start: int, end: int) -> None:

@@ -37,6 +37,24 @@ def test_a_person_uploads_a_photo_and_reads_the_answer(page: Any, classifier: An
     assert page.locator(".bars li").first.inner_text().split("\n")[0].startswith(expected.label)
 
 
+def test_the_browser_keeps_nothing(page: Any, tmp_path: Path) -> None:
+    photo = tmp_path / "bar.png"
+    draw("bar", 902).save(photo)
+    page.set_input_files("#photo input[type=file]", str(photo))
+    page.wait_for_selector(".bars")
+    page.get_by_role("tab", name="Many photos").click()
+    page.set_input_files("#many input[type=file]", str(photo))
+    page.wait_for_function("document.querySelector('#table img')?.naturalWidth > 0")
+    assert (
+        page.evaluate(
+            """async () => [Object.keys(localStorage), Object.keys(sessionStorage), await indexedDB.databases(),
+            await navigator.serviceWorker.getRegistrations(), await caches.keys()]"""
+        )
+        == [[]] * 5
+    )
+    assert page.context.cookies() == []
+
+
 @pytest.mark.slow
 def test_one_click_shows_which_part_decided(page: Any, classifier: Any, tmp_path: Path) -> None:
     photo, bad = tmp_path / "bar.png", tmp_path / "bad.jpg"

@@ -65,7 +65,8 @@ def test_only_uploads_are_looked_at(predict_url: str, tmp_path: Path) -> None:
 def test_the_page_asks_no_other_server(predict_url: str) -> None:
     text = httpx.get(predict_url).text
     assert "fonts.googleapis.com" not in text
-    assert "#head h1" in httpx.get(f"{predict_url}config").json()["css"]
+    config = httpx.get(f"{predict_url}config").json()
+    assert "#head h1" in config["css"] and config["run_history"] is False
     assert httpx.get(f"{predict_url}gradio_api/file=/etc/passwd").status_code == 403
     large = {"files": ("large.png", bytes(27_000_000))}
     assert httpx.post(f"{predict_url}gradio_api/upload", files=large).status_code == 413

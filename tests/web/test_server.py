@@ -1,18 +1,24 @@
 """The server of the pages: its folder, its address, https, and when it needs a password."""
 
+import inspect
+import io
 import platform
 import shutil
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pytest
 
 import clothes
-from clothes.web import predict_page, server
+from clothes.web import base_page, predict_page, server
 from clothes.web.base_page import Page
+from tests.support.served_page import served
+from tests.support.waiting import wait_for
 
 
 def test_an_address_that_cannot_be_opened_gets_advice(classifier: clothes.Classifier) -> None:
@@ -115,3 +121,110 @@ def test_memory_of_photos_goes_back_to_the_system() -> None:
     first, *later = map(int, subprocess.check_output([sys.executable, "-c", _DECODING], text=True).split())
     print(f"MB after 16 photos: {first}; after 32, 48 and 64: {later}")
     assert max(later) < first + 60  # 200 more without
+
+
+# --- limits ---
+
+
+def open_page(**options: str) -> Any:
+    page = Page("review", title="Here", max_function=1)
+    with page:
+        gr.HTML("here")
+    return served(page, **options)
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the server has closed a connection."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1000) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def test_half_sent_requests_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+
+    monkeypatch.setattr(server, "_MAX_CONNECTIONS", 20)
+    heads = [
+        b"",
+        b"GET /config HTTP/1.1\r\nHost: localhost\r\n",
+        b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\nx",
+    ]
+    with open_page() as url, ExitStack() as stack:
+        address = (httpx.URL(url).host, httpx.URL(url).port)
+        connections = []
+        for number in range(60):
+            connection = stack.enter_context(socket.create_connection(address, timeout=30))
+            connection.sendall(heads[number % 3])
+            connections.append(connection)
+            if number % 10 == 9:
+                assert httpx.get(f"{url}config").status_code == 200
+        wait_for(lambda: sum(not is_closed(connection) for connection in connections) <= 20, seconds=30)
+        assert not is_closed(connections[-1])  # the oldest make room
+
+
+def test_many_answers_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+
+    monkeypatch.setattr(server, "_MAX_CONNECTIONS", 20)
+    with open_page() as url, ExitStack() as stack:
+        for number in range(60):
+            visitor = stack.enter_context(httpx.Client(base_url=url))
+            stream = stack.enter_context(visitor.stream("GET", f"gradio_api/heartbeat/{number}"))
+            assert stream.status_code == 200
+        assert httpx.get(f"{url}config").status_code == 200
+
+
+def test_slow_requests_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    import httpx
+
+    monkeypatch.setattr(server, "_PERIOD", 0.2)
+    with open_page(auth=("me", "right")) as url, ExitStack() as stack:
+        address = (httpx.URL(url).host, httpx.URL(url).port)
+        silent, half, slow = (stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(3))
+        half.sendall(b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\nx")
+        slow.sendall(b"GET /config HTTP/1.1\r\n")
+        stream = httpx.Client(base_url=url)
+        stream.post("login", data={"username": "me", "password": "right"})
+        answering = stack.enter_context(stream.stream("GET", "gradio_api/heartbeat/x"))
+
+        def drip() -> bool:
+            with suppress(OSError):
+                slow.sendall(b"a: b\r\n")
+            return all(map(is_closed, (silent, half, slow)))
+
+        wait_for(drip, seconds=30)
+        assert answering.status_code == 200 and not answering.is_closed  # a slow answer is none of these
+
+
+def test_a_log_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server.time, "monotonic", lambda: minute * 60)
+    out = io.StringIO()
+    log = server.LimitedLog(out, per_minute=100)
+    for minute in range(1, 4):
+        for number in range(1000):
+            print(f"{minute}: error {number}", file=log)
+    assert len(out.getvalue()) < 3 * 160
+    assert out.getvalue().count("More messages of this minute are left out.") == 3
+    assert all(f"{minute}: error 0\n" in out.getvalue() for minute in range(1, 4))
+
+
+def test_an_address_for_everyone_is_asked_of_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    real = inspect.signature(base_page.networking.setup_tunnel)
+
+    def tunnel(**options: Any) -> str:
+        asked.append(real.bind(**options).arguments)
+        return "https://some.gradio.live"
+
+    monkeypatch.setattr(base_page.networking, "setup_tunnel", tunnel)
+    page = Page("review", title="Here")
+    with page:
+        gr.HTML("here")
+    _, url, public = page.launch(server_port=0, share=True, prevent_thread_lock=True)
+    page.close()
+    assert public == "https://some.gradio.live" and asked[0]["local_port"] == int(url.rstrip("/").rpartition(":")[2])
+    assert len(asked[0]["share_token"]) >= 32

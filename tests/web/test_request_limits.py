@@ -1,0 +1,175 @@
+"""What the request rules bound: passwords, bodies before a sign-in, values of a question, messages in the log."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse
+
+import clothes
+from clothes.web import request_rules
+from clothes.web.corrections import Inbox
+from clothes.web.predict_page import build_app
+from clothes.web.request_rules import LoginLimit
+from tests.support.page_client import PageClient
+from tests.support.served_page import served, served_camera
+
+LOGIN = {"username": "me", "password": "right"}
+
+
+class Clock:
+    """Time for the limit of passwords."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Login:
+    """A limit of passwords before a page whose password is "right"."""
+
+    def __init__(self) -> None:
+        self.limit = LoginLimit(self.page)
+
+    async def page(self, scope: Any, receive: Any, send: Any) -> None:
+        body = (await receive())["body"]
+        await PlainTextResponse("", 200 if body == b"right" else 400)(scope, receive, send)
+
+    def attempt(self, password: str, address: str = "192.0.2.1", cookie: str = "") -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.limit, client=(address, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
+                return await client.post("/login", content=password, headers={"cookie": cookie} if cookie else {})
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(request_rules, "time", made)
+    return made
+
+
+def test_a_refused_password_does_not_make_others_wait_longer(clock: Clock) -> None:
+    login = Login()
+    assert [login.attempt("wrong").status_code for _ in range(6)] == [400] * 5 + [429]
+    for _ in range(5):  # somebody tries every ten seconds, and is refused
+        clock.now += 10
+        refused = login.attempt("wrong")
+        assert refused.status_code == 429
+        left = int(refused.headers["retry-after"])
+        assert f"Try again in {left} s." in refused.text
+    assert 1060 <= clock.now + left <= 1061
+    clock.now += left
+    assert login.attempt("right").status_code == 200
+    assert login.attempt("wrong").status_code == 400  # the count begins again
+
+
+def test_the_told_wait_is_right_for_who_waits(clock: Clock) -> None:
+    login = Login()
+    for _ in range(20):
+        answer = login.attempt("wrong")
+        if answer.status_code == 429:
+            clock.now += int(answer.headers["retry-after"])
+            assert login.attempt("wrong").status_code == 400
+    assert login.attempt("right", address="192.0.2.2").status_code == 200
+
+
+def test_a_browser_that_has_signed_in_is_not_kept_out_by_others(clock: Clock) -> None:
+    login = Login()
+    cookie = login.attempt("right").headers["set-cookie"].partition(";")[0]
+    for _ in range(60):
+        clock.now += 1
+        login.attempt("wrong")
+    assert login.attempt("right").status_code == 429
+    assert login.attempt("right", cookie=f"other=1; {cookie}").status_code == 200
+    statuses = [login.attempt("wrong", cookie=cookie).status_code for _ in range(7)]
+    assert statuses == [400] * 5 + [429] * 2  # it has a count of its own
+    for forged in ("clothes-device=", "clothes-device=x", "clothes-device=192.0.2.1", ";;=;"):
+        assert login.attempt("right", cookie=forged).status_code == 429
+
+
+def test_the_addresses_of_an_ipv6_network_count_as_one(clock: Clock) -> None:
+    login = Login()
+    statuses = [login.attempt("wrong", address=f"2001:db8::{number}").status_code for number in range(7)]
+    assert statuses == [400] * 5 + [429] * 2
+
+
+@pytest.mark.parametrize("is_trusted", [False, True])
+def test_proxy_headers_are_believed_only_if_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_trusted: bool
+) -> None:
+    if is_trusted:
+        monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    with served_camera(tmp_path, auth=("me", "right")) as url, httpx.Client(base_url=url) as client:
+        statuses = []
+        for number in range(8):
+            address = f"198.51.100.{number}"
+            headers = {"x-forwarded-for": address, "x-real-ip": address, "forwarded": f"for={address}"}
+            answer = client.post("login", data=LOGIN | {"password": "wrong"}, headers=headers)
+            statuses.append(answer.status_code)
+        assert statuses == ([400] * 8 if is_trusted else [400] * 5 + [429] * 3)
+
+
+@pytest.fixture(scope="module")
+def site(classifier: clothes.Classifier, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A camera page with a password."""
+    with served_camera(tmp_path_factory.mktemp("photos"), auth=("me", "right")) as url:
+        yield url
+
+
+@pytest.mark.parametrize("path", ["component_server", "component_server/", "upload", "queue/join", "call/predict"])
+def test_no_body_is_read_before_the_sign_in(site: str, path: str) -> None:
+    url = httpx.URL(site)
+    with socket.create_connection((url.host, url.port), timeout=30) as connection:
+        head = f"POST /gradio_api/{path} HTTP/1.1\r\nHost: {url.host}\r\nContent-Length: 33000000\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 401 ")
+
+
+def test_questions_with_too_many_values_are_refused_before_they_are_parsed(site: str) -> None:
+    with httpx.Client(base_url=site) as client:
+        client.post("login", data=LOGIN).raise_for_status()
+        for body in (
+            b"[" + b"[]," * 30_000 + b"0]",
+            b'{"data":[' + b"{}," * 10_001 + b"0]}",
+            b"[" + b"7," * 30_000 + b"7]",
+        ):
+            for path in ("component_server", "queue/join"):
+                answer = client.post(f"gradio_api/{path}", content=body)
+                assert (answer.status_code, answer.json()["detail"]) == (400, "The request has too many values.")
+
+
+def test_an_unknown_session_writes_no_traceback(
+    predict_url: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with PageClient(predict_url) as client:
+        for path in ("queue/data?session_hash=unknown", "call/predict/unknown", "heartbeat/unknown"):
+            with client.http.stream("GET", f"gradio_api/{path}") as answer:
+                if "heartbeat" not in path:
+                    answer.read()
+    assert "Traceback" not in capfd.readouterr().err + caplog.text
+
+
+def test_a_page_that_keeps_photos_refuses_foreign_names(
+    classifier: clothes.Classifier, inbox: Inbox, predict_url: str
+) -> None:
+    foreign = {"host": "elsewhere.test"}
+    with served(build_app(classifier, inbox=inbox)) as url:
+        assert httpx.get(f"{url}config", headers=foreign).status_code == 403
+        assert httpx.get(f"{url}config", headers={"host": "localhost:1"}).status_code == 200
+    assert httpx.get(f"{predict_url}config", headers=foreign).status_code == 200  # it keeps nothing
+
+
+def test_a_trusted_proxy_passes_on_foreign_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    with served_camera(tmp_path) as url:
+        assert httpx.get(f"{url}config", headers={"host": "clothes.test"}).status_code == 200
+        assert json.loads(httpx.get(f"{url}config").text)["title"].startswith("Take photos")
