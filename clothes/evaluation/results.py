@@ -17,7 +17,7 @@ from clothes.photos.folders import OTHER, Skipped
 from clothes.system.files import read_regular_file, write_bytes, write_text
 from clothes.system.text import quote
 from clothes.system.user_text import csv_text, read_csv, with_mark
-from clothes.system.validation import parse_float, read_json, stays_below
+from clothes.system.validation import Share, parse_float, read_json, stays_below
 
 _COLUMNS = ["photo", "truth", "label", "confidence", "known"]
 _NOT_IN_JSON = ("predictions", "skipped")
@@ -32,9 +32,9 @@ class SkippedInfo(TypedDict):
 class ClassMetrics(TypedDict):
     """The metrics of a class; None where there is nothing to divide by."""
 
-    precision: float | None
-    recall: float | None
-    f1: float | None
+    precision: Share | None
+    recall: Share | None
+    f1: Share | None
     photos: int
 
 
@@ -43,15 +43,15 @@ class EvaluationInfo(TypedDict):
 
     photos: int
     classes: list[str]
-    accuracy: float
-    interval: tuple[float, float]
+    accuracy: Share
+    interval: tuple[Share, Share]
     loss: float
     per_class: dict[str, ClassMetrics]
     confusion: list[list[int]]
-    ece: float
-    known: float
+    ece: Share
+    known: Share
     others: int
-    others_known: float | None
+    others_known: Share | None
     skipped: list[SkippedInfo]
     created: str
 

@@ -11,7 +11,7 @@ A bundle is data, never code: nothing is unpickled or imported, links are refuse
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import numpy as np
 
@@ -21,7 +21,7 @@ from clothes.system.arrays import unpack_arrays
 from clothes.system.checksums import add_checksum, json_text, read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import write_text
 from clothes.system.text import quote
-from clothes.system.validation import check_type, read_json
+from clothes.system.validation import Share, check_type, read_json
 
 FORMAT = 1
 INFO, MODEL, PROBES, WEIGHTS = "bundle.json", "model.tflite", "probes.npz", "weights.npz"
@@ -33,8 +33,8 @@ class BundleMetrics(TypedDict):
     """The accuracy on one part of the photos, with its 95 % interval."""
 
     photos: int
-    accuracy: float
-    interval: tuple[float, float]
+    accuracy: Share
+    interval: tuple[Share, Share]
 
 
 class BundleModel(TypedDict):
@@ -52,13 +52,13 @@ class BundleConfig(TypedDict):
 class BundleInfo(TypedDict):
     """The content of bundle.json."""
 
-    format: int
+    format: Annotated[int, (1, FORMAT)]
     classes: list[str]
-    image_size: int
+    image_size: Annotated[int, (1, 1024)]
     files: dict[str, str]  # SHA-256 checksums
     sha256: NotRequired[str]
-    threshold: NotRequired[float]
-    temperature: NotRequired[float]
+    threshold: NotRequired[Share]
+    temperature: NotRequired[Annotated[float, (1e-3, 1e3)]]
     config: NotRequired[BundleConfig]
     metrics: NotRequired[dict[str, BundleMetrics]]  # by part
     photos: NotRequired[dict[str, int]]  # by part
@@ -196,20 +196,12 @@ def _read_info(folder: Path) -> dict[str, Any]:
 
 
 def _check_info(info: dict[str, Any]) -> None:
-    """Raises ValueError if an entry of bundle.json is out of range."""
-    classes, size, threshold, files = info["classes"], info["image_size"], info.get("threshold", 0), info["files"]
-    if info["format"] < 1:
-        raise ValueError(f"format must be a positive integer, not {info['format']}")
+    """Raises ValueError if the classes or files in bundle.json are not those of a bundle."""
+    classes, files = info["classes"], info["files"]
     if len(classes) < 2:
         raise ValueError("classes must be a list of at least two names")
     if len(set(classes)) != len(classes):
         raise ValueError("classes must not repeat a name")
-    if not 1 <= size <= 1024:
-        raise ValueError(f"image_size must be from 1 to 1024, not {size}")
-    if not 0 <= threshold <= 1:
-        raise ValueError(f"threshold must be from 0 to 1, not {threshold}")
-    if not 1e-3 <= info.get("temperature", 1) <= 1e3:
-        raise ValueError(f"temperature must be from 0.001 to 1000, not {info['temperature']}")
     if unknown := files.keys() - {MODEL, PROBES, WEIGHTS}:
         raise ValueError(f"files: {min(unknown)!r} is not a file of a bundle")
     if missing := {MODEL, PROBES} - files.keys():

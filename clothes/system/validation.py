@@ -10,7 +10,7 @@ import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from clothes.errors import ConfigError
 from clothes.system.files import read_regular_file
@@ -23,6 +23,9 @@ _KINDS: dict[Any, str] = {
     **{str: "text", int: "an integer", float: "a number", bool: "true or false"},
     **{list: "a list", types.NoneType: "null"},
 }
+
+
+Share = Annotated[float, (0, 1)]
 
 
 def read_json(path: Path, kind: Any = dict) -> Any:
@@ -73,31 +76,21 @@ def _check_texts(value: object, depth: int = 0) -> None:
 def check_type(value: object, kind: Any, name: str = "") -> None:
     """Raises ValueError unless a value has this type: a TypedDict, dict[str, int], float | None, Literal and so on.
 
-    An integer is a number, too. A tuple stands for a list of that length. `name` is the value's place in its file.
+    An integer is a number, too. A tuple stands for a list of that length, Annotated[float, (0, 1)] for a number between
+    these. `name` is the value's place in its file.
     """
     for problem in _problems(value, kind, name):
         raise ValueError(problem)
 
 
 def _problems(value: Any, kind: Any, name: str) -> Iterator[str]:
-    if kind is Any:
+    if not _fits(value, kind):
+        yield f"{name or 'it'} must be {_describe(kind)}; got {reprlib.repr(value)}"
         return
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if typing.is_typeddict(kind):
-        fits = isinstance(value, dict)
-    elif origin in (types.UnionType, typing.Union):
-        fits = any(not any(_problems(value, option, name)) for option in arguments)
-    elif origin is Literal:
-        fits = value in arguments
-    elif origin is tuple:
-        fits = isinstance(value, list | tuple) and len(value) == len(arguments)
-    else:
-        fits = isinstance(value, (int, float) if kind is float else origin or kind)
-        fits = fits and (kind is bool or not isinstance(value, bool))
-    if not fits:
-        yield f"{name or 'it'} must be {_describe(kind)}; got {reprlib.repr(value)}"
-    elif typing.is_typeddict(kind):
-        for key, inner in typing.get_type_hints(kind).items():
+        for key, inner in typing.get_type_hints(kind, include_extras=True).items():
+            inner = typing.get_args(inner)[0] if typing.get_origin(inner) is NotRequired else inner
             if key in value:
                 yield from _problems(value[key], inner, f"{name}.{key}".lstrip("."))
             elif key in kind.__required_keys__:
@@ -110,6 +103,26 @@ def _problems(value: Any, kind: Any, name: str) -> Iterator[str]:
             yield from _problems(item, inner, name)
 
 
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value has this type, whatever its entries are."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return True
+    if typing.is_typeddict(kind):
+        return isinstance(value, dict)
+    if origin in (types.UnionType, typing.Union):
+        return any(not any(_problems(value, option, "")) for option in arguments)
+    if origin is Annotated:
+        low, high = arguments[1]
+        return _fits(value, arguments[0]) and low <= value <= high
+    if origin is Literal:
+        return value in arguments
+    if origin is tuple:
+        return isinstance(value, list | tuple) and len(value) == len(arguments)
+    is_kind = isinstance(value, (int, float) if kind is float else origin or kind)
+    return is_kind and (kind is bool or not isinstance(value, bool))
+
+
 def _describe(kind: Any) -> str:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is Literal:
@@ -118,6 +131,8 @@ def _describe(kind: Any) -> str:
         return f"{len(arguments)} values, each {_describe(arguments[0])}"
     if origin in (types.UnionType, typing.Union):
         return " or ".join(map(_describe, arguments))
+    if origin is Annotated:
+        return f"{_describe(arguments[0])} from {arguments[1][0]:g} to {arguments[1][1]:g}"
     return _KINDS.get(origin or kind, "an object")
 
 

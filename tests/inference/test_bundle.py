@@ -40,7 +40,7 @@ def test_bundle_json_describes_the_model_and_names_no_path(bundle: Path, run: cl
         (change_info(classes=["a", "a", "b"]), "must not repeat a name"),
         (change_info(classes=["a", "b"], sha256=None), "sha256 must be text"),
         (update_info(classes=["a", "b"]), "does not reproduce its recorded scores"),
-        (change_info(image_size=-1), "must be from 1 to 1024"),
+        (change_info(image_size=-1), "must be an integer from 1 to 1024"),
         (update_info(image_size=32), "do not have its image size"),
         (change_info(files={}), "is missing"),
         (change_info(files=[]), "files must be an object"),

@@ -8,7 +8,7 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import pytest
 
@@ -160,6 +160,7 @@ class Example(TypedDict):
     sizes: NotRequired[tuple[int, int]]
     parts: NotRequired[dict[str, list[str]]]
     kind: NotRequired[Literal["a", "b"]]
+    few: NotRequired[Annotated[int, (1, 3)] | None]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,8 @@ class Example(TypedDict):
         ({"count": 1, "sizes": [1]}, "sizes must be 2 values, each an integer; got [1]"),
         ({"count": 1, "sizes": [1, "x"]}, "sizes must be an integer; got 'x'"),
         ({"count": 1, "parts": {"a": [1]}}, "parts.a must be text; got 1"),
+        ({"count": 1, "few": 3}, None),
+        ({"count": 1, "few": 4}, "few must be an integer from 1 to 3 or null; got 4"),
         ({"count": 1, "kind": []}, "kind must be one of 'a', 'b'; got []"),
     ],
 )
