@@ -12,8 +12,7 @@ each announced row with the folder: a complete temporary file is renamed, a phot
 a photo is removed. Then the journal is emptied.
 """
 
-import csv
-import io
+import codecs
 import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
@@ -27,6 +26,7 @@ from clothes.system.checksums import sha256_file
 from clothes.system.files import TEMP_PREFIX, append_synced, publish, sync
 from clothes.system.locks import try_lock
 from clothes.system.text import plain
+from clothes.system.user_text import csv_text, read_csv
 from clothes.system.validation import stays_below
 
 COLUMNS = ("file", "sha256", "origin", "when", "licence", "author", "title", "page")
@@ -129,7 +129,10 @@ class Sources(AbstractContextManager["Sources"]):
         self._journal.seek(0)
         announced = [line for line in self._journal.read().splitlines(keepends=True) if line.endswith(b"\n")]
         before = self._path.read_bytes()
-        data = _complete_last_line(before, announced)
+        if before.removeprefix(codecs.BOM_UTF8).startswith(",".join(COLUMNS).encode()):
+            data = _complete_last_line(before, announced)
+        else:  # a spreadsheet saved it with other separators or in another encoding
+            data = _without(_parsed(self._path, before), set())
         known, gone = {cells[0] for cells in _parsed(self._path, data)}, set()
         for line in announced:
             file, sha256 = self._parse_announced(line)
@@ -151,9 +154,10 @@ class Sources(AbstractContextManager["Sources"]):
 
     def _parse_announced(self, line: bytes) -> tuple[str, str]:
         """Returns the file and the checksum of a journal line, or empty texts if it names no photo below PHOTOS."""
-        cells: list[str] = []
-        with suppress(csv.Error):
-            cells = next(csv.reader([line.decode("utf-8", "replace")]))
+        try:
+            _, (_, cells) = read_csv(_line(COLUMNS) + line)
+        except ValueError:
+            return "", ""
         if len(cells) != len(COLUMNS):
             return "", ""
         inside = stays_below(cells[0]) and (self.root / cells[0]).parent.is_dir()
@@ -192,15 +196,15 @@ def _open_alone(path: Path) -> BinaryIO:
 def _parsed(path: Path, data: bytes) -> list[list[str]]:
     """Returns the rows of sources.csv. Raises PhotosError for another table."""
     try:
-        lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise PhotosError(f"{path} is not a CSV file in UTF-8: {error}. Rename it; a new one is made.") from None
-    if not lines or tuple(lines[0]) != COLUMNS:
+        (_, header), *lines = read_csv(data) or [(0, [])]
+    except ValueError as error:
+        raise PhotosError(f"{path} cannot be read: {error}. Rename it; a new one is made.") from None
+    if tuple(header) != COLUMNS:
         raise PhotosError(f"{path} must begin with the line {','.join(COLUMNS)}. Rename it; a new one is made.")
-    for number, cells in enumerate(lines[1:], 2):
-        if cells and len(cells) != len(COLUMNS):
+    for number, cells in lines:
+        if len(cells) != len(COLUMNS):
             raise PhotosError(f"{path}, line {number}: {len(cells)} cells, not {len(COLUMNS)}. Correct or remove it.")
-    return [cells for cells in lines[1:] if cells]
+    return [cells for _, cells in lines]
 
 
 def _without(table: list[list[str]], files: set[str]) -> bytes:
@@ -209,15 +213,12 @@ def _without(table: list[list[str]], files: set[str]) -> bytes:
 
 
 def _line(cells: Iterable[str]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue().encode()
+    return csv_text([cells]).encode()
 
 
 def _safe(text: str) -> str:
-    """Returns foreign text as a cell: one line that no spreadsheet takes for a formula."""
-    text = plain(text.encode("utf-8", "replace").decode())[:_LONGEST]
-    return f" {text}" if text.startswith(("=", "+", "-", "@")) else text
+    """Returns foreign text as one line of limited length."""
+    return plain(text.encode("utf-8", "replace").decode())[:_LONGEST]
 
 
 def _beside(path: Path) -> Path:

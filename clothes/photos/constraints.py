@@ -195,7 +195,10 @@ def _read_corrections(root: Path) -> set[str]:
     """Returns the SHA-256 of each photo that came as a correction, by sources.csv."""
     path = root / "sources.csv"
     try:
-        (_, header), *lines = read_csv(path.read_bytes()) or [(0, [])]
+        data = path.read_bytes()
+        if b"sha256" not in data.replace(b"\0", b""):  # another table of that name
+            return set()
+        (_, header), *lines = read_csv(data) or [(0, [])]
     except FileNotFoundError:
         return set()
     except (OSError, ValueError) as error:

@@ -15,7 +15,7 @@ from PIL import Image
 import clothes
 from clothes.collection.collect import collect_folder
 from clothes.collection.photo_store import Store, examine
-from clothes.collection.provenance import COLUMNS, Origin
+from clothes.collection.provenance import COLUMNS, Origin, Sources
 from clothes.errors import PhotoError, PhotosError, SplitError
 from clothes.photos.class_names import class_name
 from clothes.photos.folders import OTHER
@@ -189,7 +189,7 @@ def test_what_others_wrote_stays_one_cell_and_no_formula(tmp_path: Path) -> None
     with Store(tmp_path) as store:
         store.put(examine(encode(draw("bar", 0), "PNG"), name="x"), "hat", about)
     (row,) = rows(tmp_path)
-    assert row["author"] == ' =HYPERLINK("http://evil")'
+    assert row["author"] == '\'=HYPERLINK("http://evil")'
     assert row["title"] == 'Hat, "red"???[2J?'
     assert (row["licence"], len(row["page"])) == ("CC BY 2.0", 2000)
     with Store(tmp_path) as store:
@@ -205,6 +205,30 @@ def test_a_table_that_a_person_edited_is_kept(tmp_path: Path) -> None:
     assert table.read_bytes().startswith(edited + b"\n")
     assert table.read_bytes().count(b"\n") == 7
     collect_folder(tmp_path / "b", into=tmp_path / "photos")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_table_that_a_spreadsheet_saved_is_kept(tmp_path: Path, encoding: str, separator: str) -> None:
+    collect_folder(make_photos(tmp_path / "a", each=2), into=tmp_path / "photos")
+    table = tmp_path / "photos" / "sources.csv"
+    before = rows(tmp_path / "photos")
+    table.write_bytes(table.read_text().replace(",", separator).replace("\n", "\r\n").encode(encoding))
+    result = collect_folder(make_photos(tmp_path / "b", each=1, seed=1000), into=tmp_path / "photos")
+    assert sum(result.new.values()) == 3
+    assert rows(tmp_path / "photos")[:6] == before
+    assert sum(collect_folder(tmp_path / "a", into=tmp_path / "photos").already.values()) == 6
+
+
+def test_class_names_are_no_formulas_in_the_table(tmp_path: Path) -> None:
+    for i, name in enumerate(("=1+1", "+a", "-a", "@a")):
+        (tmp_path / str(i)).mkdir()
+        draw("bar", i).save(tmp_path / str(i) / "1.png")
+        collect_folder(tmp_path / str(i), into=tmp_path / "photos", label=name)
+    files = [row["file"] for row in rows(tmp_path / "photos")]
+    assert {file.partition("/")[0] for file in files} == {"'=1+1", "'+a", "'-a", "'@a"}
+    with Sources(tmp_path / "photos") as sources:
+        assert set(sources.files.values()) == {file.removeprefix("'") for file in files}
 
 
 @pytest.mark.parametrize("text", ["", "a;b\n", "photo,class\n", ",".join(COLUMNS) + "\nbar/1.png,0\n", "\xff\xfe"])

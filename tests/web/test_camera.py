@@ -206,6 +206,7 @@ def test_ctrl_c_ends_the_command(tmp_path: Path) -> None:
 
 def test_the_command_prints_the_address_and_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Page, "block_thread", Page.close)  # Ctrl-C at once
+    make_photos(tmp_path / "photos", each=1)
     result = run_command("collect", "camera", "--into", tmp_path / "photos", "--port", 0)
     assert result.status == 0 and "http://127.0.0.1:" in result.out
     assert result.err.splitlines()[-1] == f"Next:  clothes check {tmp_path / 'photos'}"

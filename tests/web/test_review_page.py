@@ -23,7 +23,7 @@ from clothes.web.uploads import Uploads
 from tests.support.commands import run_command
 from tests.support.killed_corrections import ANSWER
 from tests.support.photo_folders import below, rows
-from tests.support.pictures import photo
+from tests.support.pictures import make_photos, photo
 from tests.support.served_page import call_function, served
 
 
@@ -105,6 +105,7 @@ def test_a_page_without_an_inbox_keeps_nothing(classifier: clothes.Classifier, i
 )
 def test_ctrl_c_ends_the_command(tmp_path: Path, arguments: list[str], told: str) -> None:
     (tmp_path / "here").mkdir()
+    make_photos(tmp_path / "a b", each=1)
     running = subprocess.Popen(
         [sys.executable, "-m", "clothes", *arguments, "--port", "0"],
         cwd=tmp_path,
@@ -129,7 +130,7 @@ def test_the_commands_print_the_address_and_the_next_step(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Page, "block_thread", Page.close)  # Ctrl-C at once
-    kept, photos = tmp_path / "kept", tmp_path / "photos"
+    kept, photos = tmp_path / "kept", make_photos(tmp_path / "photos", each=1)
     for words, told in (
         (["serve", "--model", bundle, "--collect-corrections", kept], f"clothes corrections review {kept} --into"),
         (["corrections", "review", kept, "--into", photos], f"clothes split {photos}, then clothes train {photos}"),
