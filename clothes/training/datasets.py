@@ -25,7 +25,7 @@ from clothes.system.progress import Progress
 from clothes.system.user_folders import cache_folder
 
 _DIGEST = 32  # bytes of a SHA-256
-_DECODER = 2  # increase it when read_square returns other pixels
+_DECODER = 3  # increase it when read_square returns other pixels
 _KEEP_SECONDS = 30 * 86400
 _QUEUED = 1000  # photos waiting for a thread; each takes a kilobyte
 

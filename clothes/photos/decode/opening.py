@@ -25,6 +25,7 @@ from PIL import (
 )
 
 from clothes.errors import PhotoError
+from clothes.photos.decode.kinds import BMP_RLE8, correct, refuse_unclear
 
 Photo = str | os.PathLike[str] | bytes | BinaryIO | Image.Image | np.ndarray
 
@@ -49,7 +50,6 @@ _FORMATS = [
     )
 ]
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
-_BMP_RUN_LENGTH = (1, 2)  # values of BMP's compression field
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def open_photo(photo: Photo, name: str | None = None) -> Iterator[OpenedPhoto]:
         label = name or getattr(photo, "filename", "") or "image"
         _check_pixels(photo, label)
         with _photo_errors(label):
+            refuse_unclear(photo, label)
             yield OpenedPhoto(photo, owned=False)  # at the frame that its owner chose
         return
     label = name or _default_name(photo)
@@ -124,6 +125,8 @@ def _open_image(photo: str | os.PathLike[str] | bytes | BinaryIO | np.ndarray, l
         formats.append("HEIF")
     image = Image.open(io.BytesIO(data), formats=formats)
     _check_pixels(image, label)
+    refuse_unclear(image, label)
+    correct(image, data)
     return image
 
 
@@ -164,7 +167,7 @@ def _pixel_limit(image: Image.Image) -> tuple[int, str]:
         return MAX_PIXELS // 2, " for HEIC of more than 8 bits"
     if image.format in ("AVIF", "WEBP"):
         return MAX_PIXELS // 2, f" for {image.format}"
-    if image.format == "BMP" and image.info.get("compression") in _BMP_RUN_LENGTH:  # Pillow decodes pixel by pixel
+    if image.format == "BMP" and image.info.get("compression") == BMP_RLE8:  # Pillow decodes pixel by pixel
         return MAX_PIXELS // 50, " for a compressed BMP"
     return MAX_PIXELS, ""
 
@@ -193,6 +196,9 @@ def _photo_errors(label: str) -> Iterator[None]:
         text = str(error) or type(error).__name__
         if "truncated" in text.lower() or "unexpected end" in text.lower():
             raise PhotoError(label, "truncated", "the picture ends too early (an interrupted copy?)") from None
+        if "unsupported" in text.lower():
+            reason = f"this kind of picture cannot be read ({text}): save it as a usual JPEG or PNG"
+            raise PhotoError(label, "not-a-photo", reason) from None
         raise PhotoError(label, "damaged", f"the picture is damaged ({text})") from None
 
 

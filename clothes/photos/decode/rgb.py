@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image
 
 _ORIENTATION_TAG, _GPS_TAG = 0x0112, 0x8825
+_BITS_TAG, _PHOTOMETRIC_TAG, _WHITE_IS_ZERO = 258, 262, 0  # of TIFF
 # The transposition that turns an image upright, by its EXIF orientation.
 _TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -61,19 +62,36 @@ def to_array(image: Image.Image) -> np.ndarray:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     transparent = image.has_transparency_data
+    if image.format == "BMP" and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        transparent = False  # the fourth byte has no meaning
     if image.mode == "RGB" and not transparent:
         return image
     levels = _black_and_white_levels(image) if image.mode in ("I", "F") or image.mode.startswith("I;16") else None
-    rgb = Image.new("RGB", image.size)
+    rgb = Image.new("RGB", image.size, "white")
     for box in _bands(image.size):
         band = image.crop(box)
         if levels:
-            band = Image.fromarray(_to_8_bits(np.asarray(band), *levels))
+            values = np.asarray(band)
+            gray = _to_8_bits(values, *levels)
+            if transparent:
+                gray[values == image.info["transparency"]] = 255
+            band = Image.fromarray(gray)
         elif transparent:
             band = band.convert("RGBA")
             band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band)
         rgb.paste(band.convert("RGB"), box)
+    if image.format == "GIF" and (frame := getattr(image, "dispose_extent", None)):
+        rgb = _white_outside(rgb, frame)
     return rgb
+
+
+def _white_outside(rgb: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """Returns the image with white around a box. Pillow fills it with a colour of the palette."""
+    if box == (0, 0, *rgb.size):
+        return rgb
+    white = Image.new("RGB", rgb.size, "white")
+    white.paste(rgb.crop(box), box)
+    return white
 
 
 def _bands(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
@@ -84,18 +102,26 @@ def _bands(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _black_and_white_levels(image: Image.Image) -> tuple[float, float]:
-    """Returns the values that are black and white in a gray image of more than 8 bits."""
+    """Returns the values that are black and white in a gray image of more than 8 bits or of fractions.
+
+    Fractions end at 1, 255 or 65535, or a little above. Other values are stretched.
+    """
+    tags = getattr(image, "tag_v2", {})
     if image.mode.startswith("I;16"):
-        return 0.0, 65535.0
-    bands = (np.asarray(image.crop(box)) for box in _bands(image.size))
-    extremes = np.array([(np.nanmin(band), np.nanmax(band)) for band in bands], dtype=np.float64)
-    low, high = float(np.nanmin(extremes)), float(np.nanmax(extremes))
-    if not np.isfinite([low, high]).all():
-        raise ValueError("pixels that are not numbers")
-    if low >= 0 and high <= 65535:
-        return 0.0, 65535.0 if high > 255 else 255.0
-    return low, high
+        black, white = 0.0, 2.0 ** tags.get(_BITS_TAG, (16,))[0] - 1
+    else:
+        bands = (np.asarray(image.crop(box)) for box in _bands(image.size))
+        extremes = np.array([(band.min(), band.max()) for band in bands], dtype=np.float64)
+        black, white = float(extremes.min()), float(extremes.max())
+        if not np.isfinite([black, white]).all():
+            raise ValueError("pixels that are not numbers")
+        for usual in (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0):
+            if -0.05 * white <= black and white <= 1.05 * usual:
+                black, white = 0.0, usual
+                break
+    return (white, black) if tags.get(_PHOTOMETRIC_TAG) == _WHITE_IS_ZERO else (black, white)
 
 
-def _to_8_bits(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    return np.round((values.astype(np.float64) - low) / max(high - low, 1e-9) * 255).astype(np.uint8)
+def _to_8_bits(values: np.ndarray, black: float, white: float) -> np.ndarray:
+    scaled = (values.astype(np.float64) - black) / ((white - black) or 1) * 255
+    return np.round(scaled).clip(0, 255).astype(np.uint8)
