@@ -36,12 +36,13 @@ HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lea
 
 
 class RunInfo(TypedDict):
-    """The content of run.json: folder of the photos, start and end, how often the test part was opened."""
+    """The content of run.json: folder of the photos, start and end, settings asked for, openings of the test part."""
 
     photos: str
     finished: str | None
     started: NotRequired[str]
     test_part_opened: NotRequired[int]
+    asked: NotRequired[dict[str, Any]]
 
 
 @dataclass(frozen=True)

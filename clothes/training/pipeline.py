@@ -4,13 +4,14 @@ Keras takes seconds to import, so the modules that need it are imported after al
 """
 
 import errno
+import json
 import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clothes.config import Config
 from clothes.errors import PhotosError, RunError, TrainingError
@@ -47,15 +48,17 @@ def train(
     for the size and number of these photos are used. `changes`, such as {"train": {"epochs": 5}} or
     {"model": {"architecture": "efficientnet-lite0"}}, replace settings of either. `minutes` limits the whole call: it
     chooses the image size and the epochs. `resume` continues an interrupted run in `out` with its own split and
-    settings; the result is equal to the bit to that of an uninterrupted run. A finished run is returned unchanged.
+    settings, which may be given again; the result is equal to the bit to that of an uninterrupted run. A finished run
+    is returned unchanged.
     """
     began = time.perf_counter()
     require_training("Training")
     photos, changes, callback = Path(photos), changes or {}, callback or TrainingCallback()
+    asked = _asked(config, changes, minutes)
     if resume:
-        given = {"config": config, "split": split, "minutes": minutes, "overwrite": overwrite or None}
-        given |= {name: value for settings in changes.values() for name, value in settings.items()}
-        run = _open_to_resume(out, photos, [name for name, value in given.items() if value is not None])
+        if overwrite:
+            raise RunError("--resume continues a run and --overwrite replaces it. Leave one of them out.")
+        run = _open_to_resume(out, photos, asked, split)
         if not run.info["finished"]:
             used = run.split
             pictures = _decode(used, run.config, callback)
@@ -74,24 +77,48 @@ def train(
     with run_lock(folder):
         # Only now: photos that cannot be used leave no folder behind.
         run = Run.new(folder, config, used, overwrite=overwrite)
+        run.note(asked=asked)
         _fit(run, used, pictures, callback, resume=False)
     return run
 
 
-def _open_to_resume(out: str | os.PathLike[str] | None, photos: Path, given: list[str]) -> Run:
-    """Returns the run in `out`. Raises RunError if it is of other photos, or if settings are given as well."""
+def _asked(config: Config | None, changes: Changes, minutes: float | None) -> dict[str, Any]:
+    """Returns the settings that a call asks for by name, as they stand in run.json."""
+    asked: dict[str, Any] = {"minutes": minutes, "config": config and config.to_dict()}
+    asked |= {name: value for settings in changes.values() for name, value in settings.items()}
+    given = {name: value for name, value in asked.items() if value is not None}
+    return json.loads(json.dumps(given))  # type: ignore[no-any-return]
+
+
+def _open_to_resume(
+    out: str | os.PathLike[str] | None,
+    photos: Path,
+    asked: Mapping[str, Any],
+    split: str | os.PathLike[str] | Split | None,
+) -> Run:
+    """Returns the run in `out`. Raises RunError if it is of other photos or began with other settings or another split.
+
+    A setting may have the value that was asked for when the run began, or the one that was chosen then.
+    """
     if out is None:
         raise RunError("--resume needs the run to go on with: give it by --out runs/NAME.")
-    if given:
-        raise RunError(
-            f"--resume goes on with the split and the settings that {out} began with, so {', '.join(given)} cannot be "
-            "given too. Leave that out, or train anew into another --out."
-        )
     run = Run.open(out)
     if not run.is_of(photos):
         raise RunError(f"{out} was trained on {run.photos}, not on {photos}. Name that folder to go on with it.")
     if not os.path.isdir(photos):  # noqa: PTH112 - Path.is_dir raises if access is denied
         raise PhotosError(f"There is no folder {photos} any more. Put the photos back to go on with {out}.")
+    chosen, then = run.config, run.info.get("asked", {})
+    now = {**vars(chosen.model), **vars(chosen.train), "config": chosen.to_dict()}
+    now = json.loads(json.dumps(now, default=vars))
+    other = [name for name, value in asked.items() if value not in (then.get(name), now.get(name))]
+    if split is not None:
+        given = split if isinstance(split, Split) else Split.read(split, photos)
+        other += ["split"] if given.fingerprint != run.split.fingerprint else []
+    if other:
+        raise RunError(
+            f"--resume goes on with the split and the settings that {out} began with, and these are not the same: "
+            f"{', '.join(other)}. Leave them out, or train into another --out."
+        )
     return run
 
 
