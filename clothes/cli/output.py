@@ -14,6 +14,7 @@ from clothes.system.text import columns, padded, plain, plain_json
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from clothes.inference.run import Run
     from clothes.photos.folders import Skipped
 
 _LISTED = 5
@@ -47,6 +48,12 @@ def note_first(lines: Sequence[str], more: str) -> None:
 def note_skipped(skipped: "Iterable[Skipped]", *, where: str = "clothes check PHOTOS --json") -> None:
     """Notes the first skipped files with their reasons; `where` names the command or file with the full list."""
     note_first([f"Skipped {item.path}: {item.reason}" for item in skipped], f"skipped, listed by: {where}")
+
+
+def note_photos(run: "Run") -> None:
+    """Notes the folder of a run's photos if it lies outside the current folder: run.json names it, not the user."""
+    if not run.photos.is_relative_to(Path.cwd()):
+        note(f"The photos are read from {run.photos}, which {run.path / 'run.json'} names.")
 
 
 def show_json(value: Any, *, indent: int | None = 2) -> None:

@@ -172,6 +172,8 @@ def _reading(folder: Path, name: str) -> Iterator[Path]:
 
 def _parse_row(line: int, cells: Sequence[str], classes: Sequence[str]) -> tuple[str, Prediction]:
     try:
+        if len(cells) != len(_COLUMNS) + len(classes):
+            raise ValueError(f"it has {len(cells)} cells, not {len(_COLUMNS) + len(classes)}")
         photo, truth, label, confidence, known, *numbers = cells
         scores = dict(sorted(zip(classes, map(_parse_share, numbers), strict=True), key=lambda item: -item[1]))
         if label not in scores or truth not in (*classes, OTHER):

@@ -10,8 +10,7 @@ from PIL import Image
 from clothes.errors import ClothesError
 from clothes.evaluation.activations import Look, Stage, look
 from clothes.inference.classifier import load
-from clothes.report.rendering import fill
-from clothes.report.thumbnails import LARGE, embed_image
+from clothes.report.rendering import LARGE, embed_image, fill
 from clothes.system.files import write_new
 
 _MAPS, _COLUMNS, _TILE, _GAP = 8, 4, 88, 4  # maps of a stage, maps in a row, pixels of a map's longer side, of a gap
@@ -32,7 +31,7 @@ def write_look(photo: str | os.PathLike[str], *, model: str | os.PathLike[str], 
 
 
 def show_look(found: Look) -> dict[str, Any]:
-    """The network's input and the stages as the macro `feature_maps` shows them, with pictures as data URIs."""
+    """Returns the network's input and the stages for the macro `feature_maps`, with pictures as data URIs."""
     picture = Image.fromarray(found.picture)
     picture.thumbnail((LARGE, LARGE))
     stages = [{"stage": stage, "picture": draw_maps(stage)} for stage in found.stages]
@@ -40,7 +39,7 @@ def show_look(found: Look) -> dict[str, Any]:
 
 
 def draw_maps(stage: Stage) -> str:
-    """The maps of highest variance in one picture, as a data URI."""
+    """Draws the maps of highest variance in one picture, a data URI."""
     maps = stage.maps[:_MAPS]
     scale = (_TILE if len(maps) > 1 else 2 * _TILE) / max(maps.shape[1:])
     width, height = (max(1, round(side * scale)) for side in (maps.shape[2], maps.shape[1]))
@@ -53,7 +52,7 @@ def draw_maps(stage: Stage) -> str:
 
 
 def _colorize(values: np.ndarray) -> Image.Image:
-    """A map (H, W) from its lowest value, dark, to its highest, bright."""
+    """Colours a map (H, W) from its lowest value, dark, to its highest, bright."""
     steps = (values - values.min()) / max(float(np.ptp(values)), 1e-9) * (len(_COLORS) - 1)
     channels = [np.interp(steps, range(len(_COLORS)), channel) for channel in _COLORS.T]
     return Image.fromarray(np.stack(channels, axis=-1).astype(np.uint8))

@@ -15,7 +15,7 @@ from clothes.system.progress import Progress
 
 @dataclass(frozen=True)
 class DuplicateRows:
-    """Two near-duplicates in a split."""
+    """Two near-duplicates in a split. They leak if they are in different parts."""
 
     a: Row
     b: Row
@@ -50,13 +50,20 @@ class DatasetAudit:
 
 def audit(split: Split, *, progress: Progress | None = None) -> DatasetAudit:
     """Reads every photo of a split once, and lists the files beside them."""
-    rows = split.rows
+    rows, counts = split.rows, split.counts()
     listing = Listing(split.root, tuple(PhotoFile(row.photo, row.label, row.part) for row in rows), split.classes, ())
     with Survey(listing, progress=progress) as survey:
         records, near = survey.records, survey.pairs()
     position = {row.photo: i for i, row in enumerate(rows)}
     found = [(position[records[pair.a].path], position[records[pair.b].path]) for pair in near]
-    random_part = _random_parts(split)
+    random_part = assign(  # ignores near-duplicates and groups
+        [[i] for i in range(len(rows))],
+        [row.label for row in rows],
+        [row.sha256 + row.photo for row in rows],
+        kept={},
+        weights={part: sum(counts[part].values()) for part in PARTS if counts[part]},
+        seed=0,
+    )
     groups: dict[str, list[int]] = defaultdict(list)
     for i, row in enumerate(rows):
         if row.group and not row.group.startswith(ALIKE):
@@ -73,32 +80,18 @@ def audit(split: Split, *, progress: Progress | None = None) -> DatasetAudit:
     )
 
 
-def _random_parts(split: Split) -> dict[int, str]:
-    """The part of each row in a random split of the same proportions that ignores near-duplicates and groups."""
-    counts = split.counts()
-    return assign(
-        [[i] for i in range(len(split.rows))],
-        [row.label for row in split.rows],
-        [row.sha256 + row.photo for row in split.rows],
-        kept={},
-        weights={part: sum(counts[part].values()) for part in PARTS if counts[part]},
-        seed=0,
-    )
-
-
 def _find_unused(split: Split) -> list[Skipped]:
-    """The files in the folder of the photos that are not in the split, with reasons."""
+    """Lists the files in the folder of the photos that are not in the split, with reasons."""
     try:
         listing = list_class_folders(split.root)
     except PhotosError as error:
         return [Skipped(split.root.name, str(error).replace(str(split.root), split.root.name))]
     used = {row.photo for row in split.rows}
     unused = list(listing.skipped)
-    for photo in listing.photos:
-        if photo.path not in used:
-            try:
-                decode.inspect(split.root / photo.path, 32, name=photo.path)
-                unused.append(Skipped(photo.path, "it was added after the split was made"))
-            except PhotoError as error:
-                unused.append(Skipped(photo.path, error.reason))
+    for path in (photo.path for photo in listing.photos if photo.path not in used):
+        try:
+            decode.inspect(split.root / path, 32, name=path)
+            unused.append(Skipped(path, "it was added after the split was made"))
+        except PhotoError as error:
+            unused.append(Skipped(path, error.reason))
     return unused

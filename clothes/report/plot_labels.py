@@ -19,7 +19,7 @@ def drawable_labels(names: Sequence[str]) -> tuple[list[str], list[str]]:
     breaking = {char for char in characters if unicodedata.category(char) in ("Cc", "Zl", "Zp")}
     families, missing = _find_fonts(characters - breaking)
     escapes = str.maketrans({char: _escape(char) for char in missing | breaking})
-    return [_shorten(name.translate(escapes)) for name in names], [*rcParams["font.family"], *families]
+    return _shorten([name.translate(escapes) for name in names]), [*rcParams["font.family"], *families]
 
 
 def _find_fonts(characters: set[str]) -> tuple[list[str], set[str]]:
@@ -45,6 +45,25 @@ def _escape(char: str) -> str:
     return "" if invisible else char.encode("unicode_escape").decode()
 
 
-def _shorten(name: str) -> str:
-    half = _MAX_LENGTH // 2
-    return name if len(name) <= _MAX_LENGTH else f"{name[: half - 1]}…{name[-half:]}"
+def _shorten(names: Sequence[str]) -> list[str]:
+    """Cuts the middle out of long names. Names that would look alike keep what differs, or else get a number."""
+    labels = [_cut(name, _MAX_LENGTH) for name in names]
+    for label in {label for label in labels if len(label) == _MAX_LENGTH and labels.count(label) > 1}:
+        alike = [i for i, found in enumerate(labels) if found == label]
+        prefix = _common_start([names[i] for i in alike])
+        suffix = _common_start([names[i][prefix:][::-1] for i in alike])
+        for i in alike:
+            middle = names[i][prefix : len(names[i]) - suffix]
+            labels[i] = f"{label[:6]}…{_cut(middle, _MAX_LENGTH - 14)}…{label[-6:]}"
+    return [f"{i} {label}" if labels.count(label) > 1 else label for i, label in enumerate(labels, 1)]
+
+
+def _common_start(names: Sequence[str]) -> int:
+    """Returns the number of characters that all names begin with."""
+    differs = (len(set(column)) > 1 for column in zip(*names, strict=False))
+    return next((i for i, found in enumerate(differs) if found), min(map(len, names)))
+
+
+def _cut(name: str, length: int) -> str:
+    half = length // 2
+    return name if len(name) <= length else f"{name[: half - 1]}…{name[-half:]}"

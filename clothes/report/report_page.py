@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from clothes.errors import RunError
 from clothes.evaluation.embeddings import Embeddings, read_embeddings
@@ -15,10 +16,10 @@ from clothes.photos.folders import OTHER
 from clothes.photos.split_file import PARTS
 from clothes.report import plots, sections
 from clothes.report.dataset_audit import audit
-from clothes.report.rendering import fill
-from clothes.report.thumbnails import embed_svg
+from clothes.report.rendering import embed, fill
 from clothes.system.files import write_bytes
 from clothes.system.progress import StepProgress
+from clothes.system.text import quote
 
 _HISTORY_CURVES = ("accuracy", "loss", "learning_rate")
 _MAX_SKIPPED = 200
@@ -35,38 +36,43 @@ class Report:
 def write_report(
     run: Run, *, curve: Sequence[Point] | None = None, progress: StepProgress = lambda step, done, total: None
 ) -> Report:
-    """Writes the run's report.html anew. Sections whose photos were moved or deleted say so.
+    """Writes the run's report.html, or replaces it. Sections whose photos were moved or deleted say so.
 
     `curve` is a learning curve from `retrained_curve`; without it a linear probe estimates one. Raises RunError if the
-    run has not been evaluated, MissingExtraError if a package is missing.
+    run has not been evaluated or its files do not fit together, MissingExtraError if a package is missing.
     """
     evaluation, predictions = read_evaluation(run.path), read_predictions(run.path)
-    classifier = load(run.path)
+    classifier, split, photos = load(run.path), run.split, run.photos
+    classes = classifier.classes
+    _check_fits(run, {classes, split.classes, tuple(evaluation["classes"])}, predictions)
     embeddings = _read_embeddings(run, classifier, progress)
     reduced = None if embeddings is None else embeddings.reduced()
     advice = None if reduced is None else _recommend(classifier, reduced, curve)
     mistakes = sections.find_mistakes(predictions)
     explained = sections.show_mistakes(
-        run, classifier, embeddings, mistakes, lambda *at: progress("Explaining the wrong predictions", *at)
+        photos, classifier, embeddings, mistakes, lambda *at: progress("Explaining the wrong predictions", *at)
     )
-    found = audit(run.split, progress=lambda *at: progress("Comparing the photos", *at))
+    found = audit(split, progress=lambda *at: progress("Comparing the photos", *at))
     page = fill(
         "report.html",
         run=run,
+        run_info=run.info,
         info=classifier.info,
         evaluation=evaluation,
-        advice=advice,
-        learning_curve=advice and _draw_learning_curve(advice),
-        cells=sections.confusion_cells(run, classifier.classes, predictions),
-        reliability=_draw_reliability(predictions),
-        history_curves=[_embed(plots.history_curve(run.history, name)) for name in _HISTORY_CURVES],
+        cells=sections.confusion_cells(photos, classes, predictions),
         mistakes=explained,
         mistake_count=len(mistakes),
-        look=sections.show_feature_maps(run, predictions),
-        label_errors=None if reduced is None else sections.show_label_errors(run, classifier.classes, reduced),
+        advice=advice,
+        confused=reduced and advice and sections.show_confusions(photos, classes, reduced, advice.confusions),
+        learning_curve=advice and _draw_learning_curve(advice),
+        reliability=_draw_reliability(predictions),
+        history_curves=[_embed(plots.history_curve(run.history, name)) for name in _HISTORY_CURVES],
+        look=sections.show_feature_maps(run, photos, predictions),
+        label_errors=None if reduced is None else sections.show_label_errors(photos, classes, reduced),
         audit=found,
-        duplicates=sections.show_duplicates(run, found.pairs),
-        counts=run.split.counts(),
+        duplicates=sections.show_duplicates(photos, found.pairs),
+        counts=split.counts(),
+        classes=classes,
         parts=PARTS,
         max_skipped=_MAX_SKIPPED,
     )
@@ -75,8 +81,22 @@ def write_report(
     return Report(path, advice)
 
 
+def _check_fits(run: Run, classes: set[tuple[str, ...]], predictions: sections.Predictions) -> None:
+    """Raises RunError if the files of a run have different classes, or predictions.csv has photos of others."""
+    tested = {row.photo for row in run.split.part("test")}
+    if strange := next((p.photo for _, p in predictions if p.photo not in tested), None):
+        reason = f"predictions.csv has {strange}, which split.csv does not have as a test photo"
+    elif len(classes | {tuple(sorted(p.scores)) for _, p in predictions}) > 1:
+        reason = "bundle.json, split.csv, evaluation.json and predictions.csv have different classes"
+    elif all(truth == OTHER for truth, _ in predictions):
+        reason = "predictions.csv has no photo of the classes"
+    else:
+        return
+    raise RunError(f"{run.path}: {reason}. Evaluate it again: clothes evaluate {quote(run.path)}")
+
+
 def _read_embeddings(run: Run, classifier: Classifier, progress: StepProgress) -> Embeddings | None:
-    """The embeddings of the train and validation photos; None if no photo can be read any more."""
+    """Returns the embeddings of the train and validation photos; None if no photo can be read any more."""
     try:
         return read_embeddings(run, classifier, progress=lambda *at: progress("Reading the train photos", *at))
     except RunError:
@@ -84,14 +104,14 @@ def _read_embeddings(run: Run, classifier: Classifier, progress: StepProgress) -
 
 
 def _recommend(classifier: Classifier, embeddings: Embeddings, curve: Sequence[Point] | None) -> Recommendations | None:
-    """The recommendations; None without validation photos."""
-    validation = embeddings.is_part("validation")
-    if not validation.any():
+    """Returns the recommendations; None without train or validation photos."""
+    train, validation = embeddings.is_part("train"), embeddings.is_part("validation")
+    if not (train.any() and validation.any()):
         return None
     return recommend(
         classifier.classes,
         curve or probe_curve(embeddings, len(classifier.classes)),
-        train=embeddings.labels[embeddings.is_part("train")],
+        train=embeddings.labels[train],
         truth=embeddings.labels[validation],
         answers=embeddings.answers[validation],
         retrained=curve is not None,
@@ -109,5 +129,5 @@ def _draw_reliability(predictions: sections.Predictions) -> str:
     return _embed(plots.reliability(confidence, right))
 
 
-def _embed(ax: object) -> str:
-    return embed_svg(plots.render(ax, "svg"))
+def _embed(ax: Any) -> str:
+    return embed(plots.render(ax, "svg"), "image/svg+xml")

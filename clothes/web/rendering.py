@@ -9,7 +9,7 @@ from clothes.errors import PhotoError
 from clothes.inference.classifier import Classifier
 from clothes.inference.confidence import Prediction, percent
 from clothes.inference.occlusion import Explanation
-from clothes.report.thumbnails import embed_image
+from clothes.report.rendering import embed_image
 from clothes.system.user_text import csv_text
 
 PHOTO_HINT = '<p class="hint">Drop a photo or take one: the answer appears here.</p>'

@@ -34,6 +34,26 @@ def test_predictions_are_read_back(copy: clothes.Run, tmp_path: Path) -> None:
             read_predictions(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("a.png,bar,bar,1.5,true,0.9,0.1", "1.5 does not lie between 0 and 1"),
+        ("a.png,bar,bar,0.9,true,-0.1,0.1", "-0.1 does not lie between 0 and 1"),
+        ("a.png,bar,bar,0.9,maybe,0.9,0.1", "'maybe' is not true or false"),
+        ("a.png,hat,bar,0.9,true,0.9,0.1", "'hat' or 'bar' is not one of its classes"),
+        ("a.png,bar,_other,0.9,true,0.9,0.1", "'bar' or '_other' is not one of its classes"),
+        ("a.png,bar,bar,0.9,true,0.9", "it has 6 cells, not 7"),
+        ("a.png,bar,bar", "it has 3 cells, not 7"),
+    ],
+)
+def test_error_in_predictions_names_the_line(tmp_path: Path, row: str, reason: str) -> None:
+    lines = ["photo,truth,label,confidence,known,bar,hoodie", "b.png,bar,bar,0.9,true,0.9,0.1", row]
+    (tmp_path / "predictions.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(RunError, match=f"line 3: .*{reason}") as error:
+        read_predictions(tmp_path)
+    assert f"Run `clothes evaluate {tmp_path}` again" in str(error.value)
+
+
 @pytest.mark.parametrize("name", ["=1+1", "+a", "-a", "@a", "\tx", "'=1", "hat, red", 'say "hi"', "裙子", "a;b"])
 def test_names_in_predictions_are_no_formulas_and_come_back(name: str, tmp_path: Path) -> None:
     predictions = [(name, Prediction(name, 0.75, {name: 0.75, "bar": 0.25}, True, f"{name}.png"))]

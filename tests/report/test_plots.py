@@ -71,6 +71,33 @@ def test_long_names_are_shortened_and_fit(tmp_path: Path) -> None:
     assert ax.get_window_extent().width > 150
 
 
+MANY = [f"Autumn and winter {i:02} collection of the shop" for i in range(60)]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        MANY,
+        [name.replace("collection", "a" * 40) for name in MANY],  # all of the middle does not fit
+        [name[:-15] + "x" * i for i, name in enumerate(MANY)],
+        [f"{'same start of each name '}{c}{'a' * 30}{d}{' and the same end'}" for c in "xyz" for d in "xyz"],
+        [
+            "shirt",
+            "shirt of a very long and unusual name",
+            "shirt of a very long and unusual n\u00e4me",
+            "n" * 90,
+            "n" * 91,
+        ],
+        ["a\u200db" * 20, "ab" * 20, "a\u200d\u200db" * 20],
+    ],
+)
+def test_names_that_differ_in_the_middle_stay_different(names: list[str]) -> None:
+    shown = names_of(plots.confusion(names, np.eye(len(names), dtype=int).tolist()), "y")
+    assert len(set(shown)) == len(names) and max(map(len, shown)) <= 36
+    if names is MANY:
+        assert shown[17] == "Autumn…17…e shop"
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 30])
 def test_history_marks_the_best_epoch(tmp_path: Path, epochs: int) -> None:
     rows = [

@@ -6,10 +6,12 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,6 +22,10 @@ from tests.support.commands import run_command
 from tests.support.pictures import draw
 
 pytest.importorskip("jinja2", reason="the report needs the extra 'train'")
+
+from clothes.evaluation.embeddings import read_embeddings
+from clothes.evaluation.recommendations import Confusion
+from clothes.report.sections import show_confusions
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +82,72 @@ def test_report_shows_the_evaluation(evaluated: clothes.Run, page: str) -> None:
     assert "the file is empty" in page and "&lt;b&gt;new.png" in page
 
 
+def test_page_begins_with_what_people_look_at(evaluated: clothes.Run, page: str) -> None:
+    """Accuracy, confusion and wrong photos first, then short advice; all about uncertainty is one click away."""
+    parts = (
+        'class="big"',
+        'class="matrix"',
+        'alt="Heatmap for',
+        ">What to photograph next<",
+        ">Metrics of each class<",
+    )
+    places = [page.index(part) for part in parts]
+    assert places == sorted(places)
+    closed = re.compile(r"<details>.*?</details>", re.DOTALL)
+    begin = closed.sub("", page[page.index("<body>") : places[1]])
+    assert len(re.sub(r"<[^>]*>|\s+", " ", begin)) < 400
+    assert "interval" in page and "interval" not in closed.sub("", page)
+
+
+def test_cards_of_confused_classes_have_a_photo_of_each(evaluated: clothes.Run, tmp_path: Path) -> None:
+    classifier = clothes.load(evaluated.path)
+    found = read_embeddings(evaluated, classifier)
+    answers = found.labels.copy()
+    mistaken = np.flatnonzero(found.is_part("validation") & (found.labels == 2))[1]
+    answers[mistaken] = 0
+    pair = Confusion("bar", "square", 1, 8, (0.0, 0.5))
+    args = (evaluated.photos, classifier.classes, replace(found, answers=answers), [pair])
+    [(shown, figures)] = show_confusions(*args)
+    assert shown is pair
+    assert [figure.caption for figure in figures] == ["bar", "square, predicted bar"]
+    assert figures[1].name == found.rows[mistaken].photo and all(figure.picture for figure in figures)
+    assert {row.part for row in found.rows if row.photo in [figure.name for figure in figures]} == {"validation"}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "reason"),
+    [
+        ("predictions.csv", r"bar/\d+\.png", "frame/000.png", "which split.csv does not have as a test photo"),
+        ("predictions.csv", r"bar/\d+\.png", "other/secret.png", "predictions.csv has other/secret.png"),
+        ("predictions.csv", r"bar/\d+\.png", "../secret.png", "does not lie among the photos"),
+        ("predictions.csv", r"\bbar\b(?!/)", "bat", "have different classes"),
+        ("evaluation.json", r'"bar"', '"bat"', "have different classes"),
+        ("split.csv", r",bar,", ",bat,", "have different classes"),
+        ("predictions.csv", r"\n.*", "", "has no photo of the classes"),
+    ],
+)
+def test_files_of_a_run_that_do_not_fit_are_refused(
+    evaluated: clothes.Run, tmp_path: Path, file: str, old: str, new: str, reason: str
+) -> None:
+    shutil.copytree(evaluated.path, tmp_path / "run")
+    changed = re.sub(old, new, (tmp_path / "run" / file).read_text())
+    train = next(row.photo for row in evaluated.split.part("train") if row.label == "frame")
+    (tmp_path / "run" / file).write_text(changed.replace("frame/000.png", train))
+    with pytest.raises(RunError, match=reason) as error:
+        clothes.write_report(clothes.Run.open(tmp_path / "run"))
+    assert f"clothes evaluate {tmp_path / 'run'}" in str(error.value)
+
+
+def test_commands_say_where_photos_lie_if_run_json_leads_elsewhere(
+    evaluated: clothes.Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = f"The photos are read from {evaluated.photos}, which {evaluated.path / 'run.json'} names."
+    for folder, expected in ((tmp_path, True), (evaluated.path.parent, False)):
+        monkeypatch.chdir(folder)
+        for command in ("report", "evaluate"):
+            assert (told in run_command(command, evaluated.path).err) is expected
+
+
 def test_report_needs_no_network_and_has_no_code(page: str) -> None:
     found: list[tuple[str, str]] = []
 
@@ -105,7 +177,7 @@ def test_report_has_no_exif_and_no_path(evaluated: clothes.Run, page: str) -> No
 
 def test_names_are_escaped(evaluated: clothes.Run, tmp_path: Path) -> None:
     """A class and a file with names that look like HTML are shown as text."""
-    name = "</title><img src=x onerror=alert(1)>\"'"
+    name = "<img src=x onerror=alert(1)>\"'<!--"
     shutil.copytree(evaluated.path.parent, tmp_path / "copy")
     copy = clothes.Run.open(tmp_path / "copy" / "run")
     for path in ("evaluation.json", "predictions.csv", "split.csv"):
@@ -121,7 +193,7 @@ def test_names_are_escaped(evaluated: clothes.Run, tmp_path: Path) -> None:
     bundle.update(classes=[name, *bundle.classes[1:]], name=name)
     page = clothes.write_report(copy).path.read_text(encoding="utf-8")
     assert "<img src=x" not in page
-    assert "&lt;/title&gt;&lt;img src=x onerror=alert(1)&gt;&#34;&#39;" in page
+    assert "&lt;img src=x onerror=alert(1)&gt;&#34;&#39;&lt;!--" in page
 
 
 def test_report_without_photos_or_evaluation(run: clothes.Run, evaluated: clothes.Run, tmp_path: Path) -> None:
@@ -138,13 +210,21 @@ def test_report_without_photos_or_evaluation(run: clothes.Run, evaluated: clothe
 @pytest.mark.browser
 def test_report_fits_the_screen_and_its_matrix_opens_photos(browser: Any, evaluated: clothes.Run, page: str) -> None:
     requests = []
-    for width in (1100, 390):
-        opened = browser.new_page(viewport={"width": width, "height": 844})
+    for width, scheme in ((1100, "light"), (390, "light"), (390, "dark")):
+        opened = browser.new_page(viewport={"width": width, "height": 844}, color_scheme=scheme)
         opened.on("request", lambda request: requests.append(request.url))
         opened.on("console", lambda message: pytest.fail(message.text))
         opened.goto((evaluated.path / "report.html").as_uri())
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
         assert opened.evaluate("[...document.images].every((i) => i.complete && i.naturalWidth > 0)")
+        background = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (background == "rgb(255, 255, 255)") is (scheme == "light")
+        uncertainty = opened.locator("text=95 % confidence interval").first
+        assert not uncertainty.is_visible()
+        opened.locator("summary").first.click()
+        assert uncertainty.is_visible()
+        opened.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+        assert opened.evaluate("document.documentElement.scrollWidth") <= width
         link = opened.locator(".matrix a").first
         count, target = int(link.inner_text()), link.get_attribute("href")
         assert not opened.locator(".cell").first.is_visible()

@@ -8,7 +8,7 @@ import typer
 import clothes
 from clothes.cli.commands.report import draw_confusion, draw_run
 from clothes.cli.options import AsJson
-from clothes.cli.output import note, note_skipped, show, show_files, show_json, show_result, show_table
+from clothes.cli.output import note, note_photos, note_skipped, show, show_files, show_json, show_result, show_table
 from clothes.cli.progress import progress_bars
 from clothes.errors import MissingExtraError
 from clothes.system.text import quote
@@ -36,7 +36,7 @@ def evaluate(
 
     Example: clothes evaluate runs/shirts
     """
-    from clothes.inference.run import stamp
+    from clothes.inference.run import Run, stamp
 
     if photos is not None:
         folder = out or Path("evaluations") / stamp()
@@ -44,6 +44,8 @@ def evaluate(
         raise typer.BadParameter("needs --photos; results on the test part stay in the run", param_hint="--out")
     else:
         folder = model if (model / "run.json").exists() else model.resolve().parent
+        if (folder / "run.json").exists():
+            note_photos(Run.open(folder))
     with progress_bars() as bars:
         result = clothes.evaluate(model, photos=photos, out=photos and folder, progress=bars.to("Evaluating"))
     try:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from clothes.cli.options import AsJson, ModelOption, require
-from clothes.cli.output import show, show_files, show_json
+from clothes.cli.output import note_photos, show, show_files, show_json
 from clothes.cli.progress import progress_bars
 
 app = typer.Typer(rich_markup_mode=None)
@@ -68,6 +68,7 @@ def report(
     opened = Run.open(run)
     read_evaluation(opened.path)  # an error here comes before the long training
     require("The report", "train")
+    note_photos(opened)
     from clothes.report.report_page import write_report
 
     curve = None
