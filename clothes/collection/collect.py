@@ -140,9 +140,10 @@ def _from_folder(source: Path, label: str | None) -> list[_Source | Skipped]:
 
 
 def _from_archive(archive: Archive, top: str, label: str | None) -> list[_Source | Skipped]:
-    members = [(member, partial(archive.read, member)) for member in archive.members]
+    labels = archive.classes() if label is None else [label] * len(archive.photos)
+    photos = zip(archive.photos, labels, strict=True)
     return [
-        *(_source(member.path, label or member.label, read, f"{top}/{member.path}") for member, read in members),
+        *(_source(path, name, partial(archive.read, path), f"{top}/{path}") for path, name in photos),
         *archive.skipped,
     ]
 

@@ -6,6 +6,7 @@ import struct
 import tarfile
 import tracemalloc
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -258,6 +259,13 @@ def test_what_is_no_photo_in_an_archive_stays_there(tmp_path: Path, name: str, m
         (("train/hat/1.png", "val/shoe/2.png"), {"hat", "shoe"}),
         (("hat/1.png", "hat/2.png"), {"hat"}),
         (("裙子/1.png", "Hüte/2.png"), {"裙子", "Hüte"}),
+        (("a/b/c/hat/1.png", "a/b/c/shoe/2.png", "a/notes.txt"), {"hat", "shoe"}),
+        (("a/b/train/hat/1.png", "a/b/test/hat/2.png"), {"hat"}),
+        (("train/hat/front/1.png", "train/hat/2.png"), {"hat"}),
+        (("hat/old/1.png", "shoe/2.png"), {"hat", "shoe"}),
+        (("__MACOSX/hat/1.png", "a/hat/2.png", "a/shoe/3.png"), {"hat"}),
+        (("hat\\1.png", "shoe\\2.png", "shoe\\"), {"hat", "shoe"}),
+        (("a\\train\\hat\\1.png", "a\\test\\shoe\\2.png"), {"hat", "shoe"}),
     ],
 )
 def test_the_class_is_the_first_folder_that_does_not_wrap_all(
@@ -267,9 +275,82 @@ def test_the_class_is_the_first_folder_that_does_not_wrap_all(
     (tmp_path / "a.zip").write_bytes(pack(contents))
     result = collect_folder(tmp_path / "a.zip", into=tmp_path / "photos")
     assert set(result.new) == classes
-    assert {row["origin"] for row in rows(tmp_path / "photos")} == {f"a.zip/{name}" for name in names[:2]}
+    taken = [name.replace("\\", "/") for name in names[:2] if not name.startswith("__")]
+    assert {row["origin"] for row in rows(tmp_path / "photos")} == {f"a.zip/{name}" for name in taken}
     again = collect_folder(tmp_path / "a.zip", into=tmp_path / "one", label="all")
-    assert again.new == {"all": 2}
+    assert again.new == {"all": len(taken)}
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (("north/hat/1.png", "north/shoe/2.png", "south/hat/3.png", "south/shoe/4.png"), "has the folders hat, shoe"),
+        (("north/hat/1.png", "north/shoe/2.png", "coat/3.png"), "has the folders hat, shoe in north, and north or"),
+        (("data/1.png", "data/hat/2.png", "data/shoe/3.png"), "has the folders hat, shoe in data, and data or these"),
+        (("data/hat/1.png", "data/hat/2.png"), "has its photos in data/hat, and each of these folders may be"),
+        (("train/hat/old/1.png", "train/hat/new/2.png"), "has the folders new, old in hat"),
+    ],
+)
+def test_folders_that_leave_the_class_open_are_refused(tmp_path: Path, names: tuple[str, ...], reason: str) -> None:
+    photos = (encode(draw("bar", i), "PNG") for i in range(len(names)))
+    (tmp_path / "a.zip").write_bytes(pack(dict(zip(names, photos, strict=False))))
+    with pytest.raises(PhotosError, match=reason) as caught:
+        collect_folder(tmp_path / "a.zip", into=tmp_path / "photos")
+    assert "Name one class for all (--class), or unpack and sort it first." in str(caught.value)
+    assert not (tmp_path / "photos").exists()
+    assert collect_folder(tmp_path / "a.zip", into=tmp_path / "photos", label="all").new == {"all": len(names)}
+
+
+def with_stored_names(names: dict[bytes, bytes]) -> bytes:
+    """A zip file whose names are these bytes, without a flag that tells their encoding, each with an extra field."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as packed:
+        for i, (name, extra) in enumerate(names.items()):
+            info = zipfile.ZipInfo("x" * len(name))
+            info.extra = extra
+            packed.writestr(info, encode(draw("bar", i), "PNG"))
+    data = file.getvalue()
+    for name in sorted(names, key=len, reverse=True):
+        data = data.replace(b"x" * len(name), name, 1).replace(b"x" * len(name), name, 1)
+    return data
+
+
+def unicode_path(name: bytes, text: str, *, version: int = 1) -> bytes:
+    """Info-ZIP's extra field with the name in UTF-8."""
+    data = struct.pack("<BL", version, zlib.crc32(name)) + text.encode()
+    return struct.pack("<HHH", 0x5455, 2, 0) + struct.pack("<HH", 0x7075, len(data)) + data
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [("Röcke", "cp437"), ("Röcke", "latin-1"), ("裙子", "gbk"), ("スカート", "shift-jis"), ("юбка", "cp866")],
+)
+def test_names_in_another_encoding_are_those_of_the_extra_field(tmp_path: Path, text: str, encoding: str) -> None:
+    name, other = f"{text}/1.png".encode(encoding), f"{text}/a {text}.png".encode(encoding)
+    fields = {name: unicode_path(name, f"{text}/1.png"), other: unicode_path(other, f"{text}/a {text}.png")}
+    (tmp_path / "a.zip").write_bytes(with_stored_names(fields))
+    assert collect_folder(tmp_path / "a.zip", into=tmp_path / "photos").new == {text: 2}
+    undeclared = {"nothing": b"", "crc": unicode_path(b"renamed", f"{text}/1.png")}
+    for kind, extra in (undeclared | {"version": unicode_path(name, f"{text}/1.png", version=2)}).items():
+        (tmp_path / f"{kind}.zip").write_bytes(with_stored_names({name: extra}))
+        with pytest.raises(PhotosError, match=r"does not say in which encoding names such as .* are\. Name one class"):
+            collect_folder(tmp_path / f"{kind}.zip", into=tmp_path / "more")
+        assert collect_folder(tmp_path / f"{kind}.zip", into=tmp_path / kind, label="skirt").new == {"skirt": 1}
+
+
+def test_names_in_utf8_without_a_flag_and_odd_names_of_files_are_read(tmp_path: Path) -> None:
+    """As macOS writes them; and the encoding does not matter where only the names of files need it."""
+    (tmp_path / "a.zip").write_bytes(
+        with_stored_names({"Röcke/1.png".encode(): b"", "hat/Öl.png".encode("latin-1"): b""})
+    )
+    assert collect_folder(tmp_path / "a.zip", into=tmp_path / "photos").new == {"Röcke": 1, "hat": 1}
+
+
+def test_a_name_in_the_extra_field_leads_nowhere_else(tmp_path: Path) -> None:
+    name = "Röcke/1.png".encode("latin-1")
+    (tmp_path / "a.zip").write_bytes(with_stored_names({name: unicode_path(name, "../1.png")}))
+    with pytest.raises(PhotosError, match="which is no path below a folder"):
+        collect_folder(tmp_path / "a.zip", into=tmp_path / "photos")
 
 
 def test_sixty_four_bits_and_a_program_before_it_are_read(tmp_path: Path) -> None:
@@ -279,7 +360,7 @@ def test_sixty_four_bits_and_a_program_before_it_are_read(tmp_path: Path) -> Non
         member.write(GOOD)
     (tmp_path / "a.zip").write_bytes(file.getvalue())
     with Archive(tmp_path / "a.zip") as archive:
-        assert [archive.read(member) for member in archive.members] == [GOOD]
+        assert [archive.read(photo) for photo in archive.photos] == [GOOD]
 
 
 def test_an_archive_that_is_not_there(tmp_path: Path) -> None:
