@@ -159,8 +159,8 @@ def clothing_small(
         raise
     except (ClothesError, OSError) as error:
         raise DownloadError(
-            f"{where} cannot be read as clothing-dataset-small: {str(error).rstrip('.')}. Name a folder that holds train/, validation/ "
-            "and test/ with --from, or leave --from out to download it."
+            f"{where} cannot be read as clothing-dataset-small: {str(error).rstrip('.')}. Name a folder that holds "
+            "train/, validation/ and test/ with --from, or leave --from out to download it."
         ) from None
     finally:
         if source is None:

@@ -398,7 +398,7 @@ def test_clothing_small_from_a_checkout_or_a_zip(tmp_path: Path, clothing: dict[
 def test_an_archive_with_hostile_names_is_refused(tmp_path: Path, clothing: dict[str, bytes], name: str) -> None:
     top = "" if name.startswith("/") else "top/"
     (tmp_path / "evil.zip").write_bytes(pack(clothing | {name: b"evil"}, top=top))
-    with pytest.raises(DownloadError, match="which is no path below a folder|not hold clothing-dataset-small"):
+    with pytest.raises(DownloadError, match=r"which is no path below a folder|not hold clothing-dataset-small"):
         clothing_small(tmp_path / "small", source=tmp_path / "evil.zip")
     assert [path.name for path in tmp_path.rglob("*")] == ["evil.zip"]
 
