@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from clothes.collection.proxies import proxy_urls
 from clothes.errors import DownloadError
 from clothes.system.files import publish
 
@@ -84,7 +85,8 @@ def _fetch(url: str, part: Path, expect: int, most: int, progress: Callable[[int
         request.add_header("Range", f"bytes={have}-")
         if mark.exists():
             request.add_header("If-Range", mark.read_text(encoding="latin-1"))
-    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - the scheme is checked
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxy_urls()))
+    with opener.open(request, timeout=_TIMEOUT) as answer:
         if answer.status != 206:
             have = 0
         elif not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):

@@ -1,10 +1,11 @@
 """One web address -> bytes. Connects to checked public addresses only, within limits, and politely to each host.
 
 It uses the standard library: a connection to a given IP address keeps the host's name for the certificate, and nothing
-is unpacked or followed by itself. Proxies of the environment are not used, because they would choose the address.
+is unpacked or followed by itself. A proxy is asked for a tunnel to the checked IP address, so it cannot choose another.
 """
 
 import http.client
+import re
 import socket
 import ssl
 import threading
@@ -12,7 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -21,6 +22,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from clothes.collection.download import TRIES, WAIT
 from clothes.collection.ip_filter import resolve, why_inside
+from clothes.collection.proxies import Proxy, find_proxy
 from clothes.errors import DownloadError
 
 _AGENT = "clothes (collects photos to learn from)"
@@ -51,46 +53,38 @@ class _BusyError(DownloadError):
         self.wait = wait
 
 
+@dataclass
+class _Deadline:
+    """When a download has to end. Waiting puts it off."""
+
+    at: float  # by time.monotonic()
+
+
+@dataclass
 class _Host:
-    def __init__(self, at_once: int) -> None:
-        self.gate = threading.Semaphore(at_once)
-        self.lock = threading.Lock()
-        self.free_at = 0.0
-
-
-class _Clock(AbstractContextManager["_Clock"]):
-    """Counts the time inside its blocks."""
-
-    def __init__(self, seconds: float) -> None:
-        self._left = seconds
-        self._since = 0.0
-
-    def __enter__(self) -> "_Clock":
-        self._since = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._left = self.left
-
-    @property
-    def left(self) -> float:
-        return self._left - (time.monotonic() - self._since)
+    gate: threading.Semaphore
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    free_at: float = 0.0
 
 
 class Fetcher(AbstractContextManager["Fetcher"]):
-    """Downloads from many threads. `inside` tells why an IP address is refused, `find` resolves a host."""
+    """Downloads from many threads.
+
+    `inside` tells why an IP address is refused; without it each is allowed, and a proxy may resolve the host. `find`
+    resolves a host.
+    """
 
     def __init__(
         self,
         *,
-        inside: Callable[[str], str] = why_inside,
+        inside: Callable[[str], str] | None = why_inside,
         find: Callable[[str, int], list[str]] = resolve,
         manners: Manners | None = None,
     ) -> None:
         self._inside = inside
         self._find = find
         self._manners = manners or Manners()
-        self._hosts: dict[str, _Host] = defaultdict(lambda: _Host(self._manners.at_once))
+        self._hosts: dict[str, _Host] = defaultdict(lambda: _Host(threading.Semaphore(self._manners.at_once)))
         self._lock = threading.Lock()
         self._live: set[_Connection] = set()
         self._over = threading.Event()
@@ -105,43 +99,54 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 connection.cut()
 
     def get(self, address: str) -> bytes:
-        """Returns the bytes at a web address. Raises DownloadError with the rest of a sentence as its text."""
-        clock = _Clock(self._manners.seconds)
+        """Returns the bytes at a web address.
+
+        Raises DownloadError, whatever the server does, with the rest of a sentence as its text.
+        """
+        deadline = _Deadline(time.monotonic() + self._manners.seconds)
         for failed in range(TRIES):
             try:
-                return self._follow(address, clock)
+                return self._follow(address, deadline)
             except _BusyError as busy:
                 problem, wait = str(busy), WAIT * 2**failed if busy.wait is None else busy.wait
+            except DownloadError:
+                raise
+            except Exception as error:  # from a library that meets what its authors did not expect
+                raise DownloadError(f"it cannot be fetched ({type(error).__name__}: {str(error)[:200]})") from None
             if wait > self._manners.patience:
                 raise DownloadError(f"{problem}, and asks to be left alone for {wait:,.0f} seconds: try again later")
+            deadline.at += wait
             if failed + 1 < TRIES and self._over.wait(wait):
                 break
         raise DownloadError(f"{problem}, {TRIES} times")
 
-    def _follow(self, address: str, clock: "_Clock") -> bytes:
+    def _follow(self, address: str, deadline: _Deadline) -> bytes:
         for _ in range(self._manners.redirects + 1):
-            found = self._ask(address, clock)
+            found = self._ask(address, deadline)
             if isinstance(found, bytes):
                 return found
-            address = urljoin(address, found)
+            try:
+                address = urljoin(address, found)
+            except ValueError:
+                raise DownloadError("it leads on to what is no web address") from None
         raise DownloadError(f"it leads on to another address more than {self._manners.redirects} times")
 
-    def _ask(self, address: str, clock: "_Clock") -> bytes | str:
+    def _ask(self, address: str, deadline: _Deadline) -> bytes | str:
         """Returns the bytes at an address, or the address of a redirect."""
-        secure, host, port, target = _parsed(address)
-        with self._turn(host), clock:
-            ips = self._find(host, port)
-            for ip in ips:
-                if reason := self._inside(ip):
-                    raise DownloadError(f"{host} is {ip}, which {reason}: refused (--allow-private lets it in)")
-            connection = _Connection(host, port, ips, ssl.create_default_context() if secure else None)
-            late = threading.Timer(clock.left, connection.cut)
+        scheme, host, port, target = _parsed(address)
+        with self._turn(host, deadline):
+            proxy = find_proxy(scheme, host, port)
+            ips = self._checked(host, port, proxy)
+            connection = _Connection(
+                host, port, ips, proxy, ssl.create_default_context() if scheme == "https" else None
+            )
+            late = threading.Timer(max(0, deadline.at - time.monotonic()), connection.cut)
             with self._lock:
                 self._live.add(connection)
             try:
-                if clock.left <= 0 or self._over.is_set():
-                    raise DownloadError(self._too_long())
                 late.start()
+                if self._over.is_set():
+                    raise DownloadError(self._too_long())
                 return self._read(connection, target)
             except ssl.SSLCertVerificationError as error:
                 raise DownloadError(f"the certificate of {host} is not valid ({error.verify_message})") from None
@@ -156,6 +161,20 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 with self._lock:
                     self._live.discard(connection)
 
+    def _checked(self, host: str, port: int, proxy: Proxy | None) -> list[str]:
+        """Returns the IP addresses of a host. Raises DownloadError if one is refused or, with a proxy, unknown."""
+        if self._inside is None:
+            return [host] if proxy else self._find(host, port)
+        try:
+            ips = self._find(host, port)
+        except DownloadError as error:
+            unchecked = f"{error} here, so that its address cannot be checked (--allow-private leaves it to the proxy)"
+            raise DownloadError(unchecked) if proxy else error from None
+        for ip in ips:
+            if reason := self._inside(ip):
+                raise DownloadError(f"{host} is {ip}, which {reason}: refused (--allow-private lets it in)")
+        return ips
+
     def _read(self, connection: "_Connection", target: str) -> bytes | str:
         headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", "Connection": "close"}
         connection.request("GET", target, headers=headers)
@@ -165,7 +184,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             if answer.status != HTTPStatus.OK:
                 reason = f"the server answered {_status(answer.status)}"
                 if answer.status in _BUSY or answer.status >= 500:
-                    raise _BusyError(reason, _retry_after(answer.headers.get("Retry-After")))
+                    raise _BusyError(reason, _retry_after(answer.headers.get("Retry-After", "")))
                 raise DownloadError(reason)
             if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
                 raise DownloadError("the server sends it packed, which was not asked for")
@@ -185,8 +204,9 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         return "stopped" if self._over.is_set() else f"it took longer than {self._manners.seconds:g} seconds"
 
     @contextmanager
-    def _turn(self, host: str) -> Iterator[None]:
+    def _turn(self, host: str, deadline: _Deadline) -> Iterator[None]:
         """Waits until a host may be asked again: few requests at the same time, a pause between two."""
+        began = time.monotonic()
         with self._lock:
             place = self._hosts[host]
         with place.gate:
@@ -196,6 +216,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 place.free_at = start + self._manners.pause
             if self._over.wait(start - now):
                 raise DownloadError("stopped")
+            deadline.at += time.monotonic() - began
             try:
                 yield
             except _BusyError as busy:  # the wait holds for all threads
@@ -206,19 +227,23 @@ class Fetcher(AbstractContextManager["Fetcher"]):
 class _Connection(http.client.HTTPConnection):
     """A connection to checked IP addresses, whatever the host's name resolves to now."""
 
-    def __init__(self, host: str, port: int, ips: list[str], context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, host: str, port: int, ips: list[str], proxy: Proxy | None, context: ssl.SSLContext | None
+    ) -> None:
         super().__init__(host, port, timeout=_SILENCE)
         self.default_port = http.client.HTTP_PORT if context is None else http.client.HTTPS_PORT
         self.was_cut = False
         self._ips = ips
+        self._proxy = proxy
         self._context = context
         self._open: socket.socket | None = None
 
     def connect(self) -> None:
         problem = OSError("the host has no address")
+        connect = self._proxy.tunnel if self._proxy else _connect
         for ip in self._ips[:3]:
             try:
-                self._use(socket.create_connection((ip, self.port), _SILENCE))
+                self._use(connect(ip, self.port, _SILENCE))
                 break
             except OSError as error:
                 problem = error
@@ -244,11 +269,15 @@ class _Connection(http.client.HTTPConnection):
                 socket.socket.shutdown(self._open, socket.SHUT_RDWR)  # SSLSocket's own shutdown is not thread-safe
 
 
-def _parsed(address: str) -> tuple[bool, str, int, str]:
-    """Splits an address into: is https, host in ASCII, port, path with query. Raises DownloadError."""
+def _connect(ip: str, port: int, seconds: float) -> socket.socket:
+    return socket.create_connection((ip, port), seconds)
+
+
+def _parsed(address: str) -> tuple[str, str, int, str]:
+    """Splits an address into scheme, host in ASCII, port, and path with query. Raises DownloadError."""
     if len(address) > _LONGEST_ADDRESS:
         raise DownloadError(f"the address is longer than {_LONGEST_ADDRESS:,} characters")
-    if any(c <= " " or c in "\\\x7f" for c in address):
+    if re.search(r"[\0- \\\x7f\ud800-\udfff]", address):
         raise DownloadError("the address holds a space, a backslash or what cannot be seen")
     try:
         parts = urlsplit(address)
@@ -265,8 +294,7 @@ def _parsed(address: str) -> tuple[bool, str, int, str]:
         raise DownloadError("this is no web address")
     safe = "/%:@!$&'()*+,;=~[]|"
     target = quote(parts.path or "/", safe) + (f"?{quote(parts.query, safe + '?')}" if parts.query else "")
-    secure = parts.scheme == "https"
-    return secure, host, port or (443 if secure else 80), target
+    return parts.scheme, host, port or (443 if parts.scheme == "https" else 80), target
 
 
 def _status(code: int) -> str:
@@ -276,12 +304,10 @@ def _status(code: int) -> str:
         return str(code)
 
 
-def _retry_after(text: str | None) -> float | None:
+def _retry_after(text: str) -> float | None:
     """Returns the seconds of a Retry-After header: a number or a date."""
-    if not text:
-        return None
     if text.strip().isdecimal():
-        return float(text)
-    with suppress(ValueError, TypeError):
+        return min(float(text), 1e9)
+    with suppress(ValueError, TypeError, ArithmeticError):
         return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
     return None

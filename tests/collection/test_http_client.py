@@ -1,7 +1,6 @@
 """Downloads: hostile addresses and servers, none of which reaches the inside; and manners."""
 
 import gzip
-import ipaddress
 import socket
 import ssl
 import subprocess
@@ -19,7 +18,6 @@ import pytest
 from clothes.collection import http_client
 from clothes.collection.collect import collect_urls
 from clothes.collection.http_client import Fetcher, Manners
-from clothes.collection.ip_filter import anywhere, why_inside
 from clothes.errors import DownloadError
 from tests.support.photo_folders import below, reasons, rows
 from tests.support.pictures import draw, encode, png_bomb
@@ -139,6 +137,10 @@ ODD = {
     "{outside}to/ftp://127.0.0.1:{port}/a.jpg": "begin with https:// or http://",
     "{outside}to/data:image/png;base64,iVBORw0KGgo=": "begin with https:// or http://",
     "{outside}to/http://user@127.0.0.1:{port}/": "a user's name or password",
+    "http://outside.test/\ud800.jpg": "what cannot be seen",
+    "http://outside.test/a.jpg?\udcff": "what cannot be seen",
+    "http://\udcff.test/a.jpg": "what cannot be seen",
+    "\udcff": "what cannot be seen",
     "http://nothing.test/a.jpg": "the host has no address), 5 times",
 }
 # Answers of a server outside.
@@ -174,6 +176,40 @@ BAD = {
     "hung up": (b"", "the connection failed"),
     "an odd status": (reply(PHOTO, status=777), "the server answered 777"),
     "gone": (reply(PHOTO, status=410), "the server answered 410 Gone"),
+    **{
+        f"a redirect to {place}": (reply(b"", status=302, Location=place), "leads on to what is no web address")
+        for place in ("http://[", "http://[::1", "//[x]:y/")
+    },
+    "a redirect to a name that is none": (reply(b"", status=302, Location="http://xn--\xff.test/"), "no web address"),
+    "a redirect to a port that is none": (reply(b"", status=302, Location="http://a:99999999/"), "no web address"),
+    **{
+        f"come back later {i}": (reply(b"", status=429, Retry_After=wait), reason)
+        for i, (wait, reason) in enumerate(
+            (
+                ("9" * 400, "left alone for 1,000,000,000 seconds"),
+                ("Fri, 31 Dec 9999 23:59:59 GMT", "asks to be left alone for"),
+                ("Fri, 31 Dec 99999 23:59:59 GMT", "429 Too Many Requests, 5 times"),
+                ("Fri, 31 Dec 2027 23:59:59 +99999999999", "429 Too Many Requests, 5 times"),
+                ("Fri, 31 Dec 0001 00:00:00 +2359", "429 Too Many Requests, 5 times"),
+                ("Fri, 31 Dec 2027 23:59:59 -0000", "429 Too Many Requests, 5 times"),
+                ("-5", "429 Too Many Requests, 5 times"),
+                ("NaN", "429 Too Many Requests, 5 times"),
+                ("\xb2", "429 Too Many Requests, 5 times"),
+                ("1e99", "429 Too Many Requests, 5 times"),
+            )
+        )
+    },
+    "a length of 5,000 digits": (reply(b"", Content_Length="9" * 5000), "the file is empty"),
+    "chunks of an odd length": (reply(b"zz\r\n", Content_Length="", Transfer_Encoding="chunked"), "connection failed"),
+    "chunks of a negative length": (reply(b"-5\r\n", Content_Length="", Transfer_Encoding="chunked"), ""),
+    "a chunk of 5,000 digits": (
+        reply(b"f" * 5000 + b"\r\n", Content_Length="", Transfer_Encoding="chunked"),
+        "connection",
+    ),
+    "a status of letters": (b"HTTP/1.1 abc X\r\n\r\n", "the connection failed"),
+    "a version that is none": (b"HTTP/x 200 OK\r\n\r\n", "the connection failed"),
+    "a header without a name": (reply(b"")[:-2] + b": x\r\n\r\n", "the file is empty"),
+    "an encoding of bytes": (reply(PHOTO, Content_Encoding="\xff\x00"), "which was not asked for"),
     "a redirect to nowhere": (reply(b"", status=302), "the server answered 302 Found"),
     "a loop": (reply(b"", status=301, Location="a%20loop"), "leads on to another address more than 4 times"),
     "come back tomorrow": (reply(b"", status=429, Retry_After="86400"), "left alone for 86,400 seconds"),
@@ -218,6 +254,33 @@ def test_hostile_answers_bring_nothing(tmp_path: Path, server: Server, name: str
     assert reason in found
 
 
+def test_each_address_fails_alone_whatever_is_raised(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = [
+        RuntimeError("odd"),
+        KeyError(0),
+        RecursionError(),
+        MemoryError(),
+        UnicodeEncodeError("idna", "", 0, 1, "x"),
+    ]
+    for error in [*errors, AssertionError(), OverflowError("\udcff"), AttributeError("x" * 9000)]:
+
+        def find(host: str, port: int, error: Exception = error) -> list[str]:
+            if host == "odd.test":
+                raise error
+            return Names()(host, port)
+
+        folder = tmp_path / type(error).__name__
+        fetch = Fetcher(inside=inside, find=find, manners=MANNERS)
+        addresses = ["http://odd.test/1.jpg", server.url("photo.png"), "http://\udcff.test/"]
+        result = collect_urls(addresses, into=folder, label="hat", fetcher=fetch)
+        assert result.new == {"hat": 1}
+        (first, _) = reasons(result).values()
+        assert first.startswith(f"it cannot be fetched ({type(error).__name__}")
+        assert len(first) < 300
+
+
 def test_the_address_that_was_checked_is_the_one_that_is_used(server: Server, canary: Canary) -> None:
     """A name that leads inside as soon as it is asked a second time is asked once."""
     names = Names()
@@ -228,43 +291,11 @@ def test_the_address_that_was_checked_is_the_one_that_is_used(server: Server, ca
     assert canary.hits == 0
 
 
-def test_proxies_of_the_environment_are_not_used(
-    server: Server, canary: Canary, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{canary.port}")
-    assert Fetcher(inside=inside, find=Names(), manners=MANNERS).get(server.url("photo.png")) == PHOTO
-    assert canary.hits == 0
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["8.8.8.8", "1.1.1.1", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::8.8.8.8", "::ffff:8.8.8.8"],
-)
-def test_the_public_network_is_outside(address: str) -> None:
-    assert why_inside(address) == ""
-
-
-def test_what_python_calls_private_is_inside() -> None:
-    for network in ("0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"):
-        for address in (ipaddress.ip_network(network)[0], ipaddress.ip_network(network)[-1]):
-            assert address.is_private
-            assert why_inside(str(address))
-            assert why_inside(f"::ffff:{address}")
-            assert why_inside(f"64:ff9b::{address}")
-
-
-def test_this_machines_own_address_is_inside_whatever_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clothes.collection.ip_filter._INSIDE", [])
-    assert why_inside("127.0.0.1") == "belongs to this machine"
-    assert why_inside("8.8.8.8") == ""
-
-
 def test_private_addresses_are_reached_when_they_are_let_in(tmp_path: Path, server: Server) -> None:
     address = f"http://{OUTSIDE}:{server.server_port}/photo.png"
     with pytest.raises(DownloadError, match=rf"{OUTSIDE} is {OUTSIDE}, which belongs to this machine: refused"):
         Fetcher().get(address)
-    result = collect_urls([address], into=tmp_path, label="hat", fetcher=Fetcher(inside=anywhere))
+    result = collect_urls([address], into=tmp_path, label="hat", fetcher=Fetcher(inside=None))
     assert result.new == {"hat": 1}
 
 

@@ -116,9 +116,8 @@ def web(
 
 def _fetcher(allow_private: bool) -> "Fetcher":
     from clothes.collection.http_client import Fetcher
-    from clothes.collection.ip_filter import anywhere, why_inside
 
-    return Fetcher(inside=anywhere if allow_private else why_inside)
+    return Fetcher(inside=None) if allow_private else Fetcher()
 
 
 def _print_collected(result: "Collected", as_json: bool) -> None:
