@@ -172,3 +172,20 @@ def test_data_sets_are_downloaded_through_the_proxy(
     monkeypatch.setenv("NO_PROXY", OUTSIDE)
     download(address, tmp_path / "again.png")
     assert proxy.asked == [address]
+
+
+@pytest.mark.slow
+def test_weights_are_downloaded_through_the_proxy(
+    proxy: ProxyServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from keras.src.utils import file_utils
+
+    from clothes.config import ModelConfig
+    from clothes.models import pretrained
+
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
+    proxy.refuse = 403
+    with pytest.raises(DownloadError, match="could not be fetched"):
+        pretrained._application_weights(ModelConfig("keras:MobileNetV2", image_size=96))
+    assert proxy.asked == ["storage.googleapis.com:443"]

@@ -20,10 +20,11 @@ from google.auth.exceptions import GoogleAuthError, TransportError
 from google_auth_httplib2 import AuthorizedHttp
 from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
-from googleapiclient.http import HttpRequest, MediaFileUpload, build_http
+from googleapiclient.http import HttpRequest, MediaFileUpload
 
 from clothes.collection.download import file_md5
 from clothes.collection.drive.auth import SIGN_IN, why
+from clothes.collection.drive.connection import Http
 from clothes.collection.drive.errors import AGAIN, RefusedError, explained, retry_after
 from clothes.collection.drive.item import FOLDER_TYPE, Item
 from clothes.errors import DriveError
@@ -212,7 +213,7 @@ class Drive:
         return [item for item in found if unicodedata.normalize("NFC", item.name) == wanted]
 
     def _new_http(self) -> AuthorizedHttp:
-        return AuthorizedHttp(self._credentials, http=build_http())
+        return AuthorizedHttp(self._credentials, http=Http())
 
     def _run(self, request: HttpRequest) -> Any:
         return self._patiently(lambda connection: request.execute(http=connection))
