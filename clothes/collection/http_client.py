@@ -6,7 +6,6 @@ is unpacked or followed by itself. A proxy is asked for a tunnel to the checked 
 
 import http.client
 import re
-import socket
 import ssl
 import threading
 import time
@@ -22,11 +21,11 @@ from urllib.parse import quote, urljoin, urlsplit
 
 from clothes.collection.download import TRIES, WAIT
 from clothes.collection.ip_filter import resolve, why_inside
+from clothes.collection.pinned_connection import Connection
 from clothes.collection.proxies import Proxy, find_proxy
 from clothes.errors import DownloadError
 
 _AGENT = "clothes (collects photos to learn from)"
-_SILENCE = 15  # seconds
 _LONGEST_ADDRESS = 2000  # characters
 _REDIRECTS = (301, 302, 303, 307, 308)
 _BUSY = (408, 425, 429)  # and from 500 on
@@ -86,7 +85,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         self._manners = manners or Manners()
         self._hosts: dict[str, _Host] = defaultdict(lambda: _Host(threading.Semaphore(self._manners.at_once)))
         self._lock = threading.Lock()
-        self._live: set[_Connection] = set()
+        self._live: set[Connection] = set()
         self._over = threading.Event()
 
     def __exit__(
@@ -137,9 +136,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         with self._turn(host, deadline):
             proxy = find_proxy(scheme, host, port)
             ips = self._checked(host, port, proxy)
-            connection = _Connection(
-                host, port, ips, proxy, ssl.create_default_context() if scheme == "https" else None
-            )
+            connection = Connection(host, port, ips, proxy, ssl.create_default_context() if scheme == "https" else None)
             late = threading.Timer(max(0, deadline.at - time.monotonic()), connection.cut)
             with self._lock:
                 self._live.add(connection)
@@ -175,7 +172,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 raise DownloadError(f"{host} is {ip}, which {reason}: refused (--allow-private lets it in)")
         return ips
 
-    def _read(self, connection: "_Connection", target: str) -> bytes | str:
+    def _read(self, connection: Connection, target: str) -> bytes | str:
         headers = {"User-Agent": _AGENT, "Accept-Encoding": "identity", "Connection": "close"}
         connection.request("GET", target, headers=headers)
         with connection.getresponse() as answer:
@@ -222,55 +219,6 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             except _BusyError as busy:  # the wait holds for all threads
                 place.free_at = max(place.free_at, time.monotonic() + min(busy.wait or 0, self._manners.patience))
                 raise
-
-
-class _Connection(http.client.HTTPConnection):
-    """A connection to checked IP addresses, whatever the host's name resolves to now."""
-
-    def __init__(
-        self, host: str, port: int, ips: list[str], proxy: Proxy | None, context: ssl.SSLContext | None
-    ) -> None:
-        super().__init__(host, port, timeout=_SILENCE)
-        self.default_port = http.client.HTTP_PORT if context is None else http.client.HTTPS_PORT
-        self.was_cut = False
-        self._ips = ips
-        self._proxy = proxy
-        self._context = context
-        self._open: socket.socket | None = None
-
-    def connect(self) -> None:
-        problem = OSError("the host has no address")
-        connect = self._proxy.tunnel if self._proxy else _connect
-        for ip in self._ips[:3]:
-            try:
-                self._use(connect(ip, self.port, _SILENCE))
-                break
-            except OSError as error:
-                problem = error
-        else:
-            raise problem
-        if self._context is not None:
-            secure = self._context.wrap_socket(self.sock, server_hostname=self.host, do_handshake_on_connect=False)
-            self._use(secure)
-            secure.do_handshake()
-
-    def _use(self, opened: socket.socket) -> None:
-        self.sock = self._open = opened
-        if self.was_cut:
-            opened.close()
-            self._ips = []
-            raise OSError("cut")
-
-    def cut(self) -> None:
-        """Closes the connection from another thread, also while it waits."""
-        self.was_cut = True
-        if self._open is not None:
-            with suppress(OSError):
-                socket.socket.shutdown(self._open, socket.SHUT_RDWR)  # SSLSocket's own shutdown is not thread-safe
-
-
-def _connect(ip: str, port: int, seconds: float) -> socket.socket:
-    return socket.create_connection((ip, port), seconds)
 
 
 def _parsed(address: str) -> tuple[str, str, int, str]:

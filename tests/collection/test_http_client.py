@@ -15,7 +15,7 @@ from shutil import which
 
 import pytest
 
-from clothes.collection import http_client
+from clothes.collection import http_client, pinned_connection
 from clothes.collection.collect import collect_urls
 from clothes.collection.http_client import Fetcher, Manners
 from clothes.errors import DownloadError
@@ -355,7 +355,7 @@ def test_a_busy_server_is_left_alone_as_long_as_it_asks(server: Server, kind: st
 
 @pytest.mark.timeout(60)  # by itself a download would wait for ten minutes
 def test_leaving_ends_what_is_under_way(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_client, "_SILENCE", 600)
+    monkeypatch.setattr(pinned_connection, "SILENCE", 600)
     server.answers["silence"] = drip(b"", b"")
     failed: list[str] = []
 
