@@ -37,16 +37,12 @@ class BundleMetrics(TypedDict):
     interval: tuple[Share, Share]
 
 
-class BundleModel(TypedDict):
-    """The settings of the network; ModelConfig has all."""
-
-    architecture: NotRequired[str]
+class BundleModel(TypedDict, total=False):
+    architecture: str
 
 
-class BundleConfig(TypedDict):
-    """The settings of the training; Config has all."""
-
-    model: NotRequired[BundleModel]
+class BundleConfig(TypedDict, total=False):
+    model: BundleModel
 
 
 class BundleInfo(TypedDict):
@@ -59,7 +55,7 @@ class BundleInfo(TypedDict):
     sha256: NotRequired[str]
     threshold: NotRequired[Share]
     temperature: NotRequired[Annotated[float, (1e-3, 1e3)]]
-    config: NotRequired[BundleConfig]
+    config: NotRequired[BundleConfig]  # as Config reads it
     metrics: NotRequired[dict[str, BundleMetrics]]  # by part
     photos: NotRequired[dict[str, int]]  # by part
     epochs: NotRequired[dict[str, float]]  # trained, best, seconds
@@ -121,9 +117,9 @@ class Bundle:
 
         They may take 16 bytes for each byte of the model, which holds most of them in 8 bits.
         """
-        data, most = self.file(WEIGHTS), 16 * len(self.file(MODEL)) + 1_000_000
+        data, model = self.file(WEIGHTS), self.file(MODEL)
         try:
-            arrays = unpack_arrays(data, most=most)
+            arrays = unpack_arrays(data, most=16 * len(model) + 1_000_000)
             return [arrays[f"arr_{i}"] for i in range(len(arrays))]
         except (ValueError, KeyError) as error:
             raise _damaged(self.path, f"{WEIGHTS}: {error}") from None

@@ -159,10 +159,8 @@ class Run:
                 rows = [{name: parse_float(row[name]) for name in HISTORY_COLUMNS} for row in csv.DictReader(file)]
         except FileNotFoundError:
             pass
-        except KeyError as error:
-            raise _unreadable(path, f"it has no column {error}") from None
-        except (OSError, ValueError, TypeError, csv.Error) as error:
-            raise _unreadable(path, error) from None
+        except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+            raise _unreadable(path, f"it has no column {error}" if isinstance(error, KeyError) else error) from None
         if not rows:
             raise RunError(
                 f"{path}: no epoch was finished yet. Go on with: clothes train {quote(self.photos)} "

@@ -96,4 +96,4 @@ def _check_versions(bundle: Bundle) -> Finding:
 
 
 def _numbers(version: str) -> list[int]:
-    return [int(part) if part.isdecimal() else 0 for part in version.split(".")]
+    return [int(part[:9]) if part.isdecimal() else 0 for part in version.split(".")]

@@ -34,6 +34,7 @@ def test_intact_bundles_pass(bundle: Path, run: clothes.Run) -> None:
         (update_info(classes=["a", "b"]), "classes", "2, but the model has 3"),
         (update_info(image_size=32), "probes", "do not have its image size"),
         (update_info(versions={"clothes": "99.0"}), "versions", "update clothes"),
+        (update_info(versions={"clothes": "9" * 5000}), "versions", "update clothes"),
         (update_info(versions={}), "versions", "is not recorded"),
     ],
 )

@@ -1,11 +1,10 @@
 """Explains refusals of Google Drive: whether to retry, and what the user can do."""
 
-import json
-
 from googleapiclient.errors import HttpError
 
 from clothes.collection.drive.auth import SIGN_IN
 from clothes.errors import DriveError
+from clothes.system.validation import parse_json
 
 AGAIN = "Run the same command again later: it continues where it stopped."
 UNSEEN = (
@@ -57,6 +56,6 @@ def retry_after(error: HttpError) -> float:
 def _reason(error: HttpError) -> str:
     """Returns Google's code for the error, such as storageQuotaExceeded."""
     try:
-        return str(json.loads(error.content)["error"]["errors"][0]["reason"])
+        return str(parse_json(error.content)["error"]["errors"][0]["reason"])
     except (ValueError, LookupError, TypeError):
         return ""
