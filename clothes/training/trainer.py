@@ -4,6 +4,7 @@ One training step is in training_step.py, its batches in batches.py, checkpoints
 """
 
 import math
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from clothes.config import Config
-from clothes.errors import DivergenceError
+from clothes.errors import DivergenceError, OutOfMemoryError
 from clothes.metrics import log_loss
-from clothes.models.architectures import build_model, predict
+from clothes.models.architectures import build_model, measure_network, predict
 from clothes.models.backend import keras
 from clothes.models.pretrained import load_imagenet
 from clothes.system.progress import Progress
@@ -30,6 +31,7 @@ from clothes.training.training_step import (
 )
 
 _BETWEEN_EPOCHS = 0.15  # seconds, about, for the checkpoint, the history and the start of the batches
+_COPIES = 6  # of the weights: themselves, gradients, two of the optimizer, averages, the best
 _EXPLODED = 3  # times the loss of guessing
 _TIMED_STEPS = 4
 _HEAD_PHOTOS = 5000  # at most, to fit the last layer before fine-tuning
@@ -45,6 +47,7 @@ class Trainer:
         self.pictures = train
         self.validation = validation
         self.state = State()
+        self._require_memory()
         keras.utils.set_random_seed(self.config.seed)
         precision = choose_precision(self.config, config.model)
         self.model = build_model(config.model, self.classes, precision=precision)
@@ -52,6 +55,18 @@ class Trainer:
         self.model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"], jit_compile="auto")
         self.model.optimizer.build(self.model.trainable_variables)
         self._reset_average_and_best()
+
+    def _require_memory(self) -> None:
+        """Raises OutOfMemoryError before a network is built that this machine cannot hold."""
+        weights, largest = measure_network(self.full_config.model, self.classes)
+        batch = min(self.config.batch_size, len(self.pictures))
+        needed = 4 * (_COPIES * weights + batch * largest)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else math.inf
+        if needed > memory:
+            raise OutOfMemoryError(
+                f"Out of memory: the network has {weights:,} weights and needs {needed / 1e9:,.0f} GB of memory for a "
+                f"batch of {batch}; there are {memory / 1e9:,.0f} GB. Train a smaller one (in a --config file)."
+            )
 
     def _reset_average_and_best(self) -> None:
         self.average = _values(self.model.trainable_variables)

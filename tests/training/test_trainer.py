@@ -11,6 +11,7 @@ import clothes
 from clothes.config import Config
 from clothes.errors import MissingExtraError, TrainingError
 from clothes.models.pretrained import weights_file
+from clothes.training import trainer as loop
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.datasets import decode
 from clothes.training.pipeline import train
@@ -70,6 +71,17 @@ def test_the_estimate_of_the_time_leaves_no_trace(run: clothes.Run) -> None:
 def test_early_stop(run: clothes.Run) -> None:
     trainer = trained(run, epochs=50, patience=2, learning_rate=1e-7)
     assert len(trainer.state.history) == trainer.state.epoch == trainer.state.best_epoch + 2 < 50
+
+
+@pytest.mark.parametrize("settings", [{"units": [65536] * 3}, {"filters": [4096] * 3, "kernels": [31] * 3}])
+def test_a_network_larger_than_the_memory_is_not_built(
+    begun: clothes.Run, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The config of a run from elsewhere may name any size."""
+    monkeypatch.setattr(loop, "build_model", lambda *_, **__: pytest.fail("was built"))
+    (begun.path / "config.json").write_text(begun.config.changed({"model": settings}).to_json())
+    with pytest.raises(TrainingError, match=r"Out of memory: the network has .* Train a smaller one"):
+        train(begun.photos, out=begun.path, resume=True)
 
 
 LITE = Config.for_photos(400, architecture="efficientnet-lite0").changed({"model": {"image_size": 32}})

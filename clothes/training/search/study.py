@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypedDict
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from clothes.errors import TuningError
+from clothes.system.validation import check_type
 from clothes.training.search.results import State, Trial
 from clothes.training.search.space import Options, Space
 
@@ -30,6 +31,12 @@ _RETRIES = 3  # of a trial whose process died: its settings may have killed it
 _UNPRUNED = 0.15  # share of the epochs that each trial gets before it may be pruned
 _REDUCTION = 3  # pruning keeps the best third of the trials that have come as far
 _PATIENCE = 10  # seconds for another process to fill a study it has just created
+
+
+class _Attributes(TypedDict, total=False):
+    again: int
+    kind: str
+    reason: str
 
 
 class TrialError(Exception):
@@ -77,33 +84,26 @@ class Study:
         self._seen_running: dict[int, float] = {}  # number -> first seen at; infinite after a first heartbeat
         self._space = {name: _distribution(options) for name, options in space.items()}
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        with _no_warnings():
-            self._storage = storage = _open_storage(url)
-            try:
-                study, until = optuna.create_study(study_name=name, storage=storage, direction="maximize"), 0.0
-            except optuna.exceptions.DuplicatedStudyError:
-                study, until = optuna.load_study(study_name=name, storage=storage), time.monotonic() + _PATIENCE
-            while "begun" not in study.user_attrs and time.monotonic() < until:
-                time.sleep(0.1)
-            if "begun" not in study.user_attrs:  # created here, or by a process that died before it was filled
-                for settings in first:
-                    study.enqueue_trial(settings, skip_if_exists=True)
-                for part, value in {**identity, "begun": True}.items():
-                    study.set_user_attr(part, value)
-            different = [part for part, value in identity.items() if study.user_attrs.get(part) != value]
-            if different:
-                raise TuningError(
-                    f"The study {name!r} is of another {' and another '.join(different)}, so its trials say nothing "
-                    "here. Give another --out."
-                )
+        try:
+            with _no_warnings():
+                study, self._storage = _open_study(url, name, identity, first)
             self._study = study
-            study.sampler = sampler(None if seed is None else seed + len(self.trials()), startup=len(first))
-            study.pruner = pruner(epochs)
+            different = [part for part, value in identity.items() if study.user_attrs.get(part) != value]
+            started = len(self.trials())
+        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:  # of what Optuna reads
+            raise TuningError(f"The study {name!r} is damaged: {error}. Give another --out.") from None
+        if different:
+            raise TuningError(
+                f"The study {name!r} is of another {' and another '.join(different)}, so its trials say nothing here. "
+                "Give another --out."
+            )
+        study.sampler = sampler(None if seed is None else seed + started, startup=len(first))
+        study.pruner = pruner(epochs)
 
     def trials(self) -> tuple[Trial, ...]:
         """Returns all trials that any process has begun."""
         found = self._study.get_trials(deepcopy=False)
-        return tuple(_trial(trial) for trial in found if trial.state != TrialState.WAITING)
+        return tuple(_trial(trial, self._space) for trial in found if trial.state != TrialState.WAITING)
 
     def repeat(self, settings: Mapping[str, Any], again: int) -> None:
         """Enqueues settings that were tried `again` times before, unless others are enqueued."""
@@ -215,6 +215,25 @@ with _no_warnings():
     _retry = RetryHeartbeatStaleTrialCallback(max_retry=_RETRIES)
 
 
+def _open_study(
+    url: str, name: str, identity: Mapping[str, str], first: Sequence[dict[str, Any]]
+) -> tuple[optuna.Study, RDBStorage]:
+    """Returns the study of this name, which is created and filled if needed, and its storage."""
+    storage = _open_storage(url)
+    try:
+        study, until = optuna.create_study(study_name=name, storage=storage, direction="maximize"), 0.0
+    except optuna.exceptions.DuplicatedStudyError:
+        study, until = optuna.load_study(study_name=name, storage=storage), time.monotonic() + _PATIENCE
+    while "begun" not in study.user_attrs and time.monotonic() < until:
+        time.sleep(0.1)
+    if "begun" not in study.user_attrs:  # created here, or by a process that died before it was filled
+        for settings in first:
+            study.enqueue_trial(settings, skip_if_exists=True)
+        for part, value in {**identity, "begun": True}.items():
+            study.set_user_attr(part, value)
+    return study, storage
+
+
 def _open_storage(url: str) -> RDBStorage:
     kind = make_url(url).get_backend_name()
     connect = {"sqlite": {"timeout": 60}, "postgresql": {"connect_timeout": 10}}.get(kind, {})
@@ -256,7 +275,12 @@ def database_errors(url: str) -> Iterator[None]:
         ) from None
 
 
-def _trial(trial: FrozenTrial) -> Trial:
+def _trial(trial: FrozenTrial, space: Mapping[str, BaseDistribution]) -> Trial:
+    """Returns the record of a trial. Raises ValueError or KeyError if it is not one of this space."""
+    check_type(trial.user_attrs, _Attributes, "user_attrs")
+    for name, value in trial.params.items():
+        space[name].to_internal_repr(value)  # refuses what does not fit
+    check_type(trial.intermediate_values, dict[int, float], "intermediate_values")
     states: dict[TrialState, State] = {
         TrialState.COMPLETE: "done",
         TrialState.PRUNED: "pruned",
