@@ -123,7 +123,7 @@ class SearchDisplay(SearchCallback):
         photos = ", ".join(f"{len(split.part(part)):,} {part}" for part in ("train", "validation"))
         size = config.model.image_size
         trials = f"Trials of {self._epochs} epochs on {photos} photos of {size} x {size} pixels."
-        note_above(self._live.console, f"Search folder: {path}", trials)
+        note_above(self._live.console, f"Search folder: {path}", trials, *split.notes)
 
     def on_trials(self, trials: tuple["Trial", ...]) -> None:
         self._check_stop()

@@ -19,10 +19,19 @@ from clothes.inference.run import Run, run_lock
 from clothes.models.requirements import require_training
 from clothes.photos.split_file import Split
 from clothes.system.files import megabytes
+from clothes.system.text import quote
 from clothes.training import checkpoints
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.datasets import Pictures, decode
-from clothes.training.plan import Changes, check_changes, check_split, choose_config, find_split, fit_to_time
+from clothes.training.plan import (
+    Changes,
+    check_changes,
+    check_split,
+    choose_config,
+    find_split,
+    fit_to_time,
+    keep_split,
+)
 
 if TYPE_CHECKING:
     from clothes.training.trainer import Trainer
@@ -44,12 +53,11 @@ def train(
 ) -> Run:
     """Returns a run folder with the trained bundle, made from a folder of class folders.
 
-    The split is the given one, else PHOTOS/split.csv, else made as by `clothes.split`. Without a config the defaults
-    for the size and number of these photos are used. `changes`, such as {"train": {"epochs": 5}} or
-    {"model": {"architecture": "efficientnet-lite0"}}, replace settings of either. `minutes` limits the whole call: it
-    chooses the image size and the epochs. `resume` continues an interrupted run in `out` with its own split and
-    settings, which may be given again; the result is equal to the bit to that of an uninterrupted run. A finished run
-    is returned unchanged.
+    The split is the given one, else PHOTOS/split.csv, which is made if missing. Without a config the defaults for the
+    size and number of these photos are used. `changes`, such as {"train": {"epochs": 5}} or {"model": {"architecture":
+    "efficientnet-lite0"}}, replace settings of either. `minutes` limits the whole call: it chooses the image size and
+    the epochs. `resume` continues an interrupted run in `out` with its own split and settings, which may be given
+    again; the result is equal to the bit to that of an uninterrupted run. A finished run is returned unchanged.
     """
     began = time.perf_counter()
     require_training("Training")
@@ -76,6 +84,7 @@ def train(
     pictures = _decode(used, config, callback)
     with run_lock(folder):
         # Only now: photos that cannot be used leave no folder behind.
+        used = keep_split(used, split)
         run = Run.new(folder, config, used, overwrite=overwrite)
         run.note(asked=asked)
         _fit(run, used, pictures, callback, resume=False)
@@ -113,7 +122,7 @@ def _open_to_resume(
     other = [name for name, value in asked.items() if value not in (then.get(name), now.get(name))]
     if split is not None:
         given = split if isinstance(split, Split) else Split.read(split, photos)
-        other += ["split"] if given.fingerprint != run.split.fingerprint else []
+        other += [] if set(run.split.rows) <= set(given.rows) else ["split"]  # without photos that were gone then
     if other:
         raise RunError(
             f"--resume goes on with the split and the settings that {out} began with, and these are not the same: "
@@ -182,8 +191,8 @@ def _explained(run: Run, trainer: "Trainer") -> Iterator[None]:
     except OSError as error:
         raise RunError(
             f"{run.path} cannot be written to: {error.strerror}. What was learnt up to the last checkpoint is kept. "
-            f"Have {megabytes(_needed_bytes(trainer))} free there, and go on with: clothes train {run.photos} --out "
-            f"{run.path} --resume{before}"
+            f"Have {megabytes(_needed_bytes(trainer))} free there, and go on with: clothes train {quote(run.photos)} "
+            f"--out {quote(run.path)} --resume{before}"
         ) from None
     except TrainingError as error:
         kept = f" The checkpoint of epoch {trainer.state.epoch} is kept in {run.path}." if trainer.state.epoch else ""

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from clothes.photos.folders import list_class_folders
 from clothes.photos.split import split as make_split
 from clothes.photos.split_file import Split
 from clothes.system.progress import Progress
+from clothes.system.text import quote
 from clothes.training.datasets import Pictures
 
 Changes = Mapping[str, Mapping[str, Any]]
@@ -29,19 +30,28 @@ _RESERVE = 0.25  # of the time: decoding, fitting the last layer, checkpoints, c
 def find_split(
     photos: Path, given: str | os.PathLike[str] | Split | None, *, progress: Progress | None = None
 ) -> Split:
-    """Returns the given split, else PHOTOS/split.csv, else a new split of these photos; writes nothing.
+    """Returns the given split, else PHOTOS/split.csv, else a new split of these photos, which `keep_split` writes.
 
-    Its notes name photos that are missing from an existing split, or what was noticed while making a new one.
+    Photos of an existing split that are gone are left out. Its notes name these and the photos that it does not list,
+    or what was noticed while making a new one.
     """
     if isinstance(given, Split):
         found, update = given, "clothes.split(photos, previous=split)"
     elif given is not None:
-        found, update = Split.read(given, photos), f"clothes split {photos} --out {given}"
+        found, update = Split.read(given, photos), f"clothes split {quote(photos)} --out {quote(given)}"
     elif os.path.isfile(photos / "split.csv"):  # noqa: PTH113 - Path.is_file raises if access is denied
-        found, update = Split.read(photos / "split.csv", photos), f"clothes split {photos}"
+        found, update = Split.read(photos / "split.csv", photos), f"clothes split {quote(photos)}"
     else:
         return make_split(photos, progress=progress)
-    return replace(found, notes=(*found.notes, *_note_unused(found, update)))
+    there = {row: os.path.lexists(found.root / row.photo) for row in found.rows}
+    left = tuple(row for row in found.rows if there[row]) or found.rows  # all gone: refused when they are decoded
+    gone = [row.photo for row in found.rows if not there[row]] if left != found.rows else []
+    lost = [f"{_photos_are(gone)} gone and left out, such as {gone[0]}."] if gone else []
+    return replace(found, rows=left, notes=(*found.notes, *lost, *_note_unused(found, update)))
+
+
+def _photos_are(photos: Sequence[str]) -> str:
+    return "1 photo is" if len(photos) == 1 else f"{len(photos):,} photos are"
 
 
 def _note_unused(split: Split, update: str) -> list[str]:
@@ -51,10 +61,28 @@ def _note_unused(split: Split, update: str) -> list[str]:
         return []  # the split lists photos outside class folders
     used = {row.photo for row in split.rows}
     unused = [photo.path for photo in listing.photos if photo.path not in used]
-    count = "1 photo is" if len(unused) == 1 else f"{len(unused):,} photos are"
     return unused and [
-        f"{count} not in the split and so not used, such as {unused[0]}. Take new ones in with: {update}"
+        f"{_photos_are(unused)} not in the split and so not used, such as {unused[0]}. Take new ones in with: {update}"
     ]
+
+
+def keep_split(split: Split, given: str | os.PathLike[str] | Split | None) -> Split:
+    """Writes a new split to PHOTOS/split.csv, so that photos which are added later change no part. Adds a note.
+
+    Part folders need no file. In a folder that cannot be written to, the note says how to keep the parts.
+    """
+    path, photos = split.root / "split.csv", quote(split.root)
+    if given is not None or path.exists() or list_class_folders(split.root).parts:
+        return split
+    try:
+        split.write(path)
+        note = f"The parts are kept in {path}. Take in photos that are added later with: clothes split {photos}"
+    except SplitError:
+        note = (
+            f"{split.root} cannot be written to, so photos that are added later may change the parts. Keep the parts "
+            f"with: clothes split {photos} --out FILE, and --split FILE"
+        )
+    return replace(split, notes=(*split.notes, note))
 
 
 def check_split(split: Split) -> None:

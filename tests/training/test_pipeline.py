@@ -21,6 +21,7 @@ from clothes.photos.split_file import Split
 from clothes.training import plan, trainer
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.pipeline import train
+from tests.support.photo_folders import below
 from tests.support.pictures import SMALL, draw, make_photos
 
 LITE = {"model": {"architecture": "efficientnet-lite0", "image_size": 32}}
@@ -76,10 +77,13 @@ def test_the_best_epoch_is_kept(run: clothes.Run) -> None:
     assert run.bundle.info["metrics"]["validation"]["accuracy"] == pytest.approx(best["val_accuracy"], abs=0.09)
 
 
-def test_the_split_is_read_from_the_photos_or_made_without_touching_them(photos: Path, tmp_path: Path) -> None:
-    before = sorted(photos.rglob("*"))
+def test_the_split_is_read_from_the_photos_or_made_or_given(tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / "photos", each=20)
+    before = below(photos)
     notes_of(photos, tmp_path / "made", config=SMALL)
-    assert sorted(photos.rglob("*")) == before
+    after = below(photos)
+    assert after.pop("split.csv") == (tmp_path / "made" / "split.csv").read_bytes()
+    assert after == before
     other = clothes.split(photos, config=clothes.SplitConfig(seed=5))
     other.write(tmp_path / "other.csv")
     notes_of(photos, tmp_path / "given", config=SMALL, split=tmp_path / "other.csv")
@@ -127,8 +131,8 @@ def test_photos_that_changed_leave_no_folder_and_no_old_run_is_lost(tmp_path: Pa
             train(photos, out=out, overwrite=True)
     assert not (tmp_path / "run").exists()
     assert begun.info["finished"] is None
-    (photos / split.part("train")[0].photo).unlink()
-    with pytest.raises(SplitError, match=r"in the split but cannot be used: there is no such file\. Split again"):
+    (photos / split.part("train")[0].photo).write_bytes(b"")
+    with pytest.raises(SplitError, match=r"in the split but cannot be used: the file is empty\. Split again"):
         train(photos, out=tmp_path / "run")
 
 

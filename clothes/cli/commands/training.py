@@ -27,7 +27,9 @@ Weights = Annotated[
 ConfigFile = Annotated[Path | None, typer.Option(metavar="FILE.json", help="Settings, as in RUN/config.json.")]
 SplitFile = Annotated[
     Path | None,
-    typer.Option("--split", metavar="FILE", help="Which photo is in which part. [default: PHOTOS/split.csv or new]"),
+    typer.Option(
+        "--split", metavar="FILE", help="Which photo is in which part. [default: PHOTOS/split.csv, made if missing]"
+    ),
 ]
 EpochsOfTrial = Annotated[
     int | None,

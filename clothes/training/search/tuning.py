@@ -14,7 +14,7 @@ from clothes.errors import EXTRAS, MissingExtraError, TuningError
 from clothes.models.requirements import require_training
 from clothes.photos.split_file import Split
 from clothes.training.callbacks import SearchCallback
-from clothes.training.plan import Changes, check_changes, check_split, choose_config, find_split
+from clothes.training.plan import Changes, check_changes, check_split, choose_config, find_split, keep_split
 from clothes.training.search.results import Tuning
 from clothes.training.search.space import SearchConfig
 
@@ -69,8 +69,10 @@ def tune(
                 folder.mkdir(parents=True, exist_ok=True)
             study = running.open_study(url, folder.resolve().name)
             folder.mkdir(parents=True, exist_ok=True)
+            whole = keep_split(whole, split)
             whole.write(folder / "split.csv", overwrite=True)
-            callback.on_start(folder, running.reduce(config), visible, most=search.most)
+            shown = replace(visible, notes=whole.notes)
+            callback.on_start(folder, running.reduce(config), shown, most=search.most)
             running.run(study)
             return running.write_result(study, folder)
     except OSError as error:
