@@ -37,6 +37,13 @@ def test_every_link_and_picture_is_there(document: Path) -> None:
         assert target.startswith("https://") or (document.parent / target).exists(), target
 
 
+def test_the_threat_model_names_existing_tests() -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8"))
+    assert len(named) > 50
+    for file, name in named:
+        assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), f"{file}::{name}"
+
+
 def test_the_python_of_the_readme_runs(run: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The README's Python, on small photos and with the small network."""
     import clothes
