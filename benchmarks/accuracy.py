@@ -1,4 +1,4 @@
-"""Mean and spread over seeds of runs that were evaluated.
+"""Prints mean and standard deviation over the seeds of evaluated runs.
 
 uv run python benchmarks/accuracy.py runs/photos-0 runs/photos-1 runs/photos-2
 """

@@ -1,11 +1,11 @@
-"""What each step of the augmentation gives on kinds of photo that no training saw.
+"""Measures each step of the augmentation on kinds of photos that no training saw.
 
     uv run python benchmarks/augmentation.py DATA FASHION_MNIST OUT
 
 Trains EfficientNet-Lite0 at 160 pixels for 5 epochs on clothing-dataset-small split by person (without street crops
-and other things), once for each step, and measures on three kinds of photo: validation photos, all street crops of
-DATA (garments as worn), and catalogue pictures on white, 100 test pictures of each class of FASHION_MNIST that the ten
-classes have. No test photo of clothing-dataset-small is read. OUT is what recipes/bundled_photos.py made of DATA.
+and other things), once for each step, and measures on three kinds of photos: validation photos, all street crops of
+DATA (garments as worn), and catalogue pictures on white: 100 test pictures of each FASHION_MNIST class that is one of
+the ten classes. No test photo of clothing-dataset-small is read. recipes/bundled_photos.py makes OUT from DATA.
 """
 
 import dataclasses

@@ -1,8 +1,8 @@
-"""The bundled model against Keras' MobileNetV2 called the usual way, in turn on one machine.
+"""Compares the speed of the bundled model with Keras' MobileNetV2 called the usual way, in turn on one machine.
 
     uv run python benchmarks/bundled_speed.py PHOTOS
 
-PHOTOS is a folder with photos. MobileNetV2 has random weights: they take as long.
+PHOTOS is a folder with photos. MobileNetV2 has random weights, which take the same time.
 """
 
 import os
@@ -77,7 +77,7 @@ with ThreadPoolExecutor(os.cpu_count()) as pool:
 
 
 def ask(code: str, photos: list[str], *, cores: str | None = None) -> list[float]:
-    """The numbers that a script prints, run by a Python of its own."""
+    """Runs a script in a new Python process and returns the numbers that it prints."""
     command = [sys.executable, "-c", code, *photos]
     done = subprocess.run(
         ["taskset", "-c", cores, *command] if cores else command,
@@ -90,7 +90,7 @@ def ask(code: str, photos: list[str], *, cores: str | None = None) -> list[float
 
 
 def cold(photo: str) -> tuple[float, float]:
-    """Seconds and peak MB of one `clothes predict`."""
+    """Returns seconds and peak MB of one `clothes predict`."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     started = time.perf_counter()
     subprocess.run([sys.executable, "-m", "clothes", "predict", photo], check=True, stdout=subprocess.DEVNULL)

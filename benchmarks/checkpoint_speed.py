@@ -1,4 +1,4 @@
-"""How long a checkpoint takes, and how large it is. Prints a row for each network.
+"""Measures how long saving a checkpoint takes and how large it is. Prints a row for each network.
 
 python benchmarks/checkpoint_speed.py
 """

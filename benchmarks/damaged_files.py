@@ -1,10 +1,10 @@
-"""Damages bundles and checkpoints, and looks whether one is ever taken for whole.
+"""Damages bundles and checkpoints, and checks that none is taken for whole.
 
     python benchmarks/damaged_files.py [--count 1000]
 
-Files are cut, emptied, removed, a bit of them is flipped, or two of them are swapped. A damaged bundle must be refused
-with a BundleError; from damaged checkpoints the newest whole one must come, to the bit, or a RunError where none is.
-Prints JSON: what was damaged how often, and what came of it.
+Files are cut, emptied, removed or swapped, or one bit is flipped. A damaged bundle must be refused with a BundleError.
+Of damaged checkpoints the newest whole one must be read, equal to the bit, or RunError raised if none is whole.
+Prints JSON: the number of each damage and of each outcome.
 """
 
 import argparse
@@ -57,7 +57,7 @@ DAMAGES: tuple[Callable[[Path, Path, random.Random], None], ...] = (cut, flip, e
 
 
 def content(bundle: Path) -> dict[str, bytes]:
-    """What a bundle says and holds, all of it read as it is when it is used."""
+    """Reads all of a bundle in the way in which it is used."""
     classifier = clothes.load(bundle)
     found = read_bundle(bundle)
     info = {key: value for key, value in found.info.items() if key in ("classes", "threshold", "config", "metrics")}
@@ -67,7 +67,7 @@ def content(bundle: Path) -> dict[str, bytes]:
 
 
 def damage_bundle(run: Run, folder: Path, chance: random.Random, damage: Callable[..., None]) -> str:
-    """Damages a copy of the run's bundle. Raises AssertionError when another model comes of it."""
+    """Damages a copy of the run's bundle. Raises AssertionError if another model is loaded."""
     copy = Path(shutil.copytree(run.path / "bundle", folder / "bundle"))
     file, other = chance.sample(sorted(copy.iterdir()), 2)
     damage(file, other, chance)
@@ -80,7 +80,7 @@ def damage_bundle(run: Run, folder: Path, chance: random.Random, damage: Callabl
 
 
 def damage_checkpoints(run: Run, folder: Path, chance: random.Random, damage: Callable[..., None]) -> str:
-    """Damages some of the checkpoints in a copy. Raises AssertionError when another than the newest whole comes."""
+    """Damages checkpoints in a copy. Raises AssertionError if another than the newest whole one is read."""
     copy = Path(shutil.copytree(run.path / "checkpoints", folder / "checkpoints"))
     names = sorted(path.name for path in copy.iterdir())
     hit = chance.sample(names, chance.randint(1, len(names)))
@@ -112,7 +112,7 @@ def damage_checkpoints(run: Run, folder: Path, chance: random.Random, damage: Ca
 
 
 def arrays_like(run: Run) -> Arrays:
-    """Arrays of the shapes and dtypes of a run's newest checkpoint, which is trusted."""
+    """Returns arrays with the shapes and dtypes of a run's newest checkpoint, which is trusted."""
     manifest = max((run.path / "checkpoints").glob("epoch-*")) / "manifest.json"
     described = json.loads(manifest.read_text())["arrays"]
     return {part: [np.zeros(shape, kind) for kind, shape in values] for part, values in described.items()}
@@ -124,7 +124,7 @@ def _all(run: Run, of: dict[str, object]) -> list[tuple[State, Arrays]]:
 
 
 def count_outcomes(run: Run, count: int, folder: Path) -> dict[str, dict[str, int]]:
-    """How often each outcome was met, of bundles and of checkpoints."""
+    """Counts the outcomes of bundles and of checkpoints."""
     chance = random.Random(0)
     outcomes: dict[str, Counter[str]] = {"bundles": Counter(), "checkpoints": Counter()}
     for number in range(count):

@@ -1,10 +1,9 @@
-"""Memory that decoding takes: 100,000 photos against 5,000, and one epoch of batches from either.
+"""Measures the memory of decoding 5,000 and 100,000 photos, and of one epoch of batches.
 
     uv run python benchmarks/decoding_memory.py ../shared/data/clothing-dataset-small
 
-The photos of the folder stand in the split again and again until there are as many. Memory is the process's own
-(Linux's RssAnon), looked at every 20 ms; the pages of the memory-mapped cache belong to the system, which takes them
-back when it needs them.
+The split repeats the photos of the folder up to this number. Memory is Linux's RssAnon of the process, read every
+20 ms. It does not count the pages of the memory-mapped cache, which the system can take back.
 """
 
 import hashlib
@@ -25,7 +24,7 @@ def own_megabytes() -> float:
 
 
 class Peak:
-    """The most memory that the process had inside the block, in MB."""
+    """Measures the peak memory of the process inside the block, in MB."""
 
     def __enter__(self) -> "Peak":
         self.most = own_megabytes()

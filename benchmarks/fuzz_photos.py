@@ -1,10 +1,10 @@
-"""Fuzzes the decoder with atheris, led by coverage of Pillow's Python and ours.
+"""Fuzzes the decoder with atheris, guided by the coverage of Pillow's Python code and ours.
 
-    uv run --with atheris python -m benchmarks.fuzz_photos CORPUS [-max_total_time=3600 and what else libFuzzer takes]
+    uv run --with atheris python -m benchmarks.fuzz_photos CORPUS [-max_total_time=3600 and other options of libFuzzer]
 
-CORPUS is a folder that keeps what was found to go new ways; it begins with a good photo of each format. Whatever is no
-PhotoError ends it, and so do 5 s for one photo or more than 2 GB; the photo lies beside then, as crash-*, timeout-* or
-oom-*.
+CORPUS is a folder that keeps the photos that reach new code; it begins with a good photo of each format. The run ends
+at any error other than PhotoError, at 5 s for one photo and at 2 GB of memory, and writes the photo into the current
+folder as crash-*, timeout-* or oom-*.
 """
 
 import sys

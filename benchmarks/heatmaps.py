@@ -1,4 +1,4 @@
-"""How true and how quick heatmaps are: what covering the hottest fifth of a photo does, against a random fifth.
+"""Measures heatmaps: their speed, and how far covering the hottest fifth of a photo lowers its score.
 
 uv run python benchmarks/heatmaps.py PHOTOS [BUNDLE]
 
@@ -39,7 +39,7 @@ def main(photos: Path, bundle: Path | None) -> None:
 def falls(
     classifier: clothes.Classifier, photo: Path, explanation: clothes.Explanation, *, seed: int
 ) -> tuple[float, float]:
-    """What covering the hottest fifth of a photo takes off its score, and what random fifths do on average."""
+    """Returns how far the score falls without the hottest fifth of a photo, and without random fifths on average."""
     square = decode.read_square(photo, classifier.image_size)
     height, width = decode.read(photo).shape[:2]
     place = decode.place_in_square(width, height, classifier.image_size)
@@ -51,7 +51,7 @@ def falls(
         return classifier.predict(picture).scores[explanation.label]
 
     def random_fifth() -> np.ndarray:
-        cells = rng.permutation(36) < 36 // 5 + 1  # not less than a fifth
+        cells = rng.permutation(36) < 36 // 5 + 1  # at least a fifth
         rows, columns = (np.arange(side) * 6 // side for side in explanation.heatmap.shape)
         return cells.reshape(6, 6)[np.ix_(rows, columns)]
 
@@ -61,7 +61,7 @@ def falls(
 
 
 def hottest(heatmap: np.ndarray, share: float) -> np.ndarray:
-    """The mask of the hottest `share` of the pixels: bool (H, W)."""
+    """Returns the mask of the hottest `share` of the pixels: bool (H, W)."""
     order = np.argsort(-heatmap, axis=None, kind="stable")
     mask = np.zeros(heatmap.size, dtype=bool)
     mask[order[: round(share * len(order))]] = True

@@ -2,10 +2,10 @@
 
     python -m benchmarks.hostile_photos [--mutations 20000] [--http 20000] [--corpora 18]
 
-The photos: the corpora of benchmarks/corpora.py, Pillow's own test images first, and seeded mutations of good ones: cut
-at every sixteenth, flipped bits, lying headers. Each is read in another process, which may not crash, nor take more
-than 5 s for one or 512 MB, and gets pixels or a reason code. Then as many go to the page's API, which may answer no
-status of 500. Prints JSON; exits with 1 when something of that happened.
+The photos are the corpora of benchmarks/corpora.py, Pillow's test images first, and seeded mutations of good photos:
+cut at each sixteenth, flipped bits, wrong headers. Each is read in another process, which must return pixels or a
+reason code, must not crash, and must not take more than 5 s or 512 MB. Then `--http` of them go to the page's API, which must
+not answer with status 500. Prints JSON; exits with 1 if a rule was broken.
 """
 
 import argparse
@@ -42,7 +42,7 @@ _CODE = re.compile(r"[a-z-]+")
 
 
 def good_photos() -> list[tuple[str, bytes]]:
-    """A photo in each format, with EXIF where the format has it."""
+    """Returns a photo in each format, with EXIF where the format has it."""
     rng = np.random.default_rng(0)
     waves = np.sin(np.mgrid[0:90, 0:120].sum(axis=0) / 9)[..., None] * 90 + 120
     picture = Image.fromarray((waves + rng.integers(-30, 30, (90, 120, 3))).clip(0, 255).astype(np.uint8))
@@ -83,7 +83,7 @@ def flip(data: bytes, other: bytes, chance: random.Random) -> bytes:
 
 
 def lie(data: bytes, other: bytes, chance: random.Random) -> bytes:
-    """Numbers near the beginning, where sizes, counts and offsets are, become extreme ones. A PNG's checksum agrees."""
+    """Makes numbers near the beginning (sizes, counts, offsets) extreme. Corrects the checksum of a PNG."""
     bad = bytearray(data)
     for _ in range(chance.randint(1, 3)):
         at = chance.randrange(min(len(bad) - 4, chance.choice((32, 200, 2000))))
@@ -103,7 +103,7 @@ MUTATIONS = (cut, flip, lie, flip, lie, splice)
 
 
 def mutations(count: int) -> Iterator[tuple[str, bytes]]:
-    """Good photos, spoilt: the same ones each time."""
+    """Yields damaged copies of good photos, the same ones each time."""
     chance = random.Random(0)
     good = good_photos()
     for number in range(count):
@@ -113,7 +113,7 @@ def mutations(count: int) -> Iterator[tuple[str, bytes]]:
 
 
 def _read_all(pipe: Connection) -> None:
-    """Answers each photo's bytes with what came of it and how long it took; None with the memory it took at most."""
+    """Answers each photo's bytes with the outcome and the seconds, and None with the peak memory."""
     while (data := pipe.recv()) is not None:
         start = looked = time.perf_counter()
         try:
@@ -130,7 +130,7 @@ def _read_all(pipe: Connection) -> None:
 
 
 class Reader:
-    """A process that reads photos, and another one when it dies or hangs."""
+    """Reads photos in a process, and starts another one if it dies or hangs."""
 
     def __init__(self) -> None:
         self.peak = 0.0
@@ -163,7 +163,7 @@ class Reader:
 
 
 def through_decoder(photos: Iterable[tuple[str, bytes]]) -> dict[str, object]:
-    """What came of each photo, the slowest, the most memory, and what is not allowed to happen."""
+    """Returns the outcome of the photos, the slowest one, the peak memory and the broken rules."""
     outcomes: Counter[str] = Counter()
     wrong, slowest = [], 0.0
     reader = Reader()
@@ -186,7 +186,7 @@ def through_decoder(photos: Iterable[tuple[str, bytes]]) -> dict[str, object]:
 
 
 def through_http(photos: Iterable[tuple[str, bytes]]) -> dict[str, object]:
-    """The same of a server of the page, by its API. Statuses are of its three requests: upload, ask, answer."""
+    """Returns the same for the API of a page. The statuses are those of its three requests: upload, ask, answer."""
     outcomes: Counter[str] = Counter()
     statuses: Counter[int] = Counter()
     wrong, slowest = [], 0.0

@@ -1,9 +1,9 @@
-"""Kills one training again and again, lets it go on each time, and compares its end with an undisturbed one.
+"""Kills one training many times, resumes it each time, and compares its end with an undisturbed training.
 
     python benchmarks/killed_training.py [--kills 200]
 
-A third of the kills come at any moment from the start of the process on, a third while it trains, a third while it
-saves. After each one: every file that is in place is whole, and no more than one epoch of work is lost. Prints JSON.
+A third of the kills come at any moment after the start of the process, a third while it trains, a third while it saves.
+After each kill every file must be whole and at most one epoch of work lost. Prints JSON.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from PIL import Image
 
 os.environ["CLOTHES_CACHE"] = tempfile.mkdtemp(prefix="clothes-killed-")
 os.environ |= {"TF_DETERMINISTIC_OPS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}  # as clothes.models.backend does
-import keras  # noqa: F401 - so that each process, forked from this one, need not; nothing may compute here
+import keras  # noqa: F401 - loaded once, before the forks; nothing may compute here
 from damaged_files import arrays_like
 
 from clothes.config import Config
@@ -32,7 +32,7 @@ from clothes.system.files import TEMP_PREFIX
 from clothes.training.checkpoints import Arrays, State, read_checkpoints
 
 PHOTOS, BATCH = 60, 10
-SHOWN = mmap.mmap(-1, 8)  # what a training tells this process: the steps it has done, and that it is under way
+SHOWN = mmap.mmap(-1, 8)  # shared with the training: steps done, and whether it has begun
 
 
 def make_photos(root: Path) -> Path:
@@ -46,7 +46,7 @@ def make_photos(root: Path) -> Path:
 
 
 def start(photos: Path, out: Path, config: Config, log: Path) -> int:
-    """A process that trains, or goes on."""
+    """Trains in a new process, or resumes."""
     SHOWN[:] = bytes(8)
     child = os.fork()
     if child:
@@ -82,7 +82,7 @@ def wait(until: Callable[[], object], child: int) -> None:
 
 
 def newest(run: Run) -> tuple[State, Arrays]:
-    """The last complete checkpoint, or the beginning if there is none yet."""
+    """Returns the epoch of the last complete checkpoint; 0 without one."""
     of = {"config": run.config.to_dict(), "photos": run.split.fingerprint}
     found = list(run.path.glob("checkpoints/epoch-*"))
     return next(read_checkpoints(run.path / "checkpoints", of=of, like=arrays_like(run))) if found else (State(), {})
@@ -93,7 +93,7 @@ def half_done(out: Path) -> list[Path]:
 
 
 def kill(child: int, how: str, out: Path, chance: random.Random, startup: float, epoch: float) -> int:
-    """The steps that were done when it died. Raises RuntimeError when it ended by itself."""
+    """Returns the steps that were done before the kill. Raises RuntimeError if the training ended by itself."""
     if how == "anywhere":
         time.sleep(chance.uniform(0, startup + 3 * epoch))
     else:

@@ -24,7 +24,7 @@ FRACTION = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.flo
 
 
 def reference(data: bytes) -> np.ndarray | None:
-    """The pixels by OpenCV, float (H, W, 3) on white, not turned. None if it does not read them."""
+    """Returns the pixels by OpenCV, float (H, W, 3) on white, not turned; None if it cannot read them."""
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -39,7 +39,7 @@ def reference(data: bytes) -> np.ndarray | None:
 
 
 def compare(data: bytes) -> str:
-    """What the comparison of a picture finds."""
+    """Returns the outcome for a picture."""
     try:
         pixels = decode.read(data)
     except PhotoError as error:

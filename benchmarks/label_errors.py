@@ -1,8 +1,8 @@
-"""How many wrong labels the report finds: 5 % are planted, embeddings are those of the bundled model.
+"""Measures how many of 5 % planted wrong labels the report finds, with embeddings of the bundled model.
 
     uv run python benchmarks/label_errors.py PHOTOS
 
-Every figure is a mean and a standard deviation over five random plantings.
+Each figure is a mean and a standard deviation over five random plantings.
 """
 
 import sys

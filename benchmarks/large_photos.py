@@ -1,8 +1,8 @@
-"""What the largest photos that are read take in memory: one of each kind, turned by EXIF where the format has it.
+"""Measures the memory of the largest photos that are read: one of each kind, turned by EXIF if the format has it.
 
     uv run python -m benchmarks.large_photos
 
-Each is read in a process of its own, as a network sees it. Prints the megabytes at most, the file's among them.
+Each is read in a new process, as for a network. Prints the peak megabytes, which include the file.
 """
 
 import subprocess
@@ -24,7 +24,7 @@ WIDTH, HEIGHT = 8000, 6500
 
 
 def kinds() -> dict[str, tuple[Image.Image, dict[str, Any]]]:
-    """A file's name, its picture, and how it is saved: fast, for its size does not matter."""
+    """Returns file name -> picture and options for saving it quickly; the size of the file does not matter."""
     slope = np.add.outer(np.arange(HEIGHT, dtype=np.uint32) // 7, np.arange(WIDTH, dtype=np.uint32) // 5)
     gray = (slope % 256).astype(np.uint8)
     color = Image.merge("RGB", [Image.fromarray(band) for band in (gray, 255 - gray, np.roll(gray, 50))])

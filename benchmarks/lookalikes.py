@@ -1,10 +1,10 @@
-"""How many changed copies of 300 photos `clothes.check` finds, which wrong pairs it makes, and how fast it is.
+"""Counts the changed copies of 300 photos that `clothes.check` finds and its wrong pairs, and measures its speed.
 
     uv run python benchmarks/lookalikes.py ../shared/data/clothing-dataset-small
 
-For each change the copies (JPEGs of quality 90) are put into a copy of the whole folder, each beside its original, and
-all of it is checked. A pair is wrong when it joins two different photos, unless the folder has it without the copies;
-those pairs are printed first, to be looked at.
+For each change the copies (JPEGs of quality 90) go into a copy of the whole folder, each beside its original, and the
+folder is checked. A pair is wrong if it joins two different photos, unless it is found without the copies, too; those
+pairs are printed first, to be looked at.
 """
 
 import shutil
@@ -39,7 +39,7 @@ def brighter(factor: float) -> Change:
 
 
 def cropped(share: float) -> Change:
-    """Without that share of the width left and right, and of the height above and below."""
+    """Crops this share of the width left and right, and of the height above and below."""
 
     def crop(image: Image.Image, _: np.random.Generator) -> Image.Image:
         x, y = round(image.width * share), round(image.height * share)
@@ -49,7 +49,7 @@ def cropped(share: float) -> Change:
 
 
 def moved(*, shift: float = 0, degrees: float = 0, fill: Literal["reflect", "constant"] = "reflect") -> Change:
-    """Shifted right and down by a share of the sides, or tilted; what comes in is a mirrored edge, or black."""
+    """Shifts right and down by a share of the sides, or tilts; the new area is the mirrored edge, or black."""
 
     def move(image: Image.Image, _: np.random.Generator) -> Image.Image:
         width, height = image.size
@@ -62,7 +62,7 @@ def moved(*, shift: float = 0, degrees: float = 0, fill: Literal["reflect", "con
 
 
 def burst(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """The next frame out of the hand: the view's corners up to 1.5 % elsewhere, light up to 10 % other, noise."""
+    """Imitates the next frame of a hand-held burst: corners move by up to 1.5 %, light by up to 10 %, with noise."""
     corners = np.array([(0.03, 0.03), (0.03, 0.97), (0.97, 0.97), (0.97, 0.03)])
     quad = (corners + rng.uniform(-0.015, 0.015, (4, 2))) * image.size
     pixels = np.asarray(image.transform(image.size, Image.Transform.QUAD, quad.ravel().tolist(), BICUBIC), dtype=float)
@@ -110,7 +110,7 @@ def main(photos: Path) -> None:
     spread = f"{middle:.1f} s ({min(seconds):.1f} to {max(seconds):.1f})"
     print(f"clothes.check: {spread}, {len(paths) / middle:.0f} photos a second")
 
-    paired = {path for pair in known for path in pair}  # a copy of theirs is rightly like the other, too
+    paired = {path for pair in known for path in pair}  # a copy of one is rightly like the other, too
     chosen = np.random.default_rng(0).choice([path for path in paths if path not in paired], COPIES, replace=False)
     print("\n| copy | found | wrong pairs |\n| --- | --- | --- |")
     with tempfile.TemporaryDirectory() as temporary:

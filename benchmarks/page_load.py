@@ -1,12 +1,12 @@
-"""Many visitors at once: the page's API under load on this machine, with a restart of the server in the middle.
+"""Puts the page's API under the load of many visitors, with a restart of the server in the middle.
 
     python -m benchmarks.page_load [--clients 200] [--seconds 600]
 
-Each visitor uploads a photo of 12 million pixels, asks, and reads the answer, over and over. A full queue answers 503,
-and the visitor tries again after a second; so does one whose server is being restarted. Any other failure is one.
-Prints JSON: answers, refusals, failures, seconds of an answer (p50, p95), the server's memory in each tenth of either
-half (medians: it moves with the photos that are looked at), how much more it was in the last fifth than in the second
-(in the first it fills its queue), and the most files that lay in its folder. Exits with 1 when something failed.
+Each visitor uploads a photo of 12 million pixels, asks, and reads the answer, again and again. A full queue answers
+503, and the visitor tries again after a second, as during the restart. Any other failure counts. Prints JSON: answers,
+refusals, failures, seconds of an answer (p50, p95), the server's memory in each tenth of both halves (medians), its
+growth from the second to the last fifth (in the first one the queue fills), and the most files in its folder. Exits
+with 1 if something failed.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from tests.support.page_client import PageClient
 
 
 def make_photo() -> bytes:
-    """A JPEG of 4,000 x 3,000 pixels and about 3 MB."""
+    """Returns a JPEG of 4,000 x 3,000 pixels and about 3 MB."""
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 256, (300, 400, 3), dtype=np.uint8)).resize((4000, 3000))
     file = io.BytesIO()
@@ -41,7 +41,7 @@ def make_photo() -> bytes:
 
 
 class Server:
-    """The page, in a process of its own, at an address that stays."""
+    """Serves the page in a process, always at the same address."""
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         command = [sys.executable, "-m", "clothes", "serve", "--port", str(port)]
@@ -67,7 +67,7 @@ class Server:
 
 
 class Load:
-    """What visitors met."""
+    """What visitors experienced."""
 
     def __init__(self, url: str, photo: bytes) -> None:
         self.counts: Counter[str] = Counter()
@@ -95,14 +95,14 @@ class Load:
             return "answered" if kind == "complete" else f"error: {answer}"
         except httpx.HTTPStatusError as error:
             return "busy (503)" if error.response.status_code == 503 else f"HTTP {error.response.status_code}"
-        except (httpx.TransportError, ValueError, IndexError) as error:  # an answer that breaks off is none
+        except (httpx.TransportError, ValueError, IndexError) as error:  # an answer that breaks off is a failure
             return "restarting" if self.restarting.is_set() else f"{type(error).__name__}: {error}"
 
 
 def main(clients: int, seconds: float) -> int:
     with tempfile.TemporaryDirectory(prefix="clothes-load-") as folder, ExitStack() as stack:
         server = Server(Path(folder))
-        stack.callback(lambda: server.stop())  # the one that runs then
+        stack.callback(lambda: server.stop())  # the server that runs at the end
         load = Load(server.url, make_photo())
         visitors = [threading.Thread(target=load.visit, daemon=True) for _ in range(clients)]
         for visitor in visitors:

@@ -1,4 +1,4 @@
-"""Cold starts, photos per second against decoding alone, and LiteRT against ONNX Runtime on the bundle's model.
+"""Measures cold starts, photos per second against decoding alone, and LiteRT against ONNX Runtime.
 
     uv run --with onnx --with tf2onnx --with onnxruntime python benchmarks/predicting_speed.py RUN PHOTOS
 
@@ -59,7 +59,7 @@ print(ready * 1000, one, each(32, 8))
 
 
 def seconds_of(command: list[str], *, runs: int = 7) -> list[float]:
-    """Wall time of a command, one uncounted run first."""
+    """Returns the wall time of a command, after one run that does not count."""
     found = []
     for _ in range(runs + 1):
         started = time.perf_counter()
@@ -89,7 +89,7 @@ def convert_to_onnx(run: Path, target: Path) -> None:
     model = build_model(opened.config.model, len(bundle.classes))
     model.set_weights(bundle.weights())
     served = keras.Model(model.inputs, {"scores": model.outputs[0], "features": model.get_layer("features").output})
-    served.predict_on_batch(bundle.probes()[0])  # the export wants a network that was called
+    served.predict_on_batch(bundle.probes()[0])  # the export needs a network that was called
     served.export(target, format="onnx", verbose=False)
 
 
@@ -104,7 +104,7 @@ def main(run: Path, photos: Path) -> None:
     folder = [*command, "predict", str(photos), "--model", str(run), "--json"]
     decode = [sys.executable, "-c", DECODE_ONLY, str(photos)]
     ratios, rates = [], []
-    for _ in range(3):  # in turn, so that both see the same machine
+    for _ in range(3):  # in turn, for equal conditions
         ours, alone = seconds_of(folder, runs=1)[0], seconds_of(decode, runs=1)[0]
         ratios.append(alone / ours)
         rates.append((len(files) / ours, len(files) / alone))

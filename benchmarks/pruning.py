@@ -1,9 +1,9 @@
-"""What pruning would have saved: the full curves of a random search, replayed in the order of its trials.
+"""Measures what pruning would have saved: replays the full curves of a random search in the order of its trials.
 
     uv run python benchmarks/pruning.py TUNING
 
-TUNING is the folder that benchmarks/random_search.py wrote. In other orders, drawn at random, too; the first trial, of
-the config that the search began with, is the first in all of them.
+TUNING is the folder that benchmarks/random_search.py wrote. The curves are replayed in 200 random orders, too. The
+first trial, which has the config that the search began with, is always the first.
 """
 
 import statistics
@@ -20,7 +20,7 @@ Curve = list[float]
 
 
 def replay(curves: list[Curve], most: int) -> tuple[int, float]:
-    """How many epochs pruned trials of `most` take, and the best score of those that went on to the end."""
+    """Returns the epochs that trials of up to `most` epochs take with pruning, and the best score of unpruned ones."""
     epochs, best = 0, 0.0
     study = optuna.create_study(direction="maximize", pruner=pruner(most))
     for number, curve in enumerate(curves):
@@ -29,7 +29,7 @@ def replay(curves: list[Curve], most: int) -> tuple[int, float]:
             epochs += 1
             trial.report(score, epoch)
             behind = epoch < len(curve) and trial.should_prune()
-            if number and behind:  # the first one goes on always
+            if number and behind:  # the first one is never pruned
                 study.tell(trial, state=optuna.trial.TrialState.PRUNED)
                 break
         else:
@@ -45,8 +45,10 @@ def main(folder: Path) -> None:
         [trial.intermediate_values[epoch] for epoch in sorted(trial.intermediate_values)]
         for trial in study.get_trials(states=[optuna.trial.TrialState.COMPLETE])
     ]
+    if not curves:
+        sys.exit(f"{folder} has no complete trial. Write one with benchmarks/random_search.py.")
     total, best = sum(map(len, curves)), max(map(max, curves))
-    most = Config.read(folder / "config.json").train.epochs  # a curve is shorter where patience ended it
+    most = Config.read(folder / "config.json").train.epochs  # a curve is shorter if patience ended it
     epochs, kept = replay(curves, most)
     print(f"{len(curves)} trials, {total} epochs, best {best:.4f}; pruned: {epochs} epochs, best {kept:.4f}")
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""A random search beside `clothes tune`: the same space, epochs, size and time, every trial to its end, none twice.
+"""Searches at random, with the space, epochs, size and time of `clothes tune`; trains each trial to its end, once.
 
 uv run python benchmarks/random_search.py PHOTOS SPLIT.csv OUT MINUTES SCALE
 """

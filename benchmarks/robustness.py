@@ -1,8 +1,8 @@
-"""Accuracy on changed copies of labelled photos, and what of it 8 bits cost.
+"""Measures accuracy on changed copies of labelled photos, and the accuracy that 8 bits cost.
 
     uv run python benchmarks/robustness.py RUN
 
-RUN is a run folder: the photos of its test part are read here again, after everything was chosen.
+RUN is a run folder. Its test photos are read again, after everything was chosen.
 """
 
 import io

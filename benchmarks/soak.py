@@ -1,8 +1,8 @@
-"""Looks whether one process that predicts and trains for long keeps more and more.
+"""Checks whether a process that predicts and trains for a long time needs more and more.
 
     python benchmarks/soak.py [--predictions 2000] [--trainings 30]
 
-Memory, file handles, threads and temporary files, after the first tenth (at least one) and at the end. Prints JSON.
+Prints JSON: memory, file handles, threads and temporary files after the first tenth (at least one) and at the end.
 """
 
 import argparse
@@ -26,11 +26,11 @@ FOLDER = Path(tempfile.mkdtemp(prefix="clothes-soak-"))
 for name in ("TMPDIR", "CLOTHES_CACHE"):
     (FOLDER / name).mkdir()
     os.environ[name] = str(FOLDER / name)
-tempfile.tempdir = None  # looked up anew
+tempfile.tempdir = None  # read again
 
 
 def held() -> dict[str, float]:
-    """What this process holds now."""
+    """Returns what this process holds now."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
@@ -42,7 +42,7 @@ def held() -> dict[str, float]:
 
 
 def repeat(times: int, act: Callable[[int], Any]) -> dict[str, Any]:
-    """What is held after the first tenth, and at the end."""
+    """Returns what is held after the first tenth and at the end."""
     warm = max(1, times // 10)
     for i in range(times):
         act(i)

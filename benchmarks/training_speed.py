@@ -1,10 +1,10 @@
-"""Time from the start of a process to a validation accuracy of 0.70, `clothes train` against plain Keras.
+"""Measures the time from a process's start to a validation accuracy of 0.70: `clothes train` and plain Keras.
 
     uv run python benchmarks/training_speed.py ../shared/data/clothing-dataset-small
 
-Each side runs in a process of its own, one after the other, imports and decoding included, with an empty cache. Plain
-Keras is the tutorial's way: `image_dataset_from_directory`, `Rescaling`, the same three convolutions and three dense
-layers at the same size, Adam, `fit`. Also printed: the share of our epochs in which the training waited for pictures.
+Each runs in a new process, one after the other, with imports, decoding and an empty cache. Plain Keras follows the
+tutorial: `image_dataset_from_directory`, `Rescaling`, the same three convolutions and three dense
+layers at the same size, Adam, `fit`. Also prints the share of our epochs in which the training waited for pictures.
 """
 
 import os
@@ -95,7 +95,7 @@ print("reached" if history.history["val_accuracy"][-1] >= goal else "missed", 0)
 
 
 def measure(code: str, *arguments: str) -> tuple[float, str, float]:
-    """Seconds of the process, "reached" or "missed", and the number it printed."""
+    """Returns the seconds of the process, "reached" or "missed", and the number that it printed."""
     with tempfile.TemporaryDirectory() as cache:
         started = time.perf_counter()
         done = subprocess.run(

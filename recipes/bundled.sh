@@ -1,7 +1,7 @@
 #!/bin/sh
-# The bundled model: three seeds; the best on validation photos ships, with its model card.
+# Trains the bundled model with three seeds, and publishes the best on validation photos with its model card.
 #   recipes/bundled.sh DATA
-# DATA is what recipes/bundled_photos.py says. A seed takes 20 minutes on two cores.
+# recipes/bundled_photos.py describes DATA. A seed takes 20 minutes on two cores.
 set -e
 uv run python recipes/bundled_photos.py "$1" runs/bundled-data
 for seed in 0 1 2; do

@@ -1,12 +1,12 @@
-"""The photos of the bundled model, as links in class folders with a split of their own.
+"""Makes class folders of links to the photos of the bundled model, and their split.
 
     uv run python recipes/bundled_photos.py DATA OUT
 
 DATA holds clothing-dataset-small/, clothing-dataset-small-people.csv, street-crops/ and not-clothes/. OUT gets
 
     photos/<class>/, photos/_other/, photos/split.csv
-                 train and validation of clothing-dataset-small split anew by person, its test part as it is; street
-                 crops by the number of their street photo, each twice in train; of the photos that are no clothes every
+                 clothing-dataset-small: train and validation split by person again, the test part unchanged; street
+                 crops: split by the number of their street photo, each twice in train; photos of other things: every
                  second one in test, which chooses nothing
     street/<class>/   a fifth of the street crops, by number: held out, in no part
 """

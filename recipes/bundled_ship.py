@@ -2,7 +2,7 @@
 
     uv run python recipes/bundled_ship.py RUN...
 
-Every RUN was evaluated on its test part and, into RUN/street, on the street crops that were held out.
+Each RUN must be evaluated on its test part and, with --out RUN/street, on the held-out street crops.
 """
 
 import csv

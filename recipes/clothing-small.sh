@@ -1,5 +1,5 @@
 #!/bin/sh
-# The published figure for clothing-dataset-small: three seeds, the test part read once for each, at the end.
+# Measures the published figure for clothing-dataset-small: three seeds, the test part opened once for each.
 #   recipes/clothing-small.sh PHOTOS
 set -e
 for seed in 0 1 2; do

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The published figure for Fashion-MNIST: five seeds on 60,000 pictures (5 % of them to validate), 10,000 to test.
+# Measures the published figure for Fashion-MNIST: five seeds, 60,000 pictures (5 % of them validation), 10,000 test.
 #   recipes/fashion-mnist.sh
 set -e
 uv run clothes data fashion-mnist --to data/fashion-mnist

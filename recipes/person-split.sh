@@ -1,5 +1,5 @@
 #!/bin/sh
-# What a random split flatters: all photos of clothing-dataset-small pooled, split by person and at random.
+# Measures how optimistic a random split is: all photos of clothing-dataset-small, split by person and at random.
 #   recipes/person-split.sh PHOTOS PEOPLE.csv
 set -e
 mkdir -p runs

@@ -1,8 +1,8 @@
 #!/bin/sh
-# What tuning gains on clothing-dataset-small: a search, a random one of the same time, and trainings of what was found.
+# Measures the gain of tuning on clothing-dataset-small: a search, a random search of the same time, and trainings.
 #   recipes/tuning.sh PHOTOS PEOPLE.csv
-# The validation part is split anew by person; the test part chooses nothing. The search begins with seed 0, the
-# trainings afterwards have others. Two hours and ten minutes on two cores.
+# The validation part is split by person; the test part chooses nothing. The search begins with seed 0, the trainings
+# have other seeds. Takes two hours and ten minutes on two cores.
 set -e
 split=runs/tuning-split.csv
 mkdir -p runs
