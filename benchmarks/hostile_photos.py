@@ -4,8 +4,8 @@
 
 The photos are the corpora of benchmarks/corpora.py, Pillow's test images first, and seeded mutations of good photos:
 cut at each sixteenth, flipped bits, wrong headers. Each is read in another process, which must return pixels or a
-reason code, must not crash, and must not take more than 5 s or 512 MB. Then `--http` of them go to the page's API, which must
-not answer with status 500. Prints JSON; exits with 1 if a rule was broken.
+reason code, not crash, and not take more than 5 s or 512 MB. Then `--http` of them go to the page's API, which
+must not answer with status 500. Prints JSON; exits with 1 if a rule was broken.
 """
 
 import argparse
