@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,16 @@ _THREADS = 8  # downloads at the same time
 
 @dataclass(frozen=True)
 class Collected:
-    """The result of collecting: counts by class of `new` photos and those `already` stored, and the `refused` files."""
+    """The result of collecting: counts by class of `new` photos and those `already` stored, and the `refused` files.
+
+    `notes` tell people which folders are the classes where their names leave it open.
+    """
 
     root: Path
     new: dict[str, int]
     already: dict[str, int]
     refused: tuple[Skipped, ...]
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Returns plain lists and numbers for programs."""
@@ -67,14 +71,16 @@ def collect_folder(
     """
     source = Path(source)
     label = None if label is None else class_name(label)
+    notes: tuple[str, ...] = ()
     with ExitStack() as stack:
         if source.is_file():
             items = _from_archive(stack.enter_context(Archive(source)), source.name, label)
         else:
-            items = _from_folder(source, label)
+            items, notes = _from_folder(source, label)
         with Store(into, progress=progress) as store:
             count = sum(isinstance(item, _Source) for item in items)
-            return _collect(store, items, total=count, threads=os.cpu_count() or 1, progress=progress)
+            result = _collect(store, items, total=count, threads=os.cpu_count() or 1, progress=progress)
+    return replace(result, notes=notes)
 
 
 def collect_urls(
@@ -120,7 +126,8 @@ def collect_web(
         return _collect(store, items, total=count, wanted=count, threads=_THREADS, least=SMALLEST, progress=progress)
 
 
-def _from_folder(source: Path, label: str | None) -> list[_Source | Skipped]:
+def _from_folder(source: Path, label: str | None) -> tuple[list[_Source | Skipped], tuple[str, ...]]:
+    found: list[tuple[str, str]]  # path and class
     if label is None:
         try:
             listing = list_class_folders(source)
@@ -128,15 +135,18 @@ def _from_folder(source: Path, label: str | None) -> list[_Source | Skipped]:
             if not source.is_dir() or not list_photos(source)[0]:
                 raise
             raise PhotosError(f"{error} Or name the class of them all: --class.") from None
-        found, skipped = [(photo.path, photo.label) for photo in listing.photos], listing.skipped
+        found, skipped, notes = [(photo.path, photo.label) for photo in listing.photos], listing.skipped, listing.notes
     else:
         paths, others = list_photos(source)
         if not paths:
             raise PhotosError(f"No photo below {source}; it holds {len(others)} other files. Check the path.")
-        found, skipped = [(path.relative_to(source).as_posix(), label) for path in paths], tuple(others)
+        found, skipped, notes = [(path.relative_to(source).as_posix(), label) for path in paths], tuple(others), ()
     top = source.resolve().name
-    reads = [(path, name, partial(decode.read_file, source / path, name=path)) for path, name in found]
-    return [*(_source(path, name, read, f"{top}/{path}") for path, name, read in reads), *skipped]
+    photos = [
+        _source(path, name, partial(decode.read_file, source / path, name=path), f"{top}/{path}")
+        for path, name in found
+    ]
+    return [*photos, *skipped], notes
 
 
 def _from_archive(archive: Archive, top: str, label: str | None) -> list[_Source | Skipped]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clothes.collection.collect import collect_web
 from tests.support.commands import run_command
 from tests.support.openverse_server import Openverse
 from tests.support.photo_folders import rows
@@ -50,12 +51,13 @@ def test_folder_prints_counts_refusals_and_the_next_command(tmp_path: Path, monk
         ("urls list.txt --class CON", "Error: No class can be called 'CON'"),
         ("urls odd.txt --class hat", "Error: odd.txt is no list: it is not text in UTF-8 or UTF-16"),
         ("urls none.txt --class hat", "Error: none.txt: No such file"),
-        ("web hats --class hat --api ftp://x/", "Error: Openverse cannot be searched: this is no web address"),
+        ("web hats --class hat", "Error: Openverse cannot be searched: this is no web address"),
         ("urls list.txt --class hat", ""),  # no photo came: the table says why
     ],
 )
 def test_errors_are_sentences(tmp_path: Path, words: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(collect_web.__kwdefaults__, "api", "ftp://x/")
     (tmp_path / "list.txt").write_text("http://127.0.0.1:9/a.jpg\n")
     (tmp_path / "odd.txt").write_bytes(b"\xff\xfeb")
     shown = run_command("collect", *words.split(), "--into", "photos")
@@ -70,11 +72,12 @@ def test_addresses_from_stdin_and_a_search(tmp_path: Path, monkeypatch: pytest.M
     with running(Openverse(25)) as server:
         here = f"http://{OUTSIDE}:{server.server_port}/"
         server.url = lambda path, host="": here + path  # type: ignore[method-assign]
+        monkeypatch.setitem(collect_web.__kwdefaults__, "api", f"{here}v1/")
         into = ("--class", "jacket", "--into", "photos", "--allow-private")
         shown = run_command("collect", "urls", "-", *into, stdin=f"{here}0.png\n\n{here}none.png\n")
         assert shown.status == 0, shown.err
         assert "none.png: the server answered 404 Not Found" in shown.out
-        shown = run_command("collect", "web", "denim jacket", "--count", 50, "--api", f"{here}v1/", *into)
+        shown = run_command("collect", "web", "denim jacket", "--count", 50, *into)
         assert shown.status == 0, shown.err
         assert shown.out.splitlines()[-1].split() == ["all", "24", "1"]
         assert len(rows(tmp_path / "photos")) == 25

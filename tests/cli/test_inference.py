@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clothes.cli.commands.inference import find_photos
 from tests.support.commands import run_command
 
 SMALL = ("--model", "runs/small")
@@ -39,6 +40,25 @@ def test_predict_as_json_continues_after_a_bad_photo(place: Path) -> None:
 def test_predict_takes_folders_and_globs(place: Path, folder: str) -> None:
     shown = run_command("predict", folder, "--json", *SMALL)
     assert len(shown.out.splitlines()) == 40
+
+
+@pytest.mark.parametrize("folder", ["sale [2024]", "[a-z]/b*", "what?", "{1,2}", "[", "[]", "***"])
+def test_names_that_look_like_patterns_are_names(tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / folder / "a [1]").mkdir(parents=True)
+    for name in ("1.png", "[x].png", "a [1]/2.png"):
+        (tmp_path / folder / name).touch()
+    monkeypatch.chdir(tmp_path)
+    for top in (tmp_path, Path()):
+
+        def found(pattern: str, top: Path = top) -> list[str]:
+            return sorted(path.as_posix() for path in find_photos([str(top / folder / pattern)])[0])
+
+        expected = [(top / folder / name).as_posix() for name in ("1.png", "[x].png", "a [1]/2.png")]
+        assert found("") == found("**/*.png") == expected
+        assert found("*.png") == expected[:2]
+        assert found("[x].png") == expected[1:2]
+        assert found("a [1]") == found("a [1]/*") == found("a [[]1]/*") == expected[2:]
+        assert found("none [1].png") == [(top / folder / "none [1].png").as_posix()]
 
 
 def test_predict_without_any_photo_is_an_error(place: Path) -> None:

@@ -129,6 +129,16 @@ def test_part_folders_of_a_source_are_pooled_and_those_of_photos_are_kept(tmp_pa
     assert clothes.check(tmp_path / "parts").photos == 6
 
 
+def test_folders_that_may_be_classes_are_told(tmp_path: Path) -> None:
+    for i, shop in enumerate(("north", "south")):
+        make_photos(tmp_path / "shops" / shop, each=1, seed=1000 * i)
+    result = collect_folder(tmp_path / "shops", into=tmp_path / "photos")
+    assert result.new == {"north": 3, "south": 3}
+    (note,) = result.notes
+    assert "2 of 2 class folders hold folders and no photos beside them, such as north (bar, frame, square)" in note
+    assert result.to_dict()["notes"] == (note,)
+
+
 def test_classes_are_met_whatever_their_case_and_form(tmp_path: Path) -> None:
     decomposed = unicodedata.normalize("NFD", "Hüte")
     (tmp_path / "photos" / decomposed).mkdir(parents=True)

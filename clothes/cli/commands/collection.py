@@ -86,7 +86,6 @@ def web(
     into: Into,
     count: Annotated[int, typer.Option(metavar="N", min=1, help="How many photos, at most 240.")] = 100,
     allow_private: AllowPrivate = False,
-    api: Annotated[str | None, typer.Option(hidden=True)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Download openly licensed photos that Openverse finds.
@@ -97,18 +96,10 @@ def web(
     Example: clothes collect web "denim jacket" --class jacket --count 100 --into photos
     """
     from clothes.collection.collect import collect_web
-    from clothes.collection.openverse import API
 
     with progress_bars() as bars:
-        result = collect_web(
-            words,
-            into=into,
-            label=label,
-            count=count,
-            fetcher=_fetcher(allow_private),
-            api=api or API,
-            progress=bars.show,
-        )
+        fetcher = _fetcher(allow_private)
+        result = collect_web(words, into=into, label=label, count=count, fetcher=fetcher, progress=bars.show)
     if (found := sum(result.new.values()) + sum(result.already.values())) < count:
         note(f"Openverse has no more: {found} of {count}. Try other words.")
     _print_collected(result, as_json)
@@ -136,6 +127,7 @@ def render_collected(result: "Collected") -> None:
     show(*(f"    {item.path}: {item.reason}" for item in result.refused[:_REFUSED_SHOWN]))
     if (more := len(result.refused) - _REFUSED_SHOWN) > 0:
         show(f"    ... and {more:,} more: --json lists all")
+    note(*result.notes)
     if result.new or result.already:
         note(f"Next:  clothes check {quote(result.root)}")
 

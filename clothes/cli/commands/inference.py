@@ -92,12 +92,17 @@ def _listed() -> list[str]:
 
 
 def _expand(name: str) -> list[str]:
-    """The paths that match a glob. A name that exists, and a glob without a match, stand for themselves."""
-    from glob import glob, has_magic
+    """The paths that match a glob. A name that exists, and a glob without a match, stand for themselves.
+
+    The folder `sale [2024]` in `sale [2024]/*.jpg` stands for itself too.
+    """
+    from glob import escape, glob, has_magic
 
     if not has_magic(name) or os.path.lexists(name):
         return [name]
-    return sorted(glob(name, recursive=True)) or [name]  # noqa: PTH207 - absolute ones too
+    folder = next((parent for parent in Path(name).parents if os.path.lexists(parent)), Path())
+    pattern = str(Path(escape(str(folder))) / Path(name).relative_to(folder))
+    return sorted(glob(pattern, recursive=True)) or [name]  # noqa: PTH207 - absolute ones too
 
 
 @app.command()
