@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
-from clothes.collection.provenance import Origin, Sources
+from clothes.collection.provenance import NAME_LENGTHS, Origin, Sources
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos.class_names import class_name, is_same_class
 from clothes.photos.decode import Inspection, inspect
@@ -112,7 +112,7 @@ class Store(AbstractContextManager["Store"]):
         if self._test_photos.photos and (known := self._survey().like(photo.seen)):
             reason = f"it looks like {known.path}, a photo of the test part, and would make the test too easy"
             raise PhotoError(origin.origin, "test", reason)
-        names = [folder / f"{photo.sha256[:length]}{photo.seen.ending}" for length in (16, 32, 64)]
+        names = [folder / f"{photo.sha256[:length]}{photo.seen.ending}" for length in NAME_LENGTHS]
         path = next((path for path in names if not os.path.lexists(path)), None)
         if path is None:
             raise PhotoError(origin.origin, "taken", f"other files are called like it, such as {names[-1].name}")

@@ -29,6 +29,7 @@ from clothes.system.text import plain
 from clothes.system.user_text import csv_text, read_csv
 from clothes.system.validation import stays_below
 
+NAME_LENGTHS = (16, 32, 64)  # of a photo's name: the first characters of its checksum
 COLUMNS = ("file", "sha256", "origin", "when", "licence", "author", "title", "page")
 _JOURNAL = ".collecting.csv"
 _LONGEST = 2000  # characters of a cell
@@ -135,8 +136,8 @@ class Sources(AbstractContextManager["Sources"]):
             data = _without(_parsed(self._path, before), set())
         known, gone = {cells[0] for cells in _parsed(self._path, data)}, set()
         for line in announced:
-            file, sha256 = self._parse_announced(line)
-            if not file:
+            file, sha256 = _announced(line)
+            if not file or not (self.root / file).parent.is_dir():
                 continue
             if not self._settle_photo(self.root / file, sha256):
                 gone.add(file)
@@ -152,17 +153,6 @@ class Sources(AbstractContextManager["Sources"]):
         self._journal.truncate(0)
         return _parsed(self._path, data)
 
-    def _parse_announced(self, line: bytes) -> tuple[str, str]:
-        """Returns the file and the checksum of a journal line, or empty texts if it names no photo below PHOTOS."""
-        try:
-            _, (_, cells) = read_csv(_line(COLUMNS) + line)
-        except ValueError:
-            return "", ""
-        if len(cells) != len(COLUMNS):
-            return "", ""
-        inside = stays_below(cells[0]) and (self.root / cells[0]).parent.is_dir()
-        return (cells[0], cells[1]) if inside else ("", "")
-
     def _settle_photo(self, path: Path, sha256: str) -> bool:
         """Renames a complete temporary file to its place, or removes it. Returns whether the photo exists."""
         unfinished = _beside(path)
@@ -171,6 +161,16 @@ class Sources(AbstractContextManager["Sources"]):
         unfinished.unlink(missing_ok=True)
         self._folders.add(path.parent)
         return path.exists()
+
+
+def _announced(line: bytes) -> tuple[str, str]:
+    """Returns the file and the checksum of a journal line, or empty texts unless it names a photo by its checksum."""
+    try:
+        _, (_, (file, sha256, *_)) = read_csv(_line(COLUMNS) + line)
+    except ValueError:
+        return "", ""
+    is_ours = stays_below(file) and Path(file).stem in {sha256[:length] for length in NAME_LENGTHS}
+    return (file, sha256) if is_ours else ("", "")
 
 
 def _complete_last_line(data: bytes, announced: list[bytes]) -> bytes:
@@ -204,6 +204,8 @@ def _parsed(path: Path, data: bytes) -> list[list[str]]:
     for number, cells in lines:
         if len(cells) != len(COLUMNS):
             raise PhotosError(f"{path}, line {number}: {len(cells)} cells, not {len(COLUMNS)}. Correct or remove it.")
+        if not stays_below(cells[0]):
+            raise PhotosError(f"{path}, line {number}: {cells[0][:100]!r} is no photo below it. Correct or remove it.")
     return [cells for _, cells in lines]
 
 
