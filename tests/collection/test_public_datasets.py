@@ -1,12 +1,10 @@
-"""Public data: the starter set, and downloads from a real server on this machine that breaks off, lies and recovers."""
+"""Public data sets: the starter set, Fashion-MNIST and clothing-dataset-small, from a server and local copies."""
 
 import gzip
 import hashlib
 import io
-import threading
 import zipfile
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -15,172 +13,22 @@ from PIL import Image
 
 from clothes.collection import download as downloads
 from clothes.collection import public_datasets
-from clothes.collection.download import download
 from clothes.collection.public_datasets import FASHION_MNIST_CLASSES, clothing_small, fashion_mnist, read_idx, starter
 from clothes.collection.zip_archive import Limits
 from clothes.errors import DownloadError
 from clothes.photos.folders import list_class_folders
+from tests.support.download_server import DownloadServer
 from tests.support.pictures import SHARED
+from tests.support.web_server import running
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
-CONTENT = np.random.default_rng(0).bytes(1_000_000)
-MD5 = hashlib.md5(CONTENT).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """Serves `files` by name; `faults` are used up one a request: "break", "503", "spoil", "no-range" or ""."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/"
-        self.files: dict[str, bytes] = {}
-        self.faults: list[str] = []
-        self.asked: list[tuple[str, str | None]] = []  # name, Range
-        self.says_length = True
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """A client that has gone is what the tests are about."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the standard library
-        """Quiet."""
-
-    def do_GET(self) -> None:
-        self.close_connection = True
-        name, span = self.path.lstrip("/"), self.headers.get("Range")
-        self.server.asked.append((name, span))
-        fault = self.server.faults.pop(0) if self.server.faults else ""
-        data = self.server.files.get(name)
-        if data is None or fault == "503":
-            self.send_error(404 if data is None else 503)
-            return
-        tag = f'"{hashlib.sha256(data).hexdigest()[:16]}"'
-        ranged = span is not None and fault != "no-range" and self.headers.get("If-Range", tag) == tag
-        start = int(span[6:-1]) if span and ranged else 0
-        if start >= len(data):
-            self.send_error(416)
-            return
-        body = data[start:]
-        if fault == "spoil":
-            body = body[:-1] + bytes([body[-1] ^ 1])
-        sent = body[: len(body) // 2] if fault == "break" else body
-        self.send_response(206 if start else 200)
-        self.send_header("ETag", tag)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        if self.server.says_length:
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(sent)
-        else:
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            self.wfile.write(b"%x\r\n%b\r\n" % (len(sent), sent) + (b"" if fault == "break" else b"0\r\n\r\n"))
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[DownloadServer]:
     monkeypatch.setattr(downloads, "WAIT", 0.001)
-    with Server() as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.shutdown()
-        thread.join()
-
-
-# --- one file ---
-
-
-def test_a_broken_transfer_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
-    server.files["a"] = CONTENT
-    server.faults = ["break", "break"]
-    seen: list[tuple[int, int]] = []
-    download(server.url + "a", tmp_path / "a", md5=MD5, progress=lambda *step: seen.append(step))
-    assert (tmp_path / "a").read_bytes() == CONTENT
-    assert server.asked == [("a", None), ("a", "bytes=500000-"), ("a", "bytes=750000-")]
-    assert seen == sorted(seen)
-    assert seen[-1] == (len(CONTENT), len(CONTENT))
-    download(server.url + "a", tmp_path / "a", md5=MD5)
-    assert len(server.asked) == 3
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-def test_a_later_call_goes_on_too(server: Server, tmp_path: Path) -> None:
-    server.files["a"] = CONTENT
-    server.faults = ["break", *["503"] * downloads.TRIES]
-    with pytest.raises(DownloadError, match=r"answered 503 .* Run the same command again to go on where it stopped"):
-        download(server.url + "a", tmp_path / "a", md5=MD5)
-    assert not (tmp_path / "a").exists()
-    download(server.url + "a", tmp_path / "a", md5=MD5)
-    assert (tmp_path / "a").read_bytes() == CONTENT
-    assert server.asked[-1] == ("a", "bytes=500000-")
-
-
-def test_a_wrong_checksum_is_fetched_once_more_and_then_refused(server: Server, tmp_path: Path) -> None:
-    server.files["a"] = CONTENT
-    server.faults = ["spoil"]
-    download(server.url + "a", tmp_path / "a", md5=MD5)
-    assert (tmp_path / "a").read_bytes() == CONTENT
-    server.faults, server.asked = ["spoil", "spoil", "spoil"], []
-    with pytest.raises(DownloadError, match=f"another MD5 than the published {MD5}"):
-        download(server.url + "a", tmp_path / "b", md5=MD5)
-    assert server.asked == [("a", None), ("a", None)]
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-def test_a_file_that_changed_meanwhile_is_no_mixture(server: Server, tmp_path: Path) -> None:
-    server.files["a"] = bytes(1_000_000)
-    server.faults = ["break", *["503"] * downloads.TRIES]
-    with pytest.raises(DownloadError):
-        download(server.url + "a", tmp_path / "a")
-    server.files["a"] = CONTENT
-    download(server.url + "a", tmp_path / "a")
-    assert (tmp_path / "a").read_bytes() == CONTENT
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
-
-
-def test_servers_without_ranges_and_parts_that_are_too_long(server: Server, tmp_path: Path) -> None:
-    server.files["a"] = CONTENT
-    server.faults = ["break", "no-range"]
-    download(server.url + "a", tmp_path / "a", md5=MD5)
-    (tmp_path / "b.part").write_bytes(bytes(2_000_000))
-    download(server.url + "a", tmp_path / "b", md5=MD5)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == CONTENT
-
-
-def test_a_server_that_does_not_say_the_length(server: Server, tmp_path: Path) -> None:
-    """As GitHub's archives: a break shows in the chunks, and the progress goes by what is expected."""
-    server.files["a"] = CONTENT
-    server.faults = ["break"]
-    server.says_length = False
-    seen: list[tuple[int, int]] = []
-    download(server.url + "a", tmp_path / "a", expect=1_200_000, progress=lambda *step: seen.append(step))
-    assert (tmp_path / "a").read_bytes() == CONTENT
-    assert len(server.asked) == 2
-    assert {total for _, total in seen} == {1_200_000}
-
-
-def test_what_cannot_be_had_is_explained(server: Server, tmp_path: Path) -> None:
-    server.files["a"] = CONTENT
-    with pytest.raises(DownloadError, match=r"/gone could not be downloaded: the server answered 404 .* --from"):
-        download(server.url + "gone", tmp_path / "a")
-    assert len(server.asked) == 1
-    for server.says_length in (True, False):
-        with pytest.raises(DownloadError, match="longer than 600,000 bytes"):
-            download(server.url + "a", tmp_path / "a", most=600_000)
-        assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 100
-    with pytest.raises(DownloadError, match=r"could not be downloaded: .*refused"):
-        download("http://127.0.0.1:9/a", tmp_path / "b")
-    with pytest.raises(DownloadError, match="must begin with https://"):
-        download("file:///etc/passwd", tmp_path / "b")
-    assert not (tmp_path / "b").exists()
+    with running(DownloadServer()) as server:  # type: ignore[arg-type]
+        yield server  # type: ignore[misc]
 
 
 # --- Fashion-MNIST ---
@@ -219,7 +67,7 @@ def snapshot(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 
 def test_fashion_mnist_from_a_server_that_breaks_off_and_lies(
-    server: Server, tmp_path: Path, fashion: dict[str, bytes]
+    server: DownloadServer, tmp_path: Path, fashion: dict[str, bytes]
 ) -> None:
     server.files = fashion
     server.faults = ["break", "", "spoil"]
@@ -257,7 +105,7 @@ def test_an_incomplete_folder_is_completed_and_what_is_there_stays(tmp_path: Pat
     assert after == before
 
 
-def test_a_folder_of_something_else_is_refused(server: Server, tmp_path: Path) -> None:
+def test_a_folder_of_something_else_is_refused(server: DownloadServer, tmp_path: Path) -> None:
     mine = put(tmp_path / "mine", {"dress/1.jpg": b"mine"})
     for fetch in (fashion_mnist, clothing_small):
         with pytest.raises(DownloadError, match="holds something else already"):
@@ -299,7 +147,7 @@ def test_a_copy_that_is_not_the_published_one_is_refused(
 
 
 def test_a_failed_download_leaves_no_folder_and_a_later_call_goes_on(
-    server: Server, tmp_path: Path, fashion: dict[str, bytes]
+    server: DownloadServer, tmp_path: Path, fashion: dict[str, bytes]
 ) -> None:
     server.files = {name: data for name, data in fashion.items() if not name.startswith("t10k")}
     with pytest.raises(DownloadError, match="t10k-images"):
@@ -366,7 +214,9 @@ def photos_below(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.jpg")}
 
 
-def test_clothing_small_from_the_publishers_archive(server: Server, tmp_path: Path, clothing: dict[str, bytes]) -> None:
+def test_clothing_small_from_the_publishers_archive(
+    server: DownloadServer, tmp_path: Path, clothing: dict[str, bytes]
+) -> None:
     server.files["master.zip"] = pack(clothing)
     server.faults = ["break"]
     server.says_length = False
