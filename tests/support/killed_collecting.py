@@ -1,4 +1,4 @@
-"""Kills `collect_folder` again and again, and looks at what it leaves each time. Run by test_collection_store and,
+"""Kills `collect_folder` again and again, and looks at what it leaves each time. Run by test_provenance and,
 for `undo`, by test_camera.
 
     python -m tests.support.killed_collecting FOLDER lines     # at each line of provenance.py and files.py
