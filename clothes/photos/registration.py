@@ -23,6 +23,8 @@ def registered_distance(pictures: np.ndarray, targets: np.ndarray) -> np.ndarray
     motion = np.tile(_IDENTITY, (len(pictures), 1, 1))
     left = np.arange(len(pictures))
     for cell, steps, max_difference in _LEVELS:
+        if not len(left):
+            break
         gray, target = (cell_means(batch[left], cell).mean(axis=3) for batch in (pictures, targets))
         motion, difference = _estimate_motion(gray, target, motion, steps)
         deviation = np.abs(motion - _IDENTITY)

@@ -8,6 +8,7 @@ burst from a moving hand, after one picture was registered onto the other.
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
@@ -30,7 +31,9 @@ _NEAREST = 20  # candidates of a photo that are registered, so that the work gro
 _BLOCK = 1 << 20  # hash comparisons at a time
 _BATCH = 256  # pairs compared at a time
 
+T = TypeVar("T")
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # positions a, positions b, distances
+_NOTHING: Pairs = (np.zeros(0, int), np.zeros(0, int), np.zeros(0, np.float32))
 
 
 class Pictures:
@@ -67,7 +70,9 @@ class Pictures:
             is_upper = a < b
             return self._candidates(chosen[a[is_upper] + start], chosen[b[is_upper] + start])
 
-        return self._confirmed(*_in_parallel(block, range(0, len(chosen), rows)))
+        found = [_NOTHING, *_in_threads(block, range(0, len(chosen), rows))]
+        a, b, coarse = (np.concatenate(column) for column in zip(*found, strict=True))
+        return self._confirmed(a, b, coarse)
 
     def most_similar(self, i: int) -> int | None:
         """Returns the position of the most similar picture before this one, or None."""
@@ -116,8 +121,7 @@ class Pictures:
             part = slice(start, start + _BATCH)
             return measure(self._thumbs[a[part]], self._thumbs[b[part]])
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            return np.concatenate([np.zeros(0, np.float32), *pool.map(batch, range(0, len(a), _BATCH))])
+        return np.concatenate([np.zeros(0, np.float32), *_in_threads(batch, range(0, len(a), _BATCH))])
 
 
 def difference_hash(picture: np.ndarray) -> int:
@@ -153,8 +157,6 @@ def _is_among_nearest(a: np.ndarray, b: np.ndarray, distances: np.ndarray) -> np
     return np.asarray((rank < _NEAREST).reshape(2, -1).any(axis=0))
 
 
-def _in_parallel(block: Callable[[int], Pairs], starts: range) -> Pairs:
-    nothing = (np.zeros(0, int), np.zeros(0, int), np.zeros(0, np.float32))
+def _in_threads(block: Callable[[int], T], starts: range) -> list[T]:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        a, b, distances = (np.concatenate(column) for column in zip(nothing, *pool.map(block, starts), strict=True))
-    return a, b, distances
+        return list(pool.map(block, starts))

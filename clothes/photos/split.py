@@ -3,6 +3,7 @@
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from clothes.config import SplitConfig
@@ -10,7 +11,7 @@ from clothes.errors import PhotosError, SplitError
 from clothes.photos.constraints import SPLIT_ANEW, Constraints, count, find_constraints
 from clothes.photos.duplicates import Pair, Record, Survey, group
 from clothes.photos.folders import list_class_folders
-from clothes.photos.split_file import ALIKE, PARTS, Row, Split
+from clothes.photos.split_file import ALIKE, Row, Split
 from clothes.photos.stratify import assign, unite
 from clothes.system.progress import Progress
 from clothes.system.text import quote
@@ -57,15 +58,22 @@ def split(
     plain = placement.place_each_alone()
     prevented = max(0, sum(plain[pair.a] != plain[pair.b] for pair in pairs) - len(leaks))
     rows = _rows(records, units, parts, constraints.groups)
-    notes = [*listing.notes, *_label_conflicts(records, pairs), *constraints.notes]
+    notes = list(listing.notes)
+    if conflicts := [pair for pair in pairs if records[pair.a].label != records[pair.b].label]:
+        number, example = count(len(conflicts), "near-duplicate pair"), _example(_names(conflicts, records))
+        notes.append(f"{number} in two classes{example}. One of the labels is probably wrong.")
+    notes += constraints.notes
     if len(constraints.kept) < len(records):
         notes.append(
             f"{count(prevented, 'near-duplicate pair')} would have leaked between parts in a plain random split."
         )
-    notes += _leak_notes([_names(pair, records) for pair in leaks], "near-duplicate pair")
-    notes += _leak_notes(_torn_groups(constraints.groups, parts), "group")
-    notes += _missing_classes(rows)
-    return Split(listing.root, rows, (*listing.skipped, *survey.unreadable), tuple(notes), prevented)
+    torn = _torn_groups(constraints.groups, parts)
+    for noun, found in (("near-duplicate pair", _names(leaks, records)), ("group", torn)):
+        if found:
+            verb = "is" if len(found) == 1 else "are"
+            notes.append(f"{count(len(found), noun)} {verb} still in two parts{_example(found)}.")
+    result = Split(listing.root, rows, (*listing.skipped, *survey.unreadable), leaks_prevented=prevented)
+    return replace(result, notes=(*notes, *_missing_classes(result)))
 
 
 class _Placement:
@@ -149,29 +157,17 @@ def _rows(
     return tuple(Row(r.path, r.label, parts[i], group_of[i], r.sha256) for i, r in enumerate(records))
 
 
-def _label_conflicts(records: Sequence[Record], pairs: Sequence[Pair]) -> list[str]:
-    odd = [_names(pair, records) for pair in pairs if records[pair.a].label != records[pair.b].label]
-    number = count(len(odd), "near-duplicate pair")
-    return [f"{number} in two classes{_example(odd)}. One of the labels is probably wrong."] if odd else []
-
-
-def _leak_notes(found: Sequence[str], noun: str) -> list[str]:
-    verb = "is" if len(found) == 1 else "are"
-    return [f"{count(len(found), noun)} {verb} still in two parts{_example(found)}."] if found else []
-
-
-def _missing_classes(rows: Sequence[Row]) -> list[str]:
-    by_part = {part: {row.label for row in rows if row.part == part} for part in PARTS}
-    classes = Split(Path(), tuple(rows)).classes
+def _missing_classes(split: Split) -> list[str]:
+    missing = {part: [name for name in split.classes if not found.get(name)] for part, found in split.counts().items()}
     return [
-        f"No {part} photo of {', '.join(missing)}: too few photos or groups."
-        for part, labels in by_part.items()
-        if labels and (missing := [name for name in classes if name not in labels])
+        f"No {part} photo of {', '.join(names)}: too few photos or groups."
+        for part, names in missing.items()
+        if names and split.part(part)
     ]
 
 
-def _names(pair: Pair, records: Sequence[Record]) -> str:
-    return f"{records[pair.a].path} and {records[pair.b].path}"
+def _names(pairs: Sequence[Pair], records: Sequence[Record]) -> list[str]:
+    return [f"{records[pair.a].path} and {records[pair.b].path}" for pair in pairs]
 
 
 def _example(found: Sequence[str]) -> str:

@@ -140,15 +140,6 @@ def test_a_name_that_is_no_text_is_skipped_and_can_be_printed(tmp_path: Path) ->
     assert str(listing.skipped).encode()
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="macOS takes both spellings for one")
-def test_a_class_spelt_in_two_unicode_forms_is_one(tmp_path: Path) -> None:
-    composed, decomposed = "H\u00fcte", "Hu\u0308te"
-    touch(tmp_path / "train" / composed / "1.jpg", tmp_path / "test" / decomposed / "2.jpg")
-    listing = list_class_folders(tmp_path)
-    assert listing.classes == (composed,)
-    assert all((tmp_path / photo.path).is_file() for photo in listing.photos)
-
-
 def test_train_alone_is_a_part_and_not_a_class(tmp_path: Path) -> None:
     touch(tmp_path / "train" / "hat" / "1.jpg", tmp_path / "train" / "shoe" / "2.jpg")
     listing = list_class_folders(tmp_path)
@@ -218,9 +209,6 @@ def test_list_photos_of_any_folder(tmp_path: Path) -> None:
     assert [item.path for item in skipped] == ["x.pdf"]
 
 
-# --- class folders below other folders ---
-
-
 @pytest.mark.parametrize("above", ["data", "data/photos", "a/b/c/d"])
 @pytest.mark.parametrize("part", ["", "train/"])
 def test_class_folders_below_single_folders_are_the_classes(tmp_path: Path, above: str, part: str) -> None:
@@ -262,38 +250,3 @@ def test_folders_that_may_be_classes_in_a_class_folder_are_told(tmp_path: Path) 
     touch(tmp_path / "coat" / "1.jpg")
     (note,) = list_class_folders(tmp_path).notes
     assert note.startswith("2 of 3 class folders hold folders and no photos beside them, such as north (hat, shirt)")
-
-
-# --- two spellings of a class ---
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems take both spellings for one")
-@pytest.mark.parametrize(
-    ("often", "seldom"),
-    [("Shirt", "shirt"), ("t-shirt", "T shirt"), ("T_Shirt", "tshirt"), ("Straße", "STRASSE"), ("ﬁt", "Fit")],
-)
-@pytest.mark.parametrize("part", ["", "test"])
-def test_two_spellings_are_one_class_and_are_told(tmp_path: Path, often: str, seldom: str, part: str) -> None:
-    above = tmp_path / "train" if part else tmp_path
-    touch(*(above / often / f"{i}.jpg" for i in range(3)), above / "hat" / "1.jpg", tmp_path / part / seldom / "9.jpg")
-    listing = list_class_folders(tmp_path)
-    assert listing.classes == tuple(sorted((often, "hat")))
-    assert all((tmp_path / photo.path).is_file() for photo in listing.photos)
-    (note,) = listing.notes
-    assert f"{seldom} and {often} are spellings of one class: counted as {often}." in note
-    assert list_class_folders(tmp_path, classes=(seldom, "hat")).classes == tuple(sorted((seldom, "hat")))
-    assert class_folder(tmp_path, seldom.swapcase()).parent == above
-
-
-def test_names_that_differ_in_more_are_two_classes(tmp_path: Path) -> None:
-    names = ["1-1", "11", "A1", "A 1", "shirt", "shirts", "_other", "other", "裙子", "裙", "Hute", "Hüte"]
-    touch(*(tmp_path / name / "1.jpg" for name in names))
-    listing = list_class_folders(tmp_path)
-    assert (set(listing.classes), listing.notes) == ({*names} - {"_other"}, ())
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems take both spellings for one")
-def test_a_bundle_that_knows_both_spellings_keeps_them(tmp_path: Path) -> None:
-    touch(tmp_path / "Shirt" / "1.jpg", tmp_path / "shirt" / "2.jpg", tmp_path / "_Other" / "3.jpg")
-    listing = list_class_folders(tmp_path, classes=("Shirt", "shirt"))
-    assert [photo.label for photo in listing.photos] == ["Shirt", "_other", "shirt"]

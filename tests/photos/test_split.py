@@ -1,27 +1,23 @@
-"""The split: shares, sameness, groups and look-alikes on one side, folders that are kept."""
+"""The split: shares, sameness, groups and near-duplicates in one part; and its command."""
 
 import csv
+import os
 import shutil
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 import clothes
+from clothes.cli.main import main
 from clothes.config import SplitConfig
-from clothes.errors import PhotosError, SplitError
-from clothes.photos.split_copies import copy_parts
-from clothes.photos.split_file import PARTS, Split
+from clothes.errors import PhotosError
+from clothes.photos.split_file import PARTS
+from tests.support.permissions import let_others_enter
 from tests.support.pictures import SHARED, jpeg, make_photos, smooth
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_photos(tmp_path_factory.mktemp("split") / "photos", each=30)
-
-
-def parts_of(split: Split) -> dict[str, str]:
-    return {row.photo: row.part for row in split.rows}
+from tests.support.splits import make, parts_of, write_groups
 
 
 def test_70_20_10_of_every_class(photos: Path) -> None:
@@ -75,23 +71,6 @@ def test_look_alikes_stay_on_one_side(tmp_path: Path) -> None:
     assert f"{split.leaks_prevented} near-duplicate pairs would have leaked" in " ".join(split.notes)
 
 
-def test_part_folders_are_kept_and_validation_is_cut_from_train(tmp_path: Path) -> None:
-    make_photos(tmp_path / "train", each=32)
-    make_photos(tmp_path / "test", each=5)
-    split = clothes.split(tmp_path)
-    counts = split.counts()
-    assert [counts[part]["bar"] for part in PARTS] == [28, 5, 4]
-    assert all(row.photo.startswith("test/") == (row.part == "test") for row in split.rows)
-    assert "is cut from train" in " ".join(split.notes)
-    make_photos(tmp_path / "val", each=2)
-    kept = clothes.split(tmp_path)
-    assert {row.photo.split("/")[0] for row in kept.part("validation")} == {"val"}
-    assert len(kept.part("train")) == 96
-    assert "near-duplicate pairs are still in two parts" in " ".join(kept.notes)
-    pooled = clothes.split(tmp_path, pool=True)
-    assert {row.photo.split("/")[0] for row in pooled.part("train")} == {"train", "test", "val"}
-
-
 def test_photos_added_later_leave_the_earlier_parts_alone(tmp_path: Path) -> None:
     make_photos(tmp_path, each=20)
     first = clothes.split(tmp_path)
@@ -125,59 +104,6 @@ def test_a_class_with_one_photo_goes_to_train_and_is_noted(tmp_path: Path) -> No
     assert "No test photo of square" in " ".join(split.notes)
 
 
-def test_written_and_read_again(photos: Path, tmp_path: Path) -> None:
-    split = clothes.split(photos)
-    path = tmp_path / "split.csv"
-    split.write(path)
-    split.write(path)
-    assert Split.read(path, photos) == split
-    assert path.read_text().splitlines()[0] == "photo,class,part,group,sha256"
-    with pytest.raises(SplitError, match="another split"):
-        clothes.split(photos, config=SplitConfig(seed=3)).write(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "must begin with the line"),
-        ("photo,class\n", "must begin with the line"),
-        ("photo,class,part,group,sha256\na.jpg,hat,holdout,,0\n", "line 2"),
-        ("photo,class,part,group,sha256\na.jpg,hat,train,,0\na.jpg,hat,test,,0\n", "line 3"),
-        ("photo,class,part,group,sha256\n../a.jpg,hat,train,,0\n", "line 2"),
-    ],
-)
-def test_a_damaged_split_names_its_line(tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "split.csv"
-    path.write_text(text)
-    with pytest.raises(SplitError, match=message):
-        Split.read(path, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("", "must begin"), ("file,who\n1,2\n", "must begin"), ("photo,group\nnone.jpg,1\n", "names none of the photos")],
-)
-def test_a_groups_file_that_does_not_fit_is_explained(photos: Path, tmp_path: Path, text: str, message: str) -> None:
-    path = tmp_path / "groups.csv"
-    path.write_text(text)
-    with pytest.raises(SplitError, match=message):
-        clothes.split(photos, groups=path)
-
-
-def test_copies_go_into_part_folders_and_overwrite_nothing(tmp_path: Path) -> None:
-    make_photos(tmp_path / "photos", each=10)
-    split = clothes.split(tmp_path / "photos")
-    copy_parts(split, tmp_path / "copies")
-    copy_parts(split, tmp_path / "copies")
-    again = clothes.split(tmp_path / "copies")
-    assert {row.sha256: row.part for row in again.rows} == {row.sha256: row.part for row in split.rows}
-    victim = next((tmp_path / "copies" / "test").rglob("*.png"))
-    victim.write_bytes(b"mine")
-    with pytest.raises(SplitError, match="is another photo"):
-        copy_parts(split, tmp_path / "copies")
-    assert victim.read_bytes() == b"mine"
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not SHARED.exists(), reason="the shared photos are not on this machine")
 def test_people_of_clothing_small_stay_together_and_test_is_never_touched() -> None:
@@ -189,3 +115,115 @@ def test_people_of_clothing_small_stay_together_and_test_is_never_touched() -> N
     trained = {person[row.photo] for row in split.part("train")}
     assert trained.isdisjoint(person[row.photo] for row in split.part("validation"))
     assert abs(len(split.part("validation")) / (len(split.rows) - 372) - 0.125) < 0.02
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_photos(tmp_path_factory.mktemp("split") / "photos", each=30)
+
+
+def split_command(*arguments: object, monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(sys, "argv", ["clothes", "split", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return int(str(end.value.code))
+
+
+def test_the_command_leaves_a_split_alone_or_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = make(tmp_path / "photos", {"dress": 20})
+    pairs = [("photo", "group"), *((f"dress/{i:03}.png", f"g{i // 2}") for i in range(20))]
+    groups = write_groups(tmp_path / "groups.csv", pairs)
+    assert split_command(photos, monkeypatch=monkeypatch) == 0
+    written = (photos / "split.csv").read_bytes()
+    for setting in (["--groups", groups], ["--seed", 1], ["--ratios", "50/30/20"]):
+        assert split_command(photos, *setting, monkeypatch=monkeypatch) == 1
+        assert (photos / "split.csv").read_bytes() == written
+        message = capsys.readouterr().err.splitlines()[-1]
+        assert message.startswith("Error: ") and "--overwrite" in message and "--out" in message
+    for setting in ([], ["--seed", 0], ["--ratios", "70/20/10"], ["--pool"]):
+        assert split_command(photos, *setting, monkeypatch=monkeypatch) == 0
+        assert (photos / "split.csv").read_bytes() == written
+    assert split_command(photos, "--groups", groups, "--overwrite", monkeypatch=monkeypatch) == 0
+    assert split_command(photos, "--groups", groups, monkeypatch=monkeypatch) == 0
+    assert split_command(photos, "--groups", tmp_path / "none.csv", monkeypatch=monkeypatch) == 1
+    assert capsys.readouterr().err.endswith("none.csv cannot be read: No such file or directory.\n")
+
+
+def test_copies_of_another_split_are_refused_and_the_split_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, copies = make(tmp_path / "photos", {"dress": 20}), tmp_path / "copies"
+    assert split_command(photos, "--copy-to", copies, monkeypatch=monkeypatch) == 0
+    written, before = (photos / "split.csv").read_bytes(), sorted(copies.rglob("*"))
+    again = ("--copy-to", copies, "--seed", 1, "--overwrite")
+    assert split_command(photos, *again, monkeypatch=monkeypatch) == 1
+    assert "holds the copies of another split" in capsys.readouterr().err
+    assert sorted(copies.rglob("*")) == before
+    assert (photos / "split.csv").read_bytes() == written
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX permissions")
+def test_the_commands_say_what_is_locked(tmp_path: Path) -> None:
+    """In a process of another user when the tests run as root, whom no permission stops."""
+    photos = make(tmp_path / "photos", {"dress": 3})
+    make(tmp_path / "locked" / "photos", {"dress": 3})
+    code = (
+        "import os, sys\n"
+        "from clothes.cli.main import main\n"
+        "def run(*arguments):\n"
+        "    sys.argv = ['clothes', *arguments]\n"
+        "    try: main()\n"
+        "    except SystemExit as end: return end.code\n"
+        "run('check', 'photos'), run('split', 'photos')\n"  # imports what another user may not: root's Python
+        "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
+        "print('BEGIN', file=sys.stderr)\n"
+        "for line in (['check', 'locked/photos'], ['split', 'locked/photos'], ['split', 'photos', '--out',\n"
+        "    'locked/x.csv'], ['split', 'photos', '--out', 'x.csv', '--copy-to', 'locked/copies']):\n"
+        "    assert run(*line) == 1\n"
+    )
+    let_others_enter(tmp_path)
+    (tmp_path / "locked").chmod(0)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}  # it could not write
+    env["PYTHONPATH"] = str(Path(__file__).parents[2])
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            env=env,
+            cwd=tmp_path,
+        )
+    finally:
+        (tmp_path / "locked").chmod(0o755)
+    errors = [line for line in done.stderr.partition("BEGIN\n")[2].splitlines() if "Skipped" not in line]
+    assert errors == [
+        "Error: The folder locked/photos cannot be read: Permission denied.",
+        "Error: The folder locked/photos cannot be read: Permission denied.",
+        "Error: The split cannot be written to locked/x.csv: Permission denied. Name a place: --out.",
+        "Error: locked/copies cannot be used: Permission denied. Choose another folder for --copy-to.",
+    ]
+    assert photos.exists()
+
+
+def test_the_same_photo_in_two_classes_is_kept_together_and_noted(tmp_path: Path) -> None:
+    photos = make(tmp_path, {"dress": 12, "skirt": 12})
+    shutil.copy(photos / "dress" / "003.png", photos / "skirt" / "also.png")
+    for seed in range(5):
+        result = clothes.split(photos, config=SplitConfig(seed=seed))
+        parts = parts_of(result)
+        assert parts["dress/003.png"] == parts["skirt/also.png"]
+        assert any("dress/003.png and skirt/also.png" in note and "wrong" in note for note in result.notes)
+
+
+def test_the_split_is_the_same_in_another_process(tmp_path: Path) -> None:
+    photos = make(tmp_path, {"dress": 12, "hat": 12})
+    lines = [(f"{name}/{i:03}.png", str(i // 3)) for name in ("dress", "hat") for i in range(12)]
+    groups = write_groups(tmp_path / "groups.csv", [("photo", "group"), *lines])
+    code = "import clothes, sys; print(clothes.split(sys.argv[1], groups=sys.argv[2]).fingerprint)"
+    environment = os.environ | {"PYTHONHASHSEED": "12345"}
+    found = subprocess.run(
+        [sys.executable, "-c", code, photos, groups], env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == clothes.split(photos, groups=groups).fingerprint

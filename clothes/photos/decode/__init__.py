@@ -11,15 +11,11 @@ Reason codes of its PhotoErrors:
     heic-extra     a HEIC photo, and the extra 'heic' is not installed
 """
 
-from clothes.photos.decode.decoder import Inspection as Inspection
-from clothes.photos.decode.decoder import inspect as inspect
-from clothes.photos.decode.decoder import read as read
-from clothes.photos.decode.decoder import read_square as read_square
-from clothes.photos.decode.decoder import thumbnail as thumbnail
-from clothes.photos.decode.letterbox import LETTERBOX_GRAY as LETTERBOX_GRAY
-from clothes.photos.decode.letterbox import letterbox as letterbox
-from clothes.photos.decode.letterbox import place_in_square as place_in_square
-from clothes.photos.decode.opening import MAX_BYTES as MAX_BYTES
-from clothes.photos.decode.opening import SUFFIXES as SUFFIXES
-from clothes.photos.decode.opening import Photo as Photo
-from clothes.photos.decode.opening import read_file as read_file
+from clothes.photos.decode.decoder import Inspection, inspect, read, read_square, thumbnail
+from clothes.photos.decode.letterbox import LETTERBOX_GRAY, letterbox, place_in_square
+from clothes.photos.decode.opening import MAX_BYTES, SUFFIXES, Photo, read_file
+
+__all__ = [
+    "LETTERBOX_GRAY", "MAX_BYTES", "SUFFIXES", "Inspection", "Photo", "inspect", "letterbox", "place_in_square", "read",
+    "read_file", "read_square", "thumbnail",
+]  # fmt: skip
