@@ -230,7 +230,5 @@ def test_group_files_that_a_spreadsheet_saved(tmp_path: Path, encoding: str, del
 def test_a_group_file_in_another_encoding_is_explained(tmp_path: Path) -> None:
     photos = make(tmp_path / "photos", {"Hüte": 5})
     (tmp_path / "groups.csv").write_bytes("photo,group\nHüte/000.png,1\n".encode("latin-1"))
-    with pytest.raises(
-        SplitError, match=r"groups\.csv cannot be read: it is not text in UTF-8.*in Excel, save"
-    ):
+    with pytest.raises(SplitError, match=r"groups\.csv cannot be read: it is not text in UTF-8.*in Excel, save"):
         clothes.split(photos, groups=tmp_path / "groups.csv")
