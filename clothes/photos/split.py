@@ -60,18 +60,18 @@ def split(
     rows = _rows(records, units, parts, constraints.groups)
     notes = list(listing.notes)
     if conflicts := [pair for pair in pairs if records[pair.a].label != records[pair.b].label]:
-        number, example = count(len(conflicts), "near-duplicate pair"), _example(_names(conflicts, records))
-        notes.append(f"{number} in two classes{example}. One of the labels is probably wrong.")
+        found = count(len(conflicts), "near-duplicate pair") + " in two classes" + _example(_names(conflicts, records))
+        notes.append(f"{found}. One of the labels is probably wrong.")
     notes += constraints.notes
     if len(constraints.kept) < len(records):
         notes.append(
             f"{count(prevented, 'near-duplicate pair')} would have leaked between parts in a plain random split."
         )
     torn = _torn_groups(constraints.groups, parts)
-    for noun, found in (("near-duplicate pair", _names(leaks, records)), ("group", torn)):
-        if found:
-            verb = "is" if len(found) == 1 else "are"
-            notes.append(f"{count(len(found), noun)} {verb} still in two parts{_example(found)}.")
+    for noun, names in (("near-duplicate pair", _names(leaks, records)), ("group", torn)):
+        if names:
+            verb = "is" if len(names) == 1 else "are"
+            notes.append(f"{count(len(names), noun)} {verb} still in two parts{_example(names)}.")
     result = Split(listing.root, rows, (*listing.skipped, *survey.unreadable), leaks_prevented=prevented)
     return replace(result, notes=(*notes, *_missing_classes(result)))
 
