@@ -53,11 +53,12 @@ class Server:
             text=True,
             env=os.environ | {"GRADIO_TEMP_DIR": str(folder)},
         )
+        self.pid = self._process.pid
         self.url = re.findall(r"http://\S+", self._process.stdout.readline())[0]  # type: ignore[union-attr]
         self.port = int(self.url.rstrip("/").rpartition(":")[2])
 
     def megabytes(self) -> float:
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="ascii")
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0]) / 1000
 
     def stop(self) -> None:

@@ -12,11 +12,11 @@ import ssl
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, ClassVar, TextIO
 
 import h11
 import uvicorn
@@ -27,9 +27,10 @@ from clothes.errors import ClothesError
 
 DEFAULT_PORT = 7860
 _MAX_CONNECTIONS = 400
+_MAX_HANDSHAKES = 256  # unfinished ones; more than the backlog
 _PERIOD = 10  # seconds
 _MIN_BYTES = 10_000  # of a request that is not whole yet, in each period
-_LOG_BYTES = 20_000  # a minute
+_LOG_BYTES = 10_000  # a minute
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # parameters of glibc's mallopt, from malloc.h
 
 
@@ -67,11 +68,28 @@ class Server(uvicorn.Server):
         self._thread.join(10)
 
 
+class Listener(socket.socket):
+    """A listening socket that drops the oldest of too many connections that do not finish their TLS handshake."""
+
+    handshakes: ClassVar[OrderedDict[int, socket.socket]] = OrderedDict()  # by descriptor
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        connection, address = super().accept()
+        self.handshakes.pop(connection.fileno(), None)  # of an earlier connection
+        self.handshakes[connection.fileno()] = connection
+        while len(self.handshakes) > _MAX_HANDSHAKES:
+            _, oldest = self.handshakes.popitem(last=False)
+            with suppress(OSError):
+                oldest.shutdown(socket.SHUT_RDWR)
+        return connection, address
+
+
 class Connection(H11Protocol):
     """A connection that is closed if its request arrives too slowly, or to make room for a new one."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        Listener.handshakes.pop(transport.get_extra_info("socket").fileno(), None)
         self.since, self.host = self.loop.time(), self.client[0] if self.client else ""
         self._received = 0
         self._was_waiting = True
@@ -256,7 +274,7 @@ def open_socket(host: str, port: int) -> socket.socket:
         raise ClothesError(
             f"There is no host {host!r}. --host 127.0.0.1 opens the page to this machine, 0.0.0.0 to the network."
         ) from None
-    listening = socket.socket(family, kind)
+    listening = Listener(family, kind)
     if os.name == "posix":  # Windows would share a port that is taken
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import httpx
 import pytest
 
 import clothes
@@ -46,8 +47,6 @@ def test_a_privileged_port_gets_advice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::1"])
 def test_any_free_port(classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    import httpx
-
     if host == "::1":
         try:
             socket.create_server((host, 0), family=socket.AF_INET6).close()
@@ -72,13 +71,38 @@ def test_the_address_for_others_is_not_local() -> None:
     assert ("localhost" not in url and "127.0.0.1" not in url) or socket.gethostname() == "localhost"
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificate")
-def test_https_with_a_self_signed_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import httpx
+def open_page(**options: str) -> Any:
+    page = Page("review", title="Here", max_function=1)
+    with page:
+        gr.HTML("here")
+    return served(page, **options)
 
+
+def is_closed(connection: socket.socket) -> bool:
+    """Whether the server has closed a connection."""
+    connection.setblocking(False)
+    try:
+        return connection.recv(1000) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A self-signed certificate and its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate")
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     make = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -keyout {key} -out {certificate}"
     subprocess.run(make.split(), check=True, capture_output=True)
+    return certificate, key
+
+
+def test_https_with_a_self_signed_certificate(
+    certificate: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Page("review", title="Here") as app:
         gr.HTML("here")
     monkeypatch.setattr(Page, "block_thread", Page.close)  # Ctrl-C at once
@@ -87,12 +111,22 @@ def test_https_with_a_self_signed_certificate(tmp_path: Path, monkeypatch: pytes
     def look(url: str) -> None:
         seen.append((url.partition(":")[0], httpx.get(url, verify=False).status_code))
 
-    given = {"host": "127.0.0.1", "port": 0, "auth": None, "on_ready": look}
-    server.serve(app, **given, certificate=(certificate, key))
+    given: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "auth": None, "on_ready": look}
+    server.serve(app, **given, certificate=certificate)
     assert seen == [("https", 200)]
-    for wrong in ((key, certificate), (certificate, tmp_path / "none.pem")):
+    for wrong in (certificate[::-1], (certificate[0], tmp_path / "none.pem")):
         with pytest.raises(clothes.ClothesError, match=r"cannot be used for https: .*--ssl-certfile"):
             server.serve(app, **given, certificate=wrong)
+
+
+def test_unfinished_handshakes_keep_nobody_out(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "_MAX_HANDSHAKES", 10)
+    with open_page(ssl_certfile=str(certificate[0]), ssl_keyfile=str(certificate[1])) as url, ExitStack() as stack:
+        address = (httpx.URL(url).host, httpx.URL(url).port)
+        silent = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(40)]
+        assert httpx.get(url, verify=False).status_code == 200
+        wait_for(lambda: sum(not is_closed(connection) for connection in silent) <= 10, seconds=30)
+        assert not is_closed(silent[-1])
 
 
 _DECODING = """
@@ -126,27 +160,7 @@ def test_memory_of_photos_goes_back_to_the_system() -> None:
 # --- limits ---
 
 
-def open_page(**options: str) -> Any:
-    page = Page("review", title="Here", max_function=1)
-    with page:
-        gr.HTML("here")
-    return served(page, **options)
-
-
-def is_closed(connection: socket.socket) -> bool:
-    """Whether the server has closed a connection."""
-    connection.setblocking(False)
-    try:
-        return connection.recv(1000) == b""
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
-
-
 def test_half_sent_requests_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    import httpx
-
     monkeypatch.setattr(server, "_MAX_CONNECTIONS", 20)
     heads = [
         b"",
@@ -167,8 +181,6 @@ def test_half_sent_requests_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_many_answers_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    import httpx
-
     monkeypatch.setattr(server, "_MAX_CONNECTIONS", 20)
     with open_page() as url, ExitStack() as stack:
         for number in range(60):
@@ -179,8 +191,6 @@ def test_many_answers_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_slow_requests_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    import httpx
-
     monkeypatch.setattr(server, "_PERIOD", 0.2)
     with open_page(auth=("me", "right")) as url, ExitStack() as stack:
         address = (httpx.URL(url).host, httpx.URL(url).port)
