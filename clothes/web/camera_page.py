@@ -6,7 +6,6 @@ import threading
 import unicodedata
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -117,22 +116,15 @@ def build_page(camera: Camera) -> gr.Blocks:
 
 
 def launch(
-    into: str | os.PathLike[str],
-    *,
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    auth: tuple[str, str] | None = None,
-    certificate: tuple[Path, Path] | None = None,
-    on_ready: Callable[[str], None] = lambda url: None,
+    into: str | os.PathLike[str], *, host: str = "127.0.0.1", auth: tuple[str, str] | None = None, **options: Any
 ) -> None:
-    """Serves the page until Ctrl-C and calls `on_ready` with its address.
+    """Serves the page until Ctrl-C. `options` are those of `serve`.
 
-    `certificate` holds the PEM files of a certificate and its key, for https. Raises ClothesError if the page cannot be
-    opened, or would be open to the network without a password.
+    Raises ClothesError if the page cannot be opened, or would be open to the network without a password.
     """
     refuse_strangers(host, auth, f"put photos into {into}")
     with Camera(into) as camera:
-        serve(build_page(camera), host=host, port=port, auth=auth, certificate=certificate, on_ready=on_ready)
+        serve(build_page(camera), host=host, auth=auth, **options)
 
 
 def _label(path: Path) -> str:

@@ -64,30 +64,25 @@ class Correction:
     confidence: float
 
 
-class Inbox(AbstractContextManager["Inbox"]):
+class Inbox(ExitStack):
     """A folder, open for new corrections from any number of threads. One process at a time can open it.
 
     Raises PhotosError if the folder cannot be used, or another process has opened it.
     """
 
     def __init__(self, root: str | os.PathLike[str]) -> None:
+        super().__init__()
         self.root = Path(root)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with ExitStack() as stack:
-                if not stack.enter_context(folder_lock(self.root)):
-                    raise PhotosError(f"Another page collects corrections into {self.root} now. Name another folder.")
-                remove_unfinished(self.root)  # what killed writers left
-                self._stack = stack.pop_all()
+            if not self.enter_context(folder_lock(self.root)):
+                self.close()
+                raise PhotosError(f"Another page collects corrections into {self.root} now. Name another folder.")
+            remove_unfinished(self.root)  # what killed writers left
         except OSError as error:
             raise PhotosError(
                 f"Corrections cannot be kept in {self.root}: {error.strerror}. Name another folder."
             ) from None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
 
     def keep(self, photo: bytes, answer: Prediction, label: str) -> str:
         """Writes a correction to the disk and returns its name.

@@ -4,7 +4,6 @@ import io
 import os
 import threading
 import zipfile
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -131,12 +130,7 @@ class Answers:
             raise gr.Error("The question contains no photo.", title="no-photo", print_exception=False)
         if isinstance(answer, PhotoError):
             raise gr.Error(describe_problem(answer, _REFUSED), title=answer.code, print_exception=False)
-        return {
-            "label": answer.label,
-            "confidence": answer.confidence,
-            "known": answer.known,
-            "scores": answer.scores,
-        }
+        return {name: getattr(answer, name) for name in ("label", "confidence", "known", "scores")}
 
     def predict_many(self, paths: list[str] | None) -> tuple[str, gr.DownloadButton]:
         """The table of many photos, and its CSV file."""
@@ -191,20 +185,9 @@ class Answers:
             self.uploads.forget(path)
 
 
-def launch(
-    classifier: Classifier,
-    *,
-    inbox: Inbox | None = None,
-    host: str = "127.0.0.1",
-    port: int = 7860,
-    auth: tuple[str, str] | None = None,
-    on_ready: Callable[[str], None] = lambda url: None,
-) -> None:
-    """Serves the page until Ctrl-C and calls `on_ready` with its address.
-
-    Raises ClothesError if the page cannot be opened.
-    """
-    serve(build_app(classifier, inbox=inbox), host=host, port=port, auth=auth, on_ready=on_ready)
+def launch(classifier: Classifier, *, inbox: Inbox | None = None, **options: Any) -> None:
+    """Serves the page until Ctrl-C. `options` and errors are those of `serve`."""
+    serve(build_app(classifier, inbox=inbox), **options)
 
 
 def _path(upload: Upload) -> str:

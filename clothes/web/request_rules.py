@@ -114,10 +114,18 @@ class SameOrigin(Rule):
     """Refuses what a browser sends for another website. Links to the page may be followed."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _is_cross_site(scope["method"], scope["path"], Headers(scope=scope)):
-            await refuse(403, "Another website may not use this page.")(scope, receive, send)
+        headers = Headers(scope=scope)
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        if site in ("cross-site", "same-site"):
+            is_allowed = (
+                scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate" and scope["path"] == "/"
+            )
         else:
+            is_allowed = site is not None or origin is None or origin.partition("://")[2] == headers["host"]
+        if is_allowed:
             await self.app(scope, receive, send)
+        else:
+            await refuse(403, "Another website may not use this page.")(scope, receive, send)
 
 
 @dataclass
@@ -225,15 +233,6 @@ class SignedIn(Rule):
         path = f"{API}/login_check"
         await self.app({**scope, "method": "GET", "path": path, "raw_path": path.encode()}, replay(b""), keep_status)
         return statuses[0] == 200
-
-
-def _is_cross_site(method: str, path: str, headers: Headers) -> bool:
-    site = headers.get("sec-fetch-site")
-    if site in ("cross-site", "same-site"):
-        follows_link = method == "GET" and headers.get("sec-fetch-mode") == "navigate" and path == "/"
-        return not follows_link
-    origin = headers.get("origin")
-    return site is None and origin is not None and origin.partition("://")[2] != headers["host"]
 
 
 def _is_rebound(scope: Scope, name: str) -> bool:

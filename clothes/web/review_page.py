@@ -1,7 +1,6 @@
 """The page of `clothes corrections review`: shows each correction with its photo, to accept or refuse."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,18 +43,16 @@ class Answers:
         """Accepts or refuses a correction. `given` is its name, and whether it is accepted."""
         name, accepted = str(given[0]), given[1] is True
         try:
-            message = self._accept(name) if accepted else self._refuse(name)
+            if not accepted:
+                self.review.refuse(name)
+                message = "Refused: it is set aside."
+            elif self.review.accept(name):
+                message = "Accepted: the next training uses it."
+            else:
+                message = "Accepted: the photo was there already."
         except ClothesError as error:
             return {"problem": describe_problem(error, "Not done"), **self.look(None)}
         return {"message": message, **self.look(None)}
-
-    def _accept(self, name: str) -> str:
-        is_new = self.review.accept(name)
-        return "Accepted: the next training uses it." if is_new else "Accepted: the photo was there already."
-
-    def _refuse(self, name: str) -> str:
-        self.review.refuse(name)
-        return "Refused: it is set aside."
 
 
 def build_page(review: Review) -> gr.Blocks:
@@ -74,17 +71,16 @@ def launch(
     photos: str | os.PathLike[str],
     *,
     host: str = "127.0.0.1",
-    port: int = 7860,
     auth: tuple[str, str] | None = None,
-    on_ready: Callable[[str], None] = lambda url: None,
+    **options: Any,
 ) -> None:
-    """Serves the page until Ctrl-C and calls `on_ready` with its address.
+    """Serves the page until Ctrl-C. `options` are those of `serve`.
 
     Raises ClothesError if the page cannot be opened, or would be open to the network without a password.
     """
     refuse_strangers(host, auth, f"put photos into {photos}")
     with Review(inbox, photos) as review:
-        serve(build_page(review), host=host, port=port, auth=auth, on_ready=on_ready)
+        serve(build_page(review), host=host, auth=auth, **options)
 
 
 def _sendable(text: str) -> str:

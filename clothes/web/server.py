@@ -1,6 +1,5 @@
 """Serves a page: opens its port, checks its certificate, limits what it takes of the machine, waits for Ctrl-C."""
 
-import asyncio
 import ctypes
 import errno
 import io
@@ -12,24 +11,18 @@ import ssl
 import sys
 import threading
 import time
-from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import Any, ClassVar, TextIO
+from typing import Any, TextIO
 
-import h11
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from clothes.errors import ClothesError
+from clothes.web.connections import Connection, Listener
 
 DEFAULT_PORT = 7860
-_MAX_CONNECTIONS = 400
-_MAX_HANDSHAKES = 256  # unfinished ones; more than the backlog
-_PERIOD = 10  # seconds
-_MIN_BYTES = 10_000  # of a request that is not whole yet, in each period
 _LOG_BYTES = 10_000  # a minute
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # parameters of glibc's mallopt, from malloc.h
 
@@ -68,92 +61,14 @@ class Server(uvicorn.Server):
         self._thread.join(10)
 
 
-class Listener(socket.socket):
-    """A listening socket that drops the oldest of too many connections that do not finish their TLS handshake."""
-
-    handshakes: ClassVar[OrderedDict[int, socket.socket]] = OrderedDict()  # by descriptor
-
-    def accept(self) -> tuple[socket.socket, Any]:
-        connection, address = super().accept()
-        self.handshakes.pop(connection.fileno(), None)  # of an earlier connection
-        self.handshakes[connection.fileno()] = connection
-        while len(self.handshakes) > _MAX_HANDSHAKES:
-            _, oldest = self.handshakes.popitem(last=False)
-            with suppress(OSError):
-                oldest.shutdown(socket.SHUT_RDWR)
-        return connection, address
-
-
-class Connection(H11Protocol):
-    """A connection that is closed if its request arrives too slowly, or to make room for a new one."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        Listener.handshakes.pop(transport.get_extra_info("socket").fileno(), None)
-        self.since, self.host = self.loop.time(), self.client[0] if self.client else ""
-        self._received = 0
-        self._was_waiting = True
-        self._watch = self.loop.call_later(_PERIOD, self._check_pace)
-        self._make_room()
-
-    def data_received(self, data: bytes) -> None:
-        self._received += len(data)
-        super().data_received(data)
-
-    def on_response_complete(self) -> None:
-        self._was_waiting = False
-        super().on_response_complete()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._watch.cancel()
-        super().connection_lost(exc)
-
-    def _is_waiting(self) -> bool:
-        """Whether the request is not whole yet."""
-        return self.conn.their_state in (h11.IDLE, h11.SEND_BODY) and not self.flow.read_paused
-
-    def _check_pace(self) -> None:
-        is_waiting = self._is_waiting()
-        if is_waiting and self._was_waiting and self._received < _MIN_BYTES:
-            self.transport.abort()
-        self._was_waiting, self._received = is_waiting, 0
-        self._watch = self.loop.call_later(_PERIOD, self._check_pace)
-
-    def _make_room(self) -> None:
-        """Closes the connections over the limit.
-
-        Those of the address that has most: first who has sent no whole request for a second, then the oldest.
-        """
-        live: list[Any] = [other for other in self.connections if not other.transport.is_closing()]
-        if (excess := len(live) - _max_connections()) <= 0:
-            return
-        counts = Counter(other.host for other in live)
-        live.sort(key=lambda other: (-counts[other.host], not other.is_late(), other.since))
-        for other in live[:excess]:
-            other.transport.abort()
-
-    def is_late(self) -> bool:
-        """Whether the request is not whole yet, a second after the connection was made."""
-        return self._is_waiting() and self.loop.time() - self.since > 1
-
-
-def _max_connections() -> int:
-    """The most connections at once: at most a third of the descriptors that this process may open."""
-    with suppress(ImportError):  # Windows
-        import resource
-
-        return min(_MAX_CONNECTIONS, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 3)
-    return _MAX_CONNECTIONS
-
-
 def serve(
     page: Any,
     *,
-    host: str,
-    port: int,
-    auth: tuple[str, str] | None,
+    host: str = "127.0.0.1",
+    port: int = DEFAULT_PORT,
+    auth: tuple[str, str] | None = None,
     certificate: tuple[Path, Path] | None = None,
-    on_ready: Callable[[str], None],
+    on_ready: Callable[[str], None] = lambda url: None,
 ) -> None:
     """Serves a page until Ctrl-C or SIGTERM and calls `on_ready` with its address.
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 import clothes
-from clothes.web import base_page, predict_page, server
+from clothes.web import base_page, connections, predict_page, server
 from clothes.web.base_page import Page
 from tests.support.served_page import served
 from tests.support.waiting import wait_for
@@ -120,7 +120,7 @@ def test_https_with_a_self_signed_certificate(
 
 
 def test_unfinished_handshakes_keep_nobody_out(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_MAX_HANDSHAKES", 10)
+    monkeypatch.setattr(connections, "_MAX_HANDSHAKES", 10)
     with open_page(ssl_certfile=str(certificate[0]), ssl_keyfile=str(certificate[1])) as url, ExitStack() as stack:
         address = (httpx.URL(url).host, httpx.URL(url).port)
         silent = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(40)]
@@ -161,7 +161,7 @@ def test_memory_of_photos_goes_back_to_the_system() -> None:
 
 
 def test_half_sent_requests_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(connections, "_MAX_CONNECTIONS", 20)
     heads = [
         b"",
         b"GET /config HTTP/1.1\r\nHost: localhost\r\n",
@@ -169,19 +169,19 @@ def test_half_sent_requests_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> 
     ]
     with open_page() as url, ExitStack() as stack:
         address = (httpx.URL(url).host, httpx.URL(url).port)
-        connections = []
+        opened = []
         for number in range(60):
             connection = stack.enter_context(socket.create_connection(address, timeout=30))
             connection.sendall(heads[number % 3])
-            connections.append(connection)
+            opened.append(connection)
             if number % 10 == 9:
                 assert httpx.get(f"{url}config").status_code == 200
-        wait_for(lambda: sum(not is_closed(connection) for connection in connections) <= 20, seconds=30)
-        assert not is_closed(connections[-1])  # the oldest make room
+        wait_for(lambda: sum(not is_closed(connection) for connection in opened) <= 20, seconds=30)
+        assert not is_closed(opened[-1])  # the oldest make room
 
 
 def test_many_answers_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(connections, "_MAX_CONNECTIONS", 20)
     with open_page() as url, ExitStack() as stack:
         for number in range(60):
             visitor = stack.enter_context(httpx.Client(base_url=url))
@@ -191,7 +191,7 @@ def test_many_answers_keep_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_slow_requests_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_PERIOD", 0.2)
+    monkeypatch.setattr(connections, "_PERIOD", 0.2)
     with open_page(auth=("me", "right")) as url, ExitStack() as stack:
         address = (httpx.URL(url).host, httpx.URL(url).port)
         silent, half, slow = (stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(3))
