@@ -77,7 +77,12 @@ class Classifier:
         return _map_photos(self._outputs, photos)
 
     def _outputs(self, photo: decode.Photo) -> tuple[np.ndarray, np.ndarray]:
-        return self._model.run(decode.read_square(photo, self.image_size))
+        scores, features = self._model.run(decode.read_square(photo, self.image_size))
+        if not (np.all((scores >= 0) & (scores <= 1 + TOLERANCE)) and np.isfinite(features).all()):  # false for NaN
+            raise BundleError(
+                f"The bundle {self.path} cannot be used: the scores of a photo are no probabilities. Train again."
+            )
+        return scores, features
 
     def explain(self, photo: decode.Photo, *, label: str | None = None) -> Explanation:
         """Computes the heatmap of a photo for a class, by default the predicted one. Raises PhotoError.

@@ -1,4 +1,4 @@
-"""Pictures to ask exports about, and one ONNX export for all tests that read it."""
+"""Pictures for exports, and one ONNX export for all tests that read it."""
 
 from pathlib import Path
 

@@ -60,7 +60,7 @@ def test_int8_quarters_the_weights_and_keeps_the_labels(
     ],
 )
 def test_other_networks_are_converted(tmp_path: Path, network_of: dict[str, Any]) -> None:
-    """Their graphs have sums, depthwise convolutions and other activations, which the shared one has not."""
+    """Their graphs have sums, depthwise convolutions and other activations."""
     from clothes.config import ModelConfig
     from clothes.exporting.to_onnx import to_onnx
     from clothes.models.architectures import build_model

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 import clothes
-from clothes.errors import PhotoError
+from clothes.errors import BundleError, PhotoError
 from clothes.inference.bundle import make_probes, read_bundle
 from tests.support.pictures import ROOT, draw
 
@@ -82,6 +82,22 @@ def test_prediction_has_a_score_for_each_class_highest_first(classifier: clothes
     assert list(answer.scores.values()) == sorted(answer.scores.values(), reverse=True)
     assert answer.label == next(iter(answer.scores))
     assert answer.confidence == answer.scores[answer.label]
+
+
+@pytest.mark.parametrize(
+    ("scores", "features"),
+    [([np.nan, 0, 1], [0]), ([np.inf, 0, 0], [0]), ([-0.1, 0.1, 1], [0]), ([5, 0, 0], [0]), ([0, 0, 1], [np.nan])],
+)
+def test_answers_that_are_no_probabilities_are_refused(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, scores: list[float], features: list[float]
+) -> None:
+    """A model may answer its golden samples well and NaN for another photo."""
+    classifier = clothes.load(bundle)
+    monkeypatch.setattr(classifier._model, "run", lambda picture: (np.array(scores), np.array(features)))
+    with pytest.raises(BundleError, match="no probabilities"):
+        classifier.predict(draw("bar", 806))
+    with pytest.raises(BundleError, match="no probabilities"):
+        list(classifier.predict_many([draw("bar", 806)]))
 
 
 def test_many_photos_are_answered_in_order_past_an_unreadable_one(
