@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -12,16 +12,19 @@ from typing import Any
 
 from clothes.collection.http_client import Fetcher
 from clothes.collection.openverse import API, Found, search
-from clothes.collection.photo_store import Photo, Progress, Store, examine
+from clothes.collection.photo_store import Photo, Store, examine
 from clothes.collection.provenance import Origin
 from clothes.collection.zip_archive import Archive
 from clothes.errors import DownloadError, PhotoError, PhotosError
 from clothes.photos import decode
 from clothes.photos.class_names import class_name
 from clothes.photos.folders import Skipped, list_class_folders, list_photos
+from clothes.system.progress import StepProgress
 
 SMALLEST = 200  # pixels; a picture from the web with a shorter side is a thumbnail
 _THREADS = 8  # downloads at the same time
+# Path and class of each photo, the other files, and notes for people.
+_Listed = tuple[Iterable[tuple[str, str]], Sequence[Skipped], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def collect_folder(
     *,
     into: str | os.PathLike[str],
     label: str | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Collected:
     """Copies the photos of a folder or a zip file into the class folders of `into`, unchanged.
 
@@ -71,15 +74,20 @@ def collect_folder(
     """
     source = Path(source)
     label = None if label is None else class_name(label)
-    notes: tuple[str, ...] = ()
     with ExitStack() as stack:
         if source.is_file():
-            items = _from_archive(stack.enter_context(Archive(source)), source.name, label)
+            archive = stack.enter_context(Archive(source))
+            labels = archive.classes() if label is None else [label] * len(archive.photos)
+            listed: _Listed = zip(archive.photos, labels, strict=True), archive.skipped, ()
+            read: Callable[[str], bytes] = archive.read
         else:
-            items, notes = _from_folder(source, label)
+            listed, read = _list_folder(source, label), partial(_read_below, source)
+        found, skipped, notes = listed
+        top = source.resolve().name
+        photos = [_source(path, name, partial(read, path), f"{top}/{path}") for path, name in found]
         with Store(into, progress=progress) as store:
-            count = sum(isinstance(item, _Source) for item in items)
-            result = _collect(store, items, total=count, threads=os.cpu_count() or 1, progress=progress)
+            count = sum(isinstance(item, _Source) for item in photos)
+            result = _collect(store, [*photos, *skipped], total=count, threads=os.cpu_count() or 1, progress=progress)
     return replace(result, notes=notes)
 
 
@@ -89,7 +97,7 @@ def collect_urls(
     into: str | os.PathLike[str],
     label: str,
     fetcher: Fetcher | None = None,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Collected:
     """Downloads photos from web addresses into the class `label` of `into`.
 
@@ -113,7 +121,7 @@ def collect_web(
     count: int = 100,
     fetcher: Fetcher | None = None,
     api: str = API,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Collected:
     """Downloads openly licensed photos that Openverse finds for `words` until `count` of them are in the class `label`.
 
@@ -126,36 +134,23 @@ def collect_web(
         return _collect(store, items, total=count, wanted=count, threads=_THREADS, least=SMALLEST, progress=progress)
 
 
-def _from_folder(source: Path, label: str | None) -> tuple[list[_Source | Skipped], tuple[str, ...]]:
-    found: list[tuple[str, str]]  # path and class
-    if label is None:
-        try:
-            listing = list_class_folders(source)
-        except PhotosError as error:
-            if not source.is_dir() or not list_photos(source)[0]:
-                raise
-            raise PhotosError(f"{error} Or name the class of them all: --class.") from None
-        found, skipped, notes = [(photo.path, photo.label) for photo in listing.photos], listing.skipped, listing.notes
-    else:
+def _list_folder(source: Path, label: str | None) -> _Listed:
+    if label is not None:
         paths, others = list_photos(source)
         if not paths:
             raise PhotosError(f"No photo below {source}; it holds {len(others)} other files. Check the path.")
-        found, skipped, notes = [(path.relative_to(source).as_posix(), label) for path in paths], tuple(others), ()
-    top = source.resolve().name
-    photos = [
-        _source(path, name, partial(decode.read_file, source / path, name=path), f"{top}/{path}")
-        for path, name in found
-    ]
-    return [*photos, *skipped], notes
+        return [(path.relative_to(source).as_posix(), label) for path in paths], others, ()
+    try:
+        listing = list_class_folders(source)
+    except PhotosError as error:
+        if not source.is_dir() or not list_photos(source)[0]:
+            raise
+        raise PhotosError(f"{error} Or name the class of them all: --class.") from None
+    return [(photo.path, photo.label) for photo in listing.photos], listing.skipped, listing.notes
 
 
-def _from_archive(archive: Archive, top: str, label: str | None) -> list[_Source | Skipped]:
-    labels = archive.classes() if label is None else [label] * len(archive.photos)
-    photos = zip(archive.photos, labels, strict=True)
-    return [
-        *(_source(path, name, partial(archive.read, path), f"{top}/{path}") for path, name in photos),
-        *archive.skipped,
-    ]
+def _read_below(folder: Path, path: str) -> bytes:
+    return decode.read_file(folder / path, name=path)
 
 
 def _from_search(found: Iterable[Found | Skipped], label: str, fetcher: Fetcher) -> Iterator[_Source | Skipped]:
@@ -189,7 +184,7 @@ def _collect(
     threads: int,
     wanted: int | None = None,
     least: int = 0,
-    progress: Progress | None = None,
+    progress: StepProgress | None = None,
 ) -> Collected:
     """Stores the items in order until `wanted` photos are stored. Threads load and decode a few photos ahead."""
     refused: list[Skipped] = []

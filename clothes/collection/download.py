@@ -5,12 +5,12 @@ import http.client
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 
 from clothes.collection.proxies import proxy_urls
 from clothes.errors import DownloadError
 from clothes.system.files import publish
+from clothes.system.progress import Progress
 
 TRIES = 5  # in a row without progress
 WAIT = 0.5  # seconds before the second try, then doubled
@@ -25,12 +25,12 @@ def download(
     md5: str | None = None,
     expect: int = 0,
     most: int = 1_000_000_000,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
-    """Puts the file at `url` in place, complete and with the right MD5, or raises DownloadError.
+    """Downloads the file at `url`, complete and with the right MD5, or raises DownloadError.
 
-    What a broken transfer brought lies beside as NAME.part, and the next try or call goes on from there. `expect` is
-    the length to show where the server does not say it, `most` the length that is refused.
+    NAME.part keeps what a broken transfer brought, and the next try or call continues it. `expect` is the length to
+    show if the server does not tell it; more than `most` bytes are refused.
     """
     if not url.startswith(("https://", "http://")):
         raise DownloadError(f"{url} is no web address. It must begin with https://.")
@@ -51,13 +51,13 @@ def download(
                 part.unlink(missing_ok=True)
             elif error.code < 500 and error.code not in (408, 425, 429):
                 break
-        except (OSError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
+        except (OSError, ValueError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
             complete, problem = False, str(getattr(error, "reason", "") or error) or type(error).__name__
         if complete and (md5 is None or file_md5(part) == md5):
             publish(part, to)
             return
         if complete:
-            problem = f"what came has another MD5 than the published {md5}"
+            problem = f"the file has another MD5 than the published {md5}"
             part.unlink()
             damaged += 1
             if damaged > 1:
@@ -76,7 +76,7 @@ def file_md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _fetch(url: str, part: Path, expect: int, most: int, progress: Callable[[int, int], None] | None) -> bool:
+def _fetch(url: str, part: Path, expect: int, most: int, progress: Progress | None) -> bool:
     """Appends the missing bytes to `part`. Returns whether it is complete."""
     mark = part.with_name(f"{part.name}.etag")
     have = _size(part)

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from types import TracebackType
 from urllib.parse import quote, urljoin, urlsplit
 
 from clothes.collection.download import TRIES, WAIT
@@ -88,9 +87,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         self._live: set[Connection] = set()
         self._over = threading.Event()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stops the downloads of other threads."""
         self._over.set()
         with self._lock:

@@ -26,14 +26,14 @@ class Found:
 
 
 def search(words: str, fetcher: Fetcher, *, api: str = API) -> Iterator[Found | Skipped]:
-    """Yields the photos that match the words best, and fetches pages as needed.
+    """Yields the photos that match the words, best first, and fetches pages as needed.
 
-    Raises DownloadError when the first page cannot be had; a later one is given as skipped, and is the end.
+    Raises DownloadError if the first page cannot be fetched. Another page that fails is skipped and ends the search.
     """
     for page in range(1, MOST // _PAGE + 1):
         query = {"q": words, "page": page, "page_size": _PAGE, "category": "photograph"}
         try:
-            answer = _page(fetcher.get(f"{api}images/?{urlencode(query)}"))
+            answer = _page(fetcher.get(f"{api}images/?{urlencode(query, errors='replace')}"))
         except DownloadError as error:
             if page > 1:
                 yield Skipped(f"page {page} of the search", str(error))
@@ -51,7 +51,7 @@ def _page(data: bytes) -> dict[str, Any]:
         answer = None
     fits = isinstance(answer, dict) and isinstance(answer.get("page_count"), int)
     if not fits or not isinstance(answer.get("results"), list):
-        raise DownloadError("what came is not an answer of its API")
+        raise DownloadError("the answer is not one of its API")
     return answer
 
 

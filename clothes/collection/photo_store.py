@@ -2,31 +2,22 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 from clothes.collection.provenance import NAME_LENGTHS, Origin, Sources
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos.class_names import class_name, is_same_class
 from clothes.photos.decode import Inspection, inspect
 from clothes.photos.duplicates import Survey
-from clothes.photos.folders import (
-    Listing,
-    PhotoFile,
-    class_folder,
-    list_class_folders,
-    list_photos,
-)
+from clothes.photos.folders import Listing, PhotoFile, class_folder, list_class_folders, list_photos
 from clothes.photos.similarity import THUMB
 from clothes.photos.split_file import Split
 from clothes.system.checksums import sha256, sha256_file
-
-Progress = Callable[[str, int, int], None]  # called with (title, done, total)
+from clothes.system.progress import StepProgress
 
 
 @dataclass(frozen=True)
@@ -39,7 +30,7 @@ class Photo:
 
 
 def examine(data: bytes, *, name: str) -> Photo:
-    """Decodes the bytes of a photo once. Raises PhotoError if they are none."""
+    """Decodes the bytes of a photo once. Raises PhotoError if it cannot be decoded."""
     return Photo(data, sha256(data), inspect(data, THUMB, name=name))
 
 
@@ -49,7 +40,7 @@ class Store(AbstractContextManager["Store"]):
     Raises PhotosError if the folder cannot be used, and SplitError if its split.csv is damaged.
     """
 
-    def __init__(self, root: str | os.PathLike[str], *, progress: Progress | None = None) -> None:
+    def __init__(self, root: str | os.PathLike[str], *, progress: StepProgress | None = None) -> None:
         self.root = Path(root)
         self.new: Counter[str] = Counter()
         self.already: Counter[str] = Counter()
@@ -57,7 +48,8 @@ class Store(AbstractContextManager["Store"]):
         self._folders: dict[str, Path] = {}
         self._here: set[Path] = set()
         self._hashes: dict[Path, str] = {}
-        self._tests: Survey | None = None
+        self._survey: Survey | None = None
+        self._tests = ExitStack()  # closes the survey
         self._sizes: dict[int, list[Path]] = defaultdict(list)
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -73,12 +65,9 @@ class Store(AbstractContextManager["Store"]):
                 f"Photos cannot be put into {self.root}: {error.strerror}. Choose another folder: --into."
             ) from None
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._tests is not None:
-            self._tests.__exit__(kind, error, trace)
-        self._sources.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._tests.close()
+        self._sources.__exit__()
 
     @property
     def total(self) -> int:
@@ -109,7 +98,7 @@ class Store(AbstractContextManager["Store"]):
             self._count(there, label, origin.origin)
             return None
         self._follow_split()
-        if self._test_photos.photos and (known := self._survey().like(photo.seen)):
+        if self._survey and (known := self._survey.like(photo.seen)):
             reason = f"it looks like {known.path}, a photo of the test part, and would make the test too easy"
             raise PhotoError(origin.origin, "test", reason)
         names = [folder / f"{photo.sha256[:length]}{photo.seen.ending}" for length in NAME_LENGTHS]
@@ -121,8 +110,8 @@ class Store(AbstractContextManager["Store"]):
             self._sources.add(path, photo.data, photo.sha256, when, origin)
         except OSError as error:
             raise PhotosError(
-                f"{path} cannot be written: {error.strerror}. The photos before it are kept. Mend that, and run the "
-                "same command again."
+                f"{path} cannot be written: {error.strerror}. The photos before it are kept. Remove the cause "
+                "and run the same command again."
             ) from None
         self._sizes[len(photo.data)].append(path)
         self._hashes[path] = photo.sha256
@@ -140,7 +129,7 @@ class Store(AbstractContextManager["Store"]):
                 raise PhotoError(path.name, "changed", f"{path.name} was changed since, and stays")
             self._sources.remove(path)
         except OSError as error:
-            raise PhotosError(f"{path} cannot be removed: {error.strerror}. Mend that, and try again.") from None
+            raise PhotosError(f"{path} cannot be removed: {error.strerror}. Remove the cause and try again.") from None
         for paths in self._sizes.values():
             if path in paths:
                 paths.remove(path)
@@ -169,20 +158,15 @@ class Store(AbstractContextManager["Store"]):
         return self._folders[label]
 
     def _follow_split(self) -> None:
-        """Lists the test photos again if split.csv has changed."""
+        """Lists the test photos again if split.csv has changed, and makes their thumbnails at the first new photo."""
         if (split := _stamp(self.root / "split.csv")) != self._split:
             self._test_photos = _test_photos(self.root)
             self._split = split
-            if self._tests is not None:
-                self._tests.__exit__(None, None, None)
-                self._tests = None
-
-    def _survey(self) -> Survey:
-        """The thumbnails of the test photos, made when the first new photo comes."""
-        if self._tests is None:
-            title = "Looking at the test photos"
-            self._tests = Survey(self._test_photos, progress=partial(self._progress, title))
-        return self._tests
+            self._tests.close()
+            self._survey = None
+        if self._survey is None and self._test_photos.photos:
+            progress = partial(self._progress, "Looking at the test photos")
+            self._survey = self._tests.enter_context(Survey(self._test_photos, progress=progress))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -18,7 +18,6 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO
 
 from clothes.errors import PhotosError
@@ -116,9 +115,7 @@ class Sources(AbstractContextManager["Sources"]):
         self._known.discard(file)
         self.files = {origin: name for origin, name in self.files.items() if name != file}
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self._journal, suppress(OSError):  # on a full disk the journal stays for the next start
             self._file.close()
             self._settle()

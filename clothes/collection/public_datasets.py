@@ -89,11 +89,10 @@ def fashion_mnist(
     progress: Progress | None = None,
     url: str | None = None,
 ) -> Path:
-    """Fashion-MNIST's 60,000 and 10,000 pictures as PNG in train/<class>/ and test/<class>/, named by their place.
+    """Writes Fashion-MNIST's 60,000 and 10,000 pictures as PNG files in train/<class>/ and test/<class>/.
 
-    Taken from `source` (a folder with its four .gz files), else from Debian's package, else downloaded (from `url`).
-    A complete folder is left as it is, one that lacks pictures gets them. Raises DownloadError, also when `to` holds
-    something else.
+    Reads `source` (a folder with the four .gz files) or Debian's package, or downloads them (from `url`). A complete
+    folder stays as it is, an incomplete one is completed. Raises DownloadError, also if `to` holds something else.
     """
     to = Path(to)
     if is_complete(to, _FASHION_MNIST_NOTE, _FASHION_MNIST_PHOTOS):
@@ -126,10 +125,10 @@ def clothing_small(
     progress: Progress | None = None,
     url: str | None = None,
 ) -> Path:
-    """clothing-dataset-small: 3,781 photos of ten classes in train/, validation/ and test/, CC0.
+    """Writes clothing-dataset-small: 3,781 photos of ten classes in train/, validation/ and test/, CC0.
 
-    Copied from `source` (a folder with those three, or the publisher's zip), else downloaded (from `url`). A complete
-    folder is left as it is, one that lacks photos gets them. Raises DownloadError, also when `to` holds something else.
+    Reads `source` (a folder with those three, or the publisher's zip), or downloads it (from `url`). A complete folder
+    stays as it is, an incomplete one is completed. Raises DownloadError, also if `to` holds something else.
     """
     to = Path(to)
     if is_complete(to, _CLOTHING_NOTE, _CLOTHING_PHOTOS):
@@ -152,7 +151,8 @@ def clothing_small(
             if fingerprint(photos) != _CLOTHING_SHA256:
                 raise DownloadError(
                     f"{where} does not hold clothing-dataset-small as published: it has {len(photos):,} photos of "
-                    f"{sum(_CLOTHING_PHOTOS.values()):,}, or others. Nothing was written. Get it anew: {_CLOTHING_URL}"
+                    f"{sum(_CLOTHING_PHOTOS.values()):,}, or others. Nothing was written. Download it again: "
+                    f"{_CLOTHING_URL}"
                 )
             put(to, [("SOURCE.txt", _CLOTHING_NOTE.encode), *photos.items()], progress)
     except DownloadError:
@@ -175,9 +175,9 @@ def fingerprint(photos: Mapping[str, Reader]) -> str:
 
 
 def read_idx(folder: str | os.PathLike[str], prefix: str) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures uint8 (N, 28, 28) and labels uint8 (N,) of Fashion-MNIST's part "train" or "t10k".
+    """Returns pictures, uint8 (N, 28, 28), and labels, uint8 (N,), of Fashion-MNIST's part "train" or "t10k".
 
-    Raises DownloadError where the folder lacks the files or they are not the published ones.
+    Raises DownloadError if the files are missing or are not the published ones.
     """
     contents = []
     for name in (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz"):
@@ -189,7 +189,9 @@ def read_idx(folder: str | os.PathLike[str], prefix: str) -> tuple[np.ndarray, n
                 f"{path} cannot be read: {error}. --from needs a folder with {', '.join(_FASHION_MNIST_SHA256)}."
             ) from None
         if sha256(content) != _FASHION_MNIST_SHA256[name]:
-            raise DownloadError(f"{path} is not Fashion-MNIST as published. Get it anew: {_FASHION_MNIST_URL}{name}")
+            raise DownloadError(
+                f"{path} is not Fashion-MNIST as published. Download it again: {_FASHION_MNIST_URL}{name}"
+            )
         contents.append(np.frombuffer(content, dtype=np.uint8))
     return contents[0][16:].reshape(-1, 28, 28), contents[1][8:]
 

@@ -9,7 +9,6 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path, PurePosixPath
-from types import TracebackType
 
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos.class_names import PART_FOLDERS
@@ -71,9 +70,7 @@ class Archive(AbstractContextManager["Archive"]):
                 self._infos[name] = info
         self.photos = list(self._infos)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def read(self, photo: str) -> bytes:

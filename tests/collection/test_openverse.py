@@ -8,6 +8,7 @@ import pytest
 from clothes.collection import http_client
 from clothes.collection.collect import Collected, collect_web
 from clothes.collection.http_client import Fetcher, Manners
+from clothes.collection.openverse import search
 from clothes.errors import DownloadError, PhotosError
 from tests.support.openverse_server import Openverse
 from tests.support.photo_folders import below, reasons, rows
@@ -123,7 +124,7 @@ def test_a_later_page_that_fails_ends_the_search_and_is_told(tmp_path: Path, ser
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"results": 1, "page_count": 1}', b"[" * 100_000, b"\xff"])
 def test_an_answer_that_is_none_is_an_error(tmp_path: Path, server: Openverse, body: bytes) -> None:
     server.answers[server.page(1)] = reply(body)
-    with pytest.raises(DownloadError, match="what came is not an answer of its API"):
+    with pytest.raises(DownloadError, match="the answer is not one of its API"):
         collect(server, tmp_path, 5)
 
 
@@ -132,6 +133,13 @@ def test_a_search_ends_where_openverse_ends(tmp_path: Path) -> None:
         result = collect(server, tmp_path, 300)  # type: ignore[arg-type]
         assert server.pages() == 12  # type: ignore[attr-defined]
         assert (result.new, len(result.refused)) == ({"jacket": 45}, 195)
+
+
+def test_any_words_can_be_searched_for(tmp_path: Path, server: Openverse) -> None:
+    with Fetcher(inside=inside, find=Names(), manners=MANNERS) as fetch:
+        for words in ("\udcff", "a\0b", "a&q=b#?", "x" * 100):
+            with pytest.raises(DownloadError, match="404"):
+                list(search(words, fetch, api=server.url("v1/")))
 
 
 def test_a_wrong_class_is_told_before_anything_is_asked(tmp_path: Path, server: Openverse) -> None:
