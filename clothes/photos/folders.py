@@ -100,8 +100,7 @@ def _notes(base: str, photos: Sequence[PhotoFile], spellings: Mapping[str, str])
             yield f"{name} and {spelling} are spellings of one class: counted as {spelling}. Rename one of the folders."
     inside: dict[str, set[str]] = defaultdict(set)  # class -> folders in its folder; "" for photos beside them
     for photo in photos:
-        names = from_class(photo.path, photo.label).parts[1:-1]
-        inside[photo.label].add(names[0] if names else "")
+        inside[photo.label].add("/".join(from_class(photo.path, photo.label).parts[1:-1]))
     if nested := sorted(name for name, found in inside.items() if len(found) > 1 and "" not in found):
         yield (
             f"{len(nested):,} of {len(inside):,} class folders hold folders and no photos beside them, such as "

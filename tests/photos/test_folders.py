@@ -250,3 +250,9 @@ def test_folders_that_may_be_classes_in_a_class_folder_are_told(tmp_path: Path) 
     touch(tmp_path / "coat" / "1.jpg")
     (note,) = list_class_folders(tmp_path).notes
     assert note.startswith("2 of 3 class folders hold folders and no photos beside them, such as north (hat, shirt)")
+
+
+def test_class_folders_below_a_folder_beside_a_class_are_told(tmp_path: Path) -> None:
+    touch(*(tmp_path / "data" / "photos" / name / "1.jpg" for name in ("hat", "shirt")), tmp_path / "coat" / "1.jpg")
+    (note,) = list_class_folders(tmp_path).notes
+    assert "data (photos/hat, photos/shirt): each counts as one class" in note

@@ -19,14 +19,14 @@ def read(photo: Photo, *, name: str | None = None) -> np.ndarray:
     The same photo gives the same pixels as a path, bytes, open binary file, PIL image or array. An array must be uint8
     (H, W), (H, W, 1), (H, W, 3) or (H, W, 4). Raises PhotoError; `name` is used in it for a photo without a path.
     """
-    with open_photo(photo, name) as opened:
-        return to_array(upright_rgb(opened.image, owned=opened.owned))
+    with open_photo(photo, name) as (image, owned):
+        return to_array(upright_rgb(image, owned=owned))
 
 
 def read_square(photo: Photo, size: int) -> np.ndarray:
     """Returns a photo as a network sees it, uint8 (size, size, 3): `letterbox` of what `read` returns."""
-    with open_photo(photo) as opened:
-        return fit_square(upright_rgb(opened.image, owned=opened.owned), size)
+    with open_photo(photo) as (image, owned):
+        return fit_square(upright_rgb(image, owned=owned), size)
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,16 @@ def inspect(photo: Photo, size: int, *, name: str | None = None) -> Inspection:
     For viewing and comparing, not for predicting: a JPEG is decoded at a fraction of its size, which is much faster
     and changes the pixels slightly. Raises PhotoError.
     """
-    with open_photo(photo, name) as opened:
-        image = opened.image
+    with open_photo(photo, name) as (image, owned):
         width, height = image.size
-        if opened.owned:
+        if owned:
             image.draft("RGB", (size, size))
         image.load()
         located = has_location(image)
         # A loaded TIFF has its upright size already. Other formats swap the sides when they are turned.
         if image.format != "TIFF" and orientation(image) in (5, 6, 7, 8):
             width, height = height, width
-        rgb = upright_rgb(image, owned=opened.owned)
+        rgb = upright_rgb(image, owned=owned)
         small = rgb.copy() if rgb is photo else rgb
         small.thumbnail((size, size), Image.Resampling.BILINEAR, reducing_gap=2.0)
         small.info = {}

@@ -7,7 +7,6 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,27 +51,22 @@ _FORMATS = [
 _HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 
 
-@dataclass(frozen=True)
-class OpenedPhoto:
-    """An image that is opened, but not decoded yet. An owned one can be changed and closed."""
-
-    image: Image.Image
-    owned: bool
-
-
 @contextlib.contextmanager
-def open_photo(photo: Photo, name: str | None = None) -> Iterator[OpenedPhoto]:
-    """Opens a photo for the block. Raises PhotoError for whatever fails in opening it or in the block."""
+def open_photo(photo: Photo, name: str | None = None) -> Iterator[tuple[Image.Image, bool]]:
+    """Opens a photo for the block, not decoded yet. Yields also whether the image is ours to change and close.
+
+    Raises PhotoError for whatever fails in opening it or in the block.
+    """
     if isinstance(photo, Image.Image):
         label = name or getattr(photo, "filename", "") or "image"
         _check_pixels(photo, label)
         with _photo_errors(label):
             refuse_unclear(photo, label)
-            yield OpenedPhoto(photo, owned=False)  # at the frame that its owner chose
+            yield photo, False  # at the frame that its owner chose
         return
     label = name or _default_name(photo)
     with _photo_errors(label), _open_image(photo, label) as image:
-        yield OpenedPhoto(image, owned=True)
+        yield image, True
 
 
 def read_file(path: str | os.PathLike[str], *, name: str | None = None) -> bytes:

@@ -80,18 +80,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
             band = band.convert("RGBA")
             band = Image.alpha_composite(Image.new("RGBA", band.size, "white"), band)
         rgb.paste(band.convert("RGB"), box)
-    if image.format == "GIF" and (frame := getattr(image, "dispose_extent", None)):
-        rgb = _white_outside(rgb, frame)
+    frame = getattr(image, "dispose_extent", None) if image.format == "GIF" else None
+    if frame and frame != (0, 0, *rgb.size):  # Pillow fills the rest with a colour of the palette
+        inside = rgb.crop(frame)
+        rgb.paste("white", (0, 0, *rgb.size))
+        rgb.paste(inside, frame)
     return rgb
-
-
-def _white_outside(rgb: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
-    """Returns the image with white around a box. Pillow fills it with a colour of the palette."""
-    if box == (0, 0, *rgb.size):
-        return rgb
-    white = Image.new("RGB", rgb.size, "white")
-    white.paste(rgb.crop(box), box)
-    return white
 
 
 def _bands(size: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
