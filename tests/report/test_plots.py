@@ -16,6 +16,7 @@ matplotlib = pytest.importorskip("matplotlib", reason="plots need the extra 'tra
 def no_warning() -> object:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ResourceWarning)  # of other tests' objects, which may be collected now
         yield
 
 
