@@ -65,7 +65,7 @@ def evaluate_run(run: Run, classifier: Classifier, *, progress: Progress | None 
     write_evaluation(run.path, result, test_part_opened=_count_opening(run))
     bundle = run.bundle
     test = {name: getattr(result, name) for name in _IN_BUNDLE}
-    bundle.update(metrics=bundle.info["metrics"] | {"test": test})
+    bundle.update(metrics=bundle.info.get("metrics", {}) | {"test": test})
     return result
 
 
@@ -103,7 +103,7 @@ def _count_opening(run: Run) -> int:
     except OSError as error:
         raise RunError(
             f"{run.path} cannot be written to ({error.strerror}), so it cannot record that its test part was opened. "
-            "Copy the run to a folder that you may write to."
+            "Make it writable, or copy it together with its photos."
         ) from None
     return opened
 

@@ -131,7 +131,9 @@ def write_evaluation(folder: Path, result: Evaluation, **more: Any) -> None:
         write_bytes(folder / "predictions.csv", with_mark(result.predictions_csv()))
         write_text(folder / "evaluation.json", json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
-        raise RunError(f"The evaluation cannot be written into {folder}: {error.strerror}.") from None
+        raise RunError(
+            f"The evaluation cannot be written into {folder}: {error.strerror}. Make room or make it writable."
+        ) from None
 
 
 def read_evaluation(folder: Path) -> dict[str, Any]:
@@ -160,14 +162,13 @@ def read_predictions(folder: Path) -> tuple[tuple[str, Prediction], ...]:
 @contextmanager
 def _reading(folder: Path, name: str) -> Iterator[Path]:
     path = folder / name
+    model = quote(folder) if (folder / "run.json").is_file() else f"RUN --photos DIR --out {quote(folder)}"
     try:
         yield path
     except (FileNotFoundError, NotADirectoryError):
-        raise RunError(
-            f"{folder} has not been evaluated yet. Evaluate it first: clothes evaluate {quote(folder)}"
-        ) from None
+        raise RunError(f"{folder} has not been evaluated yet. Evaluate it first: clothes evaluate {model}") from None
     except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {quote(folder)}` again.") from None
+        raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {model}` again.") from None
 
 
 def _parse_row(line: int, cells: Sequence[str], classes: Sequence[str]) -> tuple[str, Prediction]:

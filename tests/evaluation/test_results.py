@@ -2,6 +2,8 @@
 
 import codecs
 import csv
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import clothes
 from clothes.errors import RunError
 from clothes.evaluation.results import Evaluation, read_evaluation, read_predictions, write_evaluation
 from clothes.inference.confidence import Prediction
+from tests.support.commands import run_command
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"photos": 1}'])
@@ -51,7 +54,25 @@ def test_error_in_predictions_names_the_line(tmp_path: Path, row: str, reason: s
     (tmp_path / "predictions.csv").write_text("\n".join(lines) + "\n")
     with pytest.raises(RunError, match=f"line 3: .*{reason}") as error:
         read_predictions(tmp_path)
-    assert f"Run `clothes evaluate {tmp_path}` again" in str(error.value)
+    assert str(error.value).endswith(f"Run `clothes evaluate RUN --photos DIR --out {tmp_path}` again.")
+
+
+def test_hints_name_commands_that_mend_an_evaluation(copy: clothes.Run, tmp_path: Path) -> None:
+    """A run is evaluated on its test part, another folder on photos that must be named."""
+    away = tmp_path / "on other photos"
+    for folder, photos in ((copy.path, ""), (away, str(copy.photos))):
+        for damage in (None, "{"):
+            if damage:
+                (folder / "evaluation.json").write_text(damage)
+            with pytest.raises(RunError) as error:
+                read_evaluation(folder)
+            command = re.findall(r"clothes (evaluate [^`]*)", str(error.value))[0]
+            command = command.replace("RUN --photos DIR", f"{copy.path}/bundle --photos {photos}")
+            for row in copy.split.rows:  # the model was trained on these: others are needed
+                if photos and row.part != "test":
+                    (copy.photos / row.photo).unlink(missing_ok=True)
+            assert run_command(*shlex.split(command)).status == 0
+            assert read_evaluation(folder)["photos"] == 24
 
 
 @pytest.mark.parametrize("name", ["=1+1", "+a", "-a", "@a", "\tx", "'=1", "hat, red", 'say "hi"', "裙子", "a;b"])

@@ -196,6 +196,20 @@ def test_names_are_escaped(evaluated: clothes.Run, tmp_path: Path) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt;&#34;&#39;&lt;!--" in page
 
 
+def test_bundle_with_the_required_entries_alone_is_evaluated_and_reported(
+    evaluated: clothes.Run, tmp_path: Path
+) -> None:
+    shutil.copytree(evaluated.path.parent, tmp_path / "copy")
+    copy = clothes.Run.open(tmp_path / "copy" / "run")
+    info = json.loads((copy.path / "bundle" / "bundle.json").read_text())
+    needed = {name: info[name] for name in ("format", "classes", "image_size", "files", "threshold")}
+    (copy.path / "bundle" / "bundle.json").write_text(json.dumps(needed))
+    (copy.path / "run.json").write_text(json.dumps({"photos": "../photos", "finished": None}))
+    clothes.evaluate(copy.path)
+    page = clothes.write_report(copy).path.read_text(encoding="utf-8")
+    assert "<h1><bdi>run</bdi></h1>" in page and "best epoch –" in page
+
+
 def test_report_without_photos_or_evaluation(run: clothes.Run, evaluated: clothes.Run, tmp_path: Path) -> None:
     shutil.copytree(evaluated.path, tmp_path / "run")
     (tmp_path / "run" / "features.npz").unlink()
