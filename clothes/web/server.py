@@ -35,6 +35,7 @@ class Server(uvicorn.Server):
             app,
             http=Connection,
             ws="none",
+            workers=1,  # whatever the environment says
             ssl_certfile=ssl_certfile,
             ssl_keyfile=ssl_keyfile,
             backlog=128,  # that many connections are accepted at once

@@ -61,18 +61,17 @@ class Form:
             raise _no_form() from None
 
     def finish(self) -> list[str]:
-        """Keeps the photos and returns their paths."""
+        """The paths of the photos."""
         if self._file:
             raise _no_form()
-        for path in self.paths:
-            self._uploads.keep(path)
         return list(map(str, self.paths))
 
     def discard(self) -> None:
         if self._file:
             self._file.close()
+            shutil.rmtree(self.paths[-1].parent, ignore_errors=True)
         for path in self.paths:
-            shutil.rmtree(path.parent, ignore_errors=True)
+            self._uploads.forget(str(path))
 
     # What the parser calls, with the part of its buffer that is meant.
 
@@ -108,6 +107,7 @@ class Form:
         if self._file:
             self._file.close()
             self._file = None
+            self._uploads.keep(self.paths[-1])
 
 
 def _no_form() -> HTTPException:

@@ -1,4 +1,4 @@
-"""The pages open with variables in the environment that Gradio and httpx read: proxies, certificates, Gradio's own."""
+"""The pages open with variables in the environment that their libraries read: proxies, certificates, the server."""
 
 import os
 import re
@@ -22,7 +22,7 @@ KINDS = {
     "IPv6 among the exceptions": {"HTTP_PROXY": NOWHERE, "NO_PROXY": "localhost,127.0.0.1,::1,fd00::/8,[::1]:80"},
     "no address": {"http_proxy": "proxy host:eighty", "https_proxy": "//[", "no_proxy": "http://[, *.,,"},
     "certificates": {"SSL_CERT_FILE": "no-such-file.pem", "SSL_CERT_DIR": "no-such-folder"},
-    "Gradio": {
+    "the server": {
         "GRADIO_SERVER_PORT": "many",
         "GRADIO_NUM_PORTS": "all",
         "GRADIO_SERVER_NAME": "nonsense.invalid",
@@ -30,6 +30,7 @@ KINDS = {
         "GRADIO_SHARE": "True",
         "GRADIO_SSR_MODE": "True",
         "GRADIO_MCP_SERVER": "True",
+        "WEB_CONCURRENCY": "many",
     },
 }
 
