@@ -36,13 +36,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def canary() -> Iterator[Canary]:
-    canary = Canary()
-    yield canary
-    canary.close()
-
-
 # Addresses of the inside; {port} is where something listens there.
 INSIDE = (
     "http://127.0.0.1:{port}/a.jpg",

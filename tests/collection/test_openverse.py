@@ -92,13 +92,6 @@ def test_thumbnails_and_what_has_no_licence_are_refused(tmp_path: Path, server: 
     assert licences[""] == ("Public Domain Mark 1.0", "Jané Doe")
 
 
-@pytest.fixture
-def canary() -> Iterator[Canary]:
-    canary = Canary()
-    yield canary
-    canary.close()
-
-
 def test_a_rate_limit_is_waited_for_and_a_long_one_is_told(tmp_path: Path, server: Openverse) -> None:
     good = server.answers[server.page(1)]
     busy = [reply(b"", status=429, Retry_After="1")]

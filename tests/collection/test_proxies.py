@@ -17,14 +17,10 @@ from tests.support.web_server import OUTSIDE, Canary, Names, Server, inside, rep
 
 PHOTO = encode(draw("bar", 0, size=(220, 240)), "PNG")
 MANNERS = Manners(pause=0, patience=2)
-VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 
 
 @pytest.fixture(autouse=True)
-def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
+def _haste(proxy: ProxyServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_client, "WAIT", 0.001)
 
 
@@ -33,19 +29,6 @@ def server() -> Iterator[Server]:
     with running(Server()) as server:
         server.answers["photo.png"] = reply(PHOTO)
         yield server
-
-
-@pytest.fixture
-def canary() -> Iterator[Canary]:
-    canary = Canary()
-    yield canary
-    canary.close()
-
-
-@pytest.fixture
-def proxy() -> Iterator[ProxyServer]:
-    with running(ProxyServer()) as proxy:  # type: ignore[arg-type]
-        yield proxy  # type: ignore[misc]
 
 
 def get(address: str, *, names: Names | None = None, checked: bool = True) -> bytes:

@@ -1,6 +1,5 @@
 """Google Drive behind a proxy."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,11 @@ from clothes.errors import DriveError
 from tests.support.drive import PHOTOS, counts, put
 from tests.support.drive_server import DriveServer
 from tests.support.proxy_server import ProxyServer
-from tests.support.web_server import running
 
 
-@pytest.fixture
-def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ProxyServer]:
-    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    with running(ProxyServer()) as proxy:  # type: ignore[arg-type]
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)  # type: ignore[attr-defined]
-        yield proxy  # type: ignore[misc]
+@pytest.fixture(autouse=True)
+def _proxied(proxy: ProxyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
 
 
 def test_photos_and_sign_in_go_through_the_proxy(
