@@ -37,7 +37,7 @@ def test_a_fine_tuned_network(photos: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_network_of_keras(photos: Path, tmp_path: Path) -> None:
     changes = {
-        "model": {"architecture": "keras:MobileNetV2", "image_size": 32, "weights": "none"},
+        "model": {"architecture": "keras:MobileNet", "image_size": 32, "weights": "none"},
         "train": {"epochs": 1},
     }
     run = train(photos, out=tmp_path / "run", changes=changes)
