@@ -57,7 +57,7 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
     def launch(
         self,
         *,
-        server_name: str = "127.0.0.1",
+        server_name: str | None = None,
         server_port: int | None = None,
         share: bool = False,
         ssl_certfile: str | None = None,
@@ -68,12 +68,16 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
     ) -> tuple[FastAPI, str, str | None]:
         """Serves the page; returns its application, its address, and with `share` its public address.
 
-        Waits for Ctrl-C if called by a script. `settings` are those of `gradio.mount_gradio_app`. Unlike Gradio's own
-        `launch` it asks no server, so that no proxy is in its way. Raises ClothesError if the port cannot be opened.
+        Without a name or a port they are those of GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, as a Space sets them, or
+        127.0.0.1 and 7860. Waits for Ctrl-C if called by a script. `settings` are those of `gradio.mount_gradio_app`.
+        Unlike Gradio's own `launch` it asks no server, so that no proxy is in its way. Raises ClothesError if the port
+        cannot be opened.
         """
         self.close()
-        listening = open_socket(server_name, DEFAULT_PORT if server_port is None else server_port)
-        self.share, self.local_url = share, page_url(server_name, listening, https=ssl_certfile is not None)
+        host = server_name or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
+        port = int(os.environ.get("GRADIO_SERVER_PORT", DEFAULT_PORT)) if server_port is None else server_port
+        listening = open_socket(host, port)
+        self.share, self.local_url = share, page_url(host, listening, https=ssl_certfile is not None)
         # A proxy that is trusted, or Gradio's for `share`, passes on requests with the names of other hosts.
         local_names_only = self._writes and not share and "FORWARDED_ALLOW_IPS" not in os.environ
         rules = request_rules(self.uploads, local_names_only=local_names_only, max_function=self._max_function)

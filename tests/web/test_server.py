@@ -238,3 +238,18 @@ def test_an_address_for_everyone_is_asked_of_gradio(monkeypatch: pytest.MonkeyPa
     page.close()
     assert public == "https://some.gradio.live" and asked[0]["local_port"] == int(url.rstrip("/").rpartition(":")[2])
     assert len(asked[0]["share_token"]) >= 32
+
+
+def test_a_page_opens_where_the_environment_says(
+    classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", str(port))
+    page = clothes.build_app(classifier)
+    try:
+        page.launch(prevent_thread_lock=True)
+        assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+    finally:
+        page.close()
