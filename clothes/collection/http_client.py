@@ -110,7 +110,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             except Exception as error:  # from a library that meets what its authors did not expect
                 raise DownloadError(f"it cannot be fetched ({type(error).__name__}: {str(error)[:200]})") from None
             if wait > self._manners.patience:
-                raise DownloadError(f"{problem}, and asks to be left alone for {wait:,.0f} seconds: try again later")
+                raise DownloadError(f"{problem}, and asks to wait {wait:,.0f} seconds: try again later")
             deadline.at += wait
             if failed + 1 < TRIES and self._over.wait(wait):
                 break
@@ -124,8 +124,8 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             try:
                 address = urljoin(address, found)
             except ValueError:
-                raise DownloadError("it leads on to what is no web address") from None
-        raise DownloadError(f"it leads on to another address more than {self._manners.redirects} times")
+                raise DownloadError("it redirects to something that is no web address") from None
+        raise DownloadError(f"it redirects more than {self._manners.redirects} times")
 
     def _ask(self, address: str, deadline: _Deadline) -> bytes | str:
         """Returns the bytes at an address, or the address of a redirect."""
@@ -166,7 +166,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             raise DownloadError(unchecked) if proxy else error from None
         for ip in ips:
             if reason := self._inside(ip):
-                raise DownloadError(f"{host} is {ip}, which {reason}: refused (--allow-private lets it in)")
+                raise DownloadError(f"{host} is {ip}, which {reason}: refused (--allow-private allows it)")
         return ips
 
     def _read(self, connection: Connection, target: str) -> bytes | str:
@@ -181,7 +181,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                     raise _BusyError(reason, _retry_after(answer.headers.get("Retry-After", "")))
                 raise DownloadError(reason)
             if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-                raise DownloadError("the server sends it packed, which was not asked for")
+                raise DownloadError("the server sends it compressed, which was not requested")
             length, most = answer.length, self._manners.bytes
             body = bytearray()
             while len(body) <= most and (length or 0) <= most and (chunk := answer.read1(_CHUNK)):
@@ -223,7 +223,7 @@ def _parsed(address: str) -> tuple[str, str, int, str]:
     if len(address) > _LONGEST_ADDRESS:
         raise DownloadError(f"the address is longer than {_LONGEST_ADDRESS:,} characters")
     if re.search(r"[\0- \\\x7f\ud800-\udfff]", address):
-        raise DownloadError("the address holds a space, a backslash or what cannot be seen")
+        raise DownloadError("the address contains a space, a backslash or an invisible character")
     try:
         parts = urlsplit(address)
         host, port = parts.hostname or "", parts.port
@@ -232,9 +232,9 @@ def _parsed(address: str) -> tuple[str, str, int, str]:
     except ValueError:  # UnicodeError too
         raise DownloadError("this is no web address") from None
     if parts.scheme not in ("http", "https"):
-        raise DownloadError("this is no web address: those begin with https:// or http://")
+        raise DownloadError("this is no web address: a web address begins with https:// or http://")
     if "@" in parts.netloc:
-        raise DownloadError("the address holds a user's name or password, which would go on record")
+        raise DownloadError("the address contains a user name or password, which would be stored in sources.csv")
     if not host or port == 0:
         raise DownloadError("this is no web address")
     safe = "/%:@!$&'()*+,;=~[]|"

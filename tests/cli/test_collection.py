@@ -64,7 +64,7 @@ def test_errors_are_sentences(tmp_path: Path, words: str, message: str, monkeypa
     assert shown.status == 1
     assert message in shown.err
     if not message:
-        assert "which belongs to this machine: refused (--allow-private lets it in)" in shown.out
+        assert "which belongs to this machine: refused (--allow-private allows it)" in shown.out
 
 
 def test_addresses_from_stdin_and_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

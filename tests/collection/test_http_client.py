@@ -94,26 +94,26 @@ INSIDE = (
     "{outside}to/{outside}to/http://127.0.0.1:{port}/a.jpg",
     "http://rebind.test:{outport}/to/http://rebind.test:{port}/a.jpg",
 )
-REFUSED = "refused (--allow-private lets it in)"
+REFUSED = "refused (--allow-private allows it)"
 # Addresses that are none.
 ODD = {
-    "http://user:secret@127.0.0.1:{port}/a.jpg": "a user's name or password",
-    "http://outside.test@127.0.0.1:{port}/a.jpg": "a user's name or password",
-    "http://@127.0.0.1:{port}/a.jpg": "a user's name or password",
+    "http://user:secret@127.0.0.1:{port}/a.jpg": "a user name or password",
+    "http://outside.test@127.0.0.1:{port}/a.jpg": "a user name or password",
+    "http://@127.0.0.1:{port}/a.jpg": "a user name or password",
     "http://127.0.0.1:{port}\\@outside.test/a.jpg": "a backslash",
     "http:\\\\127.0.0.1:{port}\\a.jpg": "a backslash",
     "http://127.0.0.1:{port}/a b.jpg": "a space",
-    "http://127.0.0.1\t:{port}/a.jpg": "what cannot be seen",
-    "http://127.0.0.1:{port}/\x00.jpg": "what cannot be seen",
+    "http://127.0.0.1\t:{port}/a.jpg": "an invisible character",
+    "http://127.0.0.1:{port}/\x00.jpg": "an invisible character",
     "http://outside.test:{outport}/\r\nHost: localhost/a.jpg": "a space",
-    "file:///etc/passwd": "begin with https:// or http://",
-    "ftp://127.0.0.1:{port}/a.jpg": "begin with https:// or http://",
-    "gopher://127.0.0.1:{port}/_a": "begin with https:// or http://",
-    "data:image/png;base64,iVBORw0KGgo=": "begin with https:// or http://",
-    "javascript:alert(1)": "begin with https:// or http://",
-    "//127.0.0.1:{port}/a.jpg": "begin with https:// or http://",
-    "127.0.0.1:{port}/a.jpg": "begin with https:// or http://",
-    "/etc/passwd": "begin with https:// or http://",
+    "file:///etc/passwd": "begins with https:// or http://",
+    "ftp://127.0.0.1:{port}/a.jpg": "begins with https:// or http://",
+    "gopher://127.0.0.1:{port}/_a": "begins with https:// or http://",
+    "data:image/png;base64,iVBORw0KGgo=": "begins with https:// or http://",
+    "javascript:alert(1)": "begins with https:// or http://",
+    "//127.0.0.1:{port}/a.jpg": "begins with https:// or http://",
+    "127.0.0.1:{port}/a.jpg": "begins with https:// or http://",
+    "/etc/passwd": "begins with https:// or http://",
     "http://": "this is no web address",
     "http:///a.jpg": "this is no web address",
     "http:127.0.0.1/a.jpg": "this is no web address",
@@ -126,14 +126,14 @@ ODD = {
     "http://%31%32%37.0.0.1:{port}/a.jpg": "its host cannot be found",
     "http://127.0.0.1.:{port}/a.jpg": "",  # what that is, the system decides
     "http://localhost.:{port}/a.jpg": "",
-    "{outside}to/file:///etc/passwd": "begin with https:// or http://",
-    "{outside}to/ftp://127.0.0.1:{port}/a.jpg": "begin with https:// or http://",
-    "{outside}to/data:image/png;base64,iVBORw0KGgo=": "begin with https:// or http://",
-    "{outside}to/http://user@127.0.0.1:{port}/": "a user's name or password",
-    "http://outside.test/\ud800.jpg": "what cannot be seen",
-    "http://outside.test/a.jpg?\udcff": "what cannot be seen",
-    "http://\udcff.test/a.jpg": "what cannot be seen",
-    "\udcff": "what cannot be seen",
+    "{outside}to/file:///etc/passwd": "begins with https:// or http://",
+    "{outside}to/ftp://127.0.0.1:{port}/a.jpg": "begins with https:// or http://",
+    "{outside}to/data:image/png;base64,iVBORw0KGgo=": "begins with https:// or http://",
+    "{outside}to/http://user@127.0.0.1:{port}/": "a user name or password",
+    "http://outside.test/\ud800.jpg": "an invisible character",
+    "http://outside.test/a.jpg?\udcff": "an invisible character",
+    "http://\udcff.test/a.jpg": "an invisible character",
+    "\udcff": "an invisible character",
     "http://nothing.test/a.jpg": "the host has no address), 5 times",
 }
 # Answers of a server outside.
@@ -154,9 +154,9 @@ BAD = {
     "a huge length": (reply(PHOTO, Content_Length="10000000000000"), "more than the 200,000 bytes allowed"),
     "a long head": (drip(b"HTTP/1.1 200 OK\r\nX: ", b"x" * 70_000, pause=0), "the connection failed (got more than"),
     "many headers": (drip(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n" * 200, pause=0), "the connection failed (got more than"),
-    "gzip bomb": (reply(gzip.compress(bytes(10_000_000)), Content_Encoding="gzip"), "which was not asked for"),
-    "gzip of a photo": (reply(gzip.compress(PHOTO), Content_Encoding="GZip"), "which was not asked for"),
-    "brotli": (reply(PHOTO, Content_Encoding="br"), "which was not asked for"),
+    "gzip bomb": (reply(gzip.compress(bytes(10_000_000)), Content_Encoding="gzip"), "which was not requested"),
+    "gzip of a photo": (reply(gzip.compress(PHOTO), Content_Encoding="GZip"), "which was not requested"),
+    "brotli": (reply(PHOTO, Content_Encoding="br"), "which was not requested"),
     "gzip that is not told": (reply(gzip.compress(PHOTO), Content_Type="image/png"), "not a picture of a known format"),
     "a page that says photo": (reply(b"<html>", Content_Type="image/jpeg"), "not a picture of a known format"),
     "a drawing": (reply(b"<svg/>", Content_Type="image/svg+xml"), "not a picture of a known format"),
@@ -170,7 +170,10 @@ BAD = {
     "an odd status": (reply(PHOTO, status=777), "the server answered 777"),
     "gone": (reply(PHOTO, status=410), "the server answered 410 Gone"),
     **{
-        f"a redirect to {place}": (reply(b"", status=302, Location=place), "leads on to what is no web address")
+        f"a redirect to {place}": (
+            reply(b"", status=302, Location=place),
+            "redirects to something that is no web address",
+        )
         for place in ("http://[", "http://[::1", "//[x]:y/")
     },
     "a redirect to a name that is none": (reply(b"", status=302, Location="http://xn--\xff.test/"), "no web address"),
@@ -179,8 +182,8 @@ BAD = {
         f"come back later {i}": (reply(b"", status=429, Retry_After=wait), reason)
         for i, (wait, reason) in enumerate(
             (
-                ("9" * 400, "left alone for 1,000,000,000 seconds"),
-                ("Fri, 31 Dec 9999 23:59:59 GMT", "asks to be left alone for"),
+                ("9" * 400, "asks to wait 1,000,000,000 seconds"),
+                ("Fri, 31 Dec 9999 23:59:59 GMT", "asks to wait"),
                 ("Fri, 31 Dec 99999 23:59:59 GMT", "429 Too Many Requests, 5 times"),
                 ("Fri, 31 Dec 2027 23:59:59 +99999999999", "429 Too Many Requests, 5 times"),
                 ("Fri, 31 Dec 0001 00:00:00 +2359", "429 Too Many Requests, 5 times"),
@@ -202,10 +205,10 @@ BAD = {
     "a status of letters": (b"HTTP/1.1 abc X\r\n\r\n", "the connection failed"),
     "a version that is none": (b"HTTP/x 200 OK\r\n\r\n", "the connection failed"),
     "a header without a name": (reply(b"")[:-2] + b": x\r\n\r\n", "the file is empty"),
-    "an encoding of bytes": (reply(PHOTO, Content_Encoding="\xff\x00"), "which was not asked for"),
+    "an encoding of bytes": (reply(PHOTO, Content_Encoding="\xff\x00"), "which was not requested"),
     "a redirect to nowhere": (reply(b"", status=302), "the server answered 302 Found"),
-    "a loop": (reply(b"", status=301, Location="a%20loop"), "leads on to another address more than 4 times"),
-    "come back tomorrow": (reply(b"", status=429, Retry_After="86400"), "left alone for 86,400 seconds"),
+    "a loop": (reply(b"", status=301, Location="a%20loop"), "redirects more than 4 times"),
+    "come back tomorrow": (reply(b"", status=429, Retry_After="86400"), "asks to wait 86,400 seconds"),
     "always busy": (reply(b"", status=503), "the server answered 503 Service Unavailable, 5 times"),
 }
 

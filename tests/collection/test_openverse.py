@@ -101,7 +101,7 @@ def test_a_rate_limit_is_waited_for_and_a_long_one_is_told(tmp_path: Path, serve
     server.answers[server.page(1)] = reply(b"", status=429, Retry_After="40000")
     with pytest.raises(
         DownloadError,
-        match=r"Openverse cannot be searched: the server answered 429 Too Many Requests, and asks to be left alone for "
+        match=r"Openverse cannot be searched: the server answered 429 Too Many Requests, and asks to wait "
         r"40,000 seconds: try again later\.",
     ):
         collect(server, tmp_path, 5)

@@ -60,7 +60,7 @@ def test_a_proxy_leads_nowhere_inside(
         server.url(f"to/http://127.0.0.1:{canary.port}/"),
         f"http://rebind.test:{server.server_port}/to/http://rebind.test:{canary.port}/",
     ):
-        with pytest.raises(DownloadError, match=r"refused \(--allow-private lets it in\)"):
+        with pytest.raises(DownloadError, match=r"refused \(--allow-private allows it\)"):
             get(address)
     assert set(proxy.asked) == {f"{OUTSIDE}:{server.server_port}"}
     assert canary.hits == 0

@@ -19,7 +19,7 @@ Answer = bytes | Callable[["Handler"], None]
 class Server(ThreadingHTTPServer):
     """Answers paths with bytes as they go over the wire, or by a function; what was asked is counted.
 
-    /to/ADDRESS leads on to an address. `busiest` is the most that was asked at the same time.
+    /to/ADDRESS redirects to an address. `busiest` is the most that was asked at the same time.
     """
 
     daemon_threads = True
