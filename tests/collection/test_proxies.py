@@ -165,10 +165,12 @@ def test_weights_are_downloaded_through_the_proxy(
 
     from clothes.config import ModelConfig
     from clothes.models import pretrained
+    from clothes.models.architectures import build_model
 
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
     proxy.refuse = 403
+    config = ModelConfig("keras:MobileNet", image_size=32)
     with pytest.raises(DownloadError, match="could not be fetched"):
-        pretrained._application_weights(ModelConfig("keras:MobileNetV2", image_size=96))
+        pretrained.load_imagenet(build_model(config, classes=2), config)
     assert proxy.asked == ["storage.googleapis.com:443"]
