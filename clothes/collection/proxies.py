@@ -41,19 +41,26 @@ class Proxy:
 
 
 def proxy_urls() -> dict[str, str]:
-    """Returns the URLs of the proxies by scheme. ALL_PROXY counts for both. Raises DownloadError for a SOCKS proxy."""
+    """Returns the URLs of the proxies by scheme. ALL_PROXY counts for both. Raises DownloadError for unusable ones."""
     found = urllib.request.getproxies()
     urls = {scheme: found.get(scheme) or found.get("all") or "" for scheme in ("http", "https")}
     for url in filter(None, urls.values()):
-        if (scheme := url.partition("://")[0].lower() if "://" in url else "http") != "http":
-            raise DownloadError(f"a proxy of the kind {scheme[:10]} cannot be used: set HTTPS_PROXY to an http:// one")
+        _parse(url)
     return {scheme: url for scheme, url in urls.items() if url}
 
 
 def find_proxy(scheme: str, host: str, port: int) -> Proxy | None:
     """Returns the proxy for a host, or None to connect directly. Raises DownloadError if it cannot be used."""
-    if urllib.request.proxy_bypass(f"{host}:{port}") or not (url := proxy_urls().get(scheme)):
+    if urllib.request.proxy_bypass(f"{host}:{port}"):
         return None
+    url = proxy_urls().get(scheme)
+    return _parse(url) if url else None
+
+
+def _parse(url: str) -> Proxy:
+    kind = url.partition("://")[0].lower() if "://" in url else "http"
+    if kind != "http":
+        raise DownloadError(f"a proxy of the kind {kind[:10]} cannot be used: set HTTPS_PROXY to an http:// one")
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         address = parts.hostname or "", parts.port or 80

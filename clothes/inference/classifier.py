@@ -122,7 +122,7 @@ class Classifier:
 def _map_photos(function: Callable[[decode.Photo], T], photos: Iterable[decode.Photo]) -> Iterator[T | PhotoError]:
     """Yields `function(photo)` or its PhotoError for each photo, in order, computed by one thread per core.
 
-    Each thread has its own interpreter. On LiteRT single photos are as fast as batches, and need less memory.
+    On LiteRT single photos are as fast as batches, and need less memory.
     """
 
     def result_or_error(photo: decode.Photo) -> T | PhotoError:

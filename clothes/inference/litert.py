@@ -1,6 +1,7 @@
 """LiteRT: the bytes of a model -> scores and features. The only module that knows which runtime predicts."""
 
 import contextlib
+import os
 import threading
 from typing import Any
 
@@ -16,7 +17,8 @@ class LiteModel:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._local = threading.local()
+        self._idle: list[Any] = []
+        self._turn = threading.Semaphore(os.cpu_count() or 1)
 
     def __reduce__(self) -> tuple[type["LiteModel"], tuple[bytes]]:
         return type(self), (self._data,)  # an interpreter cannot be pickled
@@ -26,21 +28,23 @@ class LiteModel:
 
         Raises ValueError, RuntimeError or KeyError if the bytes are not such a model.
         """
-        result = self._runner()(pictures=picture[None])
+        # Threads cannot share an interpreter at a time. Each takes 8 MB, so there are no more of them than cores.
+        with self._turn:
+            try:
+                runner = self._idle.pop()
+            except IndexError:
+                runner = self._open()
+            result = runner(pictures=picture[None])
+            self._idle.append(runner)
         return result["scores"][0], result["features"][0]
 
-    def _runner(self) -> Any:
-        """Returns the runner of this thread: threads cannot share an interpreter.
+    def _open(self) -> Any:
+        """Returns a runner that uses one core, so that the scores are equal to the bit on any number of cores."""
+        from ai_edge_litert.interpreter import Interpreter
 
-        Each uses one core, so that the scores are equal to the bit on any number of cores.
-        """
-        if not hasattr(self._local, "runner"):
-            from ai_edge_litert.interpreter import Interpreter
-
-            # LiteRT writes start-up lines once per process. Silencing stderr later would hide output of other threads.
-            with contextlib.nullcontext() if LiteModel._start_up_lines_written else quiet():
-                self._local.interpreter = Interpreter(model_content=self._data, num_threads=1)
-                self._local.interpreter.allocate_tensors()
-                self._local.runner = self._local.interpreter.get_signature_runner()
-            LiteModel._start_up_lines_written = True
-        return self._local.runner
+        # LiteRT writes start-up lines once per process. Silencing stderr later would hide output of other threads.
+        with contextlib.nullcontext() if LiteModel._start_up_lines_written else quiet():
+            interpreter = Interpreter(model_content=self._data, num_threads=1)
+            interpreter.allocate_tensors()
+        LiteModel._start_up_lines_written = True
+        return interpreter.get_signature_runner()  # keeps its interpreter
