@@ -7,6 +7,7 @@ presets for photos as small as those of Fashion-MNIST, and for networks with Ima
 import dataclasses
 import json
 import math
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -279,7 +280,7 @@ class Config:
     def read(cls, path: str | Path) -> Self:
         """Returns the config in a JSON file, such as config.json of a run folder or recipes/*.json."""
         try:
-            data = read_json(Path(path).resolve())
+            data = read_json(Path(os.path.realpath(path)))
         except OSError as error:
             raise ConfigError(f"Cannot read the config {path}: {error.strerror}.") from None
         except ValueError as error:

@@ -79,6 +79,9 @@ def test_a_known_network_is_described_without_the_layers_of_the_sequential_one()
 def test_files_that_are_no_config(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Cannot read"):
         Config.read(tmp_path / "none.json")
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    with pytest.raises(ConfigError, match="is a link"):
+        Config.read(tmp_path / "loop.json")
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(ConfigError, match="is not JSON"):
         Config.read(tmp_path / "bad.json")

@@ -42,7 +42,7 @@ def _is_empty(to: Path) -> bool:
 
 def beside(to: Path, what: str) -> Path:
     """Returns the hidden path beside a folder where its download is kept, so that a later call continues it."""
-    to = to.resolve()
+    to = Path(os.path.realpath(to))
     return to.with_name(f".{to.name}-{what}")
 
 
@@ -55,7 +55,7 @@ def make_folder(folder: Path) -> None:
 
 def put(to: Path, contents: Sequence[tuple[str, Reader]], progress: Progress | None = None) -> None:
     """Writes all files below `to` in one step. A folder with files gets the missing ones."""
-    to = to.resolve()
+    to = Path(os.path.realpath(to))
     make_folder(to.parent)
     try:
         if not _is_empty(to):

@@ -14,6 +14,7 @@ a photo is removed. Then the journal is emptied.
 
 import codecs
 import os
+import stat
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import astuple, dataclass
@@ -25,7 +26,7 @@ from clothes.system.checksums import sha256_file
 from clothes.system.files import TEMP_PREFIX, append_synced, publish, sync
 from clothes.system.locks import try_lock
 from clothes.system.text import plain
-from clothes.system.user_text import csv_text, read_csv
+from clothes.system.user_text import csv_text, read_csv, read_table_bytes
 from clothes.system.validation import stays_below
 
 NAME_LENGTHS = (16, 32, 64)  # of a photo's name: the first characters of its checksum
@@ -96,7 +97,7 @@ class Sources(AbstractContextManager["Sources"]):
     def remove(self, path: Path) -> None:
         """Removes a photo and its row, and its folder if this object made it and it is empty."""
         file = path.relative_to(self.root).as_posix()
-        table = _parsed(self._path, self._path.read_bytes())
+        table = _parsed(self._path, _read(self._path))
         for cells in table:
             if cells[0] == file:
                 append_synced(self._journal, _line(cells))
@@ -126,7 +127,7 @@ class Sources(AbstractContextManager["Sources"]):
         _beside(self._path).unlink(missing_ok=True)
         self._journal.seek(0)
         announced = [line for line in self._journal.read().splitlines(keepends=True) if line.endswith(b"\n")]
-        before = self._path.read_bytes()
+        before = _read(self._path)
         if before.removeprefix(codecs.BOM_UTF8).startswith(",".join(COLUMNS).encode()):
             data = _complete_last_line(before, announced)
         else:  # a spreadsheet saved it with other separators or in another encoding
@@ -180,6 +181,8 @@ def _complete_last_line(data: bytes, announced: list[bytes]) -> bytes:
 
 def _open_alone(path: Path) -> BinaryIO:
     """Opens the journal and locks it. Raises PhotosError if another process holds the lock."""
+    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):  # a link's target would be emptied
+        raise PhotosError(f"{path} is a link or not a regular file. Remove it.")
     while True:
         journal = path.open("a+b")
         if not try_lock(journal):
@@ -188,6 +191,13 @@ def _open_alone(path: Path) -> BinaryIO:
         if os.fstat(journal.fileno()).st_nlink:
             return journal
         journal.close()  # the other process removed it in the meantime
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_table_bytes(path)
+    except ValueError as error:
+        raise PhotosError(f"{path} cannot be read: {error}. Rename it; a new one is made.") from None
 
 
 def _parsed(path: Path, data: bytes) -> list[list[str]]:

@@ -89,7 +89,7 @@ def evaluate_folder(
 
 def _find_run(path: Path) -> Run | None:
     """Returns the run in a folder, or the run around a bundle."""
-    for folder in (path, path.resolve().parent):
+    for folder in (path, Path(os.path.realpath(path)).parent):
         if (folder / "run.json").is_file():
             return Run.open(folder)
     return None

@@ -14,14 +14,13 @@ from clothes.errors import RunError
 from clothes.inference.confidence import Prediction
 from clothes.inference.run import now
 from clothes.photos.folders import OTHER, Skipped
-from clothes.system.files import read_regular_file, write_bytes, write_text
+from clothes.system.files import write_bytes, write_text
 from clothes.system.text import quote
-from clothes.system.user_text import csv_text, read_csv, with_mark
+from clothes.system.user_text import csv_text, read_table, with_mark
 from clothes.system.validation import Share, parse_float, read_json, stays_below
 
 _COLUMNS = ["photo", "truth", "label", "confidence", "known"]
 _NOT_IN_JSON = ("predictions", "skipped")
-_MOST_BYTES = 1_000_000_000  # of predictions.csv
 
 
 class SkippedInfo(TypedDict):
@@ -152,7 +151,7 @@ def read_predictions(folder: Path) -> tuple[tuple[str, Prediction], ...]:
     Raises RunError if it is missing or damaged.
     """
     with _reading(folder, "predictions.csv") as path:
-        (_, header), *lines = read_csv(read_regular_file(path, _MOST_BYTES)) or [(0, [])]
+        (_, header), *lines = read_table(path) or [(0, [])]
         classes = header[len(_COLUMNS) :]
         if header[: len(_COLUMNS)] != _COLUMNS or len(set(classes)) < max(1, len(classes)):
             raise ValueError(f"its columns are not {', '.join(_COLUMNS)} and one for each class")

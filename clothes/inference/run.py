@@ -7,7 +7,6 @@ features.npz  report.html  learning-curve/       written by report
 .replaced/                                       the run that --overwrite replaces, until the new one is finished
 """
 
-import csv
 import json
 import os
 import re
@@ -26,6 +25,7 @@ from clothes.photos.split_file import Split
 from clothes.system.files import remove_unfinished, write_text
 from clothes.system.locks import LOCK_FILE, folder_lock
 from clothes.system.text import quote
+from clothes.system.user_text import read_table, slashed
 from clothes.system.validation import parse_float, read_json
 
 # Marks a folder in which a run is being created: without run.json it holds nothing but an unfinished start.
@@ -139,7 +139,7 @@ class Run:
     @property
     def photos(self) -> Path:
         """The folder of the photos it was trained on."""
-        return Path(os.path.normpath(self.path.resolve() / self.info["photos"]))
+        return Path(os.path.normpath(self.path.resolve() / slashed(self.info["photos"])))
 
     @property
     def split(self) -> Split:
@@ -155,11 +155,12 @@ class Run:
         """The rows of history.csv, one per epoch. Raises RunError before the first one."""
         path, rows = self.path / "history.csv", []
         try:
-            with path.open(encoding="utf-8", newline="") as file:
-                rows = [{name: parse_float(row[name]) for name in HISTORY_COLUMNS} for row in csv.DictReader(file)]
+            (_, header), *lines = read_table(path) or [(0, [])]
+            table = [dict(zip(header, cells, strict=False)) for _, cells in lines]
+            rows = [{name: parse_float(row[name]) for name in HISTORY_COLUMNS} for row in table]
         except FileNotFoundError:
             pass
-        except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        except (OSError, ValueError, KeyError) as error:
             raise _unreadable(path, f"it has no column {error}" if isinstance(error, KeyError) else error) from None
         if not rows:
             raise RunError(
@@ -170,7 +171,7 @@ class Run:
 
     def is_of(self, photos: Path) -> bool:
         """Whether it was trained on the photos in this folder."""
-        return self._relative(photos) == self.info["photos"]
+        return slashed(self._relative(photos)) == slashed(self.info["photos"])
 
     def note(self, **changes: Any) -> None:
         """Changes entries of run.json."""

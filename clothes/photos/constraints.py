@@ -14,7 +14,7 @@ from clothes.photos.class_names import PART_FOLDERS
 from clothes.photos.duplicates import Record
 from clothes.photos.folders import from_class, without_part
 from clothes.photos.split_file import ALIKE, PARTS, Split
-from clothes.system.user_text import read_csv, slashed
+from clothes.system.user_text import read_csv, read_table, read_table_bytes, slashed
 
 CORRECTION = "correction"  # the origin, in sources.csv, of photos that are trained on only
 SPLIT_ANEW = "Split anew with --overwrite, or write another split with --out."
@@ -113,7 +113,7 @@ def _read_groups(path: Path, records: Sequence[Record], notes: list[str]) -> dic
 def _read_group_file(path: Path) -> tuple[list[tuple[int, list[str]]], int, int]:
     """Returns the numbered lines below the header, and the numbers of the columns with the photo and the group."""
     try:
-        (_, header), *lines = read_csv(path.read_bytes()) or [(0, [])]
+        (_, header), *lines = read_table(path) or [(0, [])]
     except OSError as error:
         raise SplitError(f"The groups in {path} cannot be read: {error.strerror}.") from None
     except ValueError as error:
@@ -195,7 +195,7 @@ def _read_corrections(root: Path) -> set[str]:
     """Returns the SHA-256 of each photo that came as a correction, by sources.csv."""
     path = root / "sources.csv"
     try:
-        data = path.read_bytes()
+        data = read_table_bytes(path)
         if b"sha256" not in data.replace(b"\0", b""):  # another table of that name
             return set()
         (_, header), *lines = read_csv(data) or [(0, [])]

@@ -22,7 +22,7 @@ def copy_parts(split: Split, to: str | os.PathLike[str]) -> None:
     it would be in two parts.
     """
     to = Path(to)
-    if to.resolve().is_relative_to(split.root.resolve()):
+    if Path(os.path.realpath(to)).is_relative_to(split.root.resolve()):
         raise SplitError(f"{to} lies among the photos in {split.root}. Choose a folder outside for --copy-to.")
     targets = [to / target for target in _targets(split.rows)]
     missing, size = [], 0

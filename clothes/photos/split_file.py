@@ -11,7 +11,7 @@ from typing import Self
 from clothes.errors import SplitError
 from clothes.photos.folders import OTHER, Skipped
 from clothes.system.files import write_bytes
-from clothes.system.user_text import csv_text, read_csv, slashed, with_mark
+from clothes.system.user_text import csv_text, read_table, slashed, with_mark
 from clothes.system.validation import stays_below
 
 PARTS = ("train", "test", "validation")
@@ -77,7 +77,7 @@ class Split:
     def read(cls, path: str | os.PathLike[str], root: str | os.PathLike[str]) -> Self:
         """Returns the split in a CSV file, of the photos below `root`. Raises SplitError with the line's number."""
         try:
-            (_, header), *lines = read_csv(Path(path).read_bytes()) or [(0, [])]
+            (_, header), *lines = read_table(Path(path)) or [(0, [])]
         except OSError as error:
             raise SplitError(f"The split {path} cannot be read: {error.strerror}.") from None
         except ValueError as error:

@@ -18,12 +18,12 @@ from typing import BinaryIO
 TEMP_PREFIX = ".making-"
 
 
-def read_regular_file(path: Path, max_bytes: int) -> bytes:
+def read_regular_file(path: Path, max_bytes: int, *, follow: bool = False) -> bytes:
     """Returns the bytes of a file. Raises OSError, or ValueError for a link, a special file or too many bytes.
 
-    A link could lead to a private file, and a device or pipe has no end.
+    A link could lead to a private file, unless `follow`; a device or pipe has no end.
     """
-    status = path.lstat()
+    status = path.stat() if follow else path.lstat()
     if not stat.S_ISREG(status.st_mode):
         raise ValueError(f"{path.name} is a link or not a regular file")
     if status.st_size > max_bytes:

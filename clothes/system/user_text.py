@@ -5,9 +5,13 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from pathlib import Path
+
+from clothes.system.files import read_regular_file
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would compute, quoted or not
-_DELIMITERS = ",;\t"
+_DELIMITER = re.compile("[,;\t]")
+_MOST_BYTES, _MOST_LINES = 500_000_000, 5_000_000  # of a table
 
 
 def decode_text(data: bytes, errors: str = "strict") -> str:
@@ -37,17 +41,31 @@ def _unquoted(line: str) -> str:
     return bare[1:-1] if len(bare) > 2 and bare[0] == bare[-1] and bare[0] in "\"'" else line
 
 
-def read_csv(data: bytes) -> list[tuple[int, list[str]]]:
-    """Returns line number and cells of each row that is not blank; commas, semicolons or tabs lie between cells.
+def read_table(path: Path) -> list[tuple[int, list[str]]]:
+    """Returns the rows of a CSV file as `read_csv` does. Raises OSError, or ValueError with a reason."""
+    return read_csv(read_table_bytes(path))
 
-    Takes the quotes off that `csv_text` puts before formulas. Raises ValueError, with a reason, for other content.
+
+def read_table_bytes(path: Path) -> bytes:
+    """Returns the bytes of a CSV file, or of the file that a link leads to. Raises as `read_table` does."""
+    return read_regular_file(path, _MOST_BYTES, follow=True)
+
+
+def read_csv(data: bytes) -> list[tuple[int, list[str]]]:
+    """Returns line number and cells of each row that is not blank.
+
+    Cells are divided by the comma, semicolon or tab that comes first. Takes the quotes off that `csv_text` puts before
+    formulas. Raises ValueError, with a reason, for other content.
     """
     text = decode_text(data)
     if "\0" in text:
         raise ValueError("it has NUL characters, as no text has")
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    if text.count("\n") + text.count("\r") > _MOST_LINES:
+        raise ValueError(f"it has more than the {_MOST_LINES:,} lines allowed")
+    first = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0]
     hint = re.fullmatch(r"sep=(.)", first)  # of Excel
-    delimiter = hint[1] if hint else max(_DELIMITERS, key=re.sub(r'"[^"]*"', "", first).count)
+    found = hint or _DELIMITER.search(re.sub(r'"[^"]*"', "", first))
+    delimiter = (hint[1] if hint else found[0]) if found else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         rows = [(reader.line_num, [_without_quote(cell) for cell in cells]) for cells in reader if any(cells)]

@@ -79,7 +79,7 @@ def _describe(run: Run, trainer: Trainer, split: Split, seconds: float) -> dict[
     """Returns the entries of bundle.json that are known before the network is measured."""
     config, state = trainer.full_config, trainer.state
     return {
-        "name": run.path.resolve().name,
+        "name": run.path.resolve().name.encode("utf-8", "replace").decode(),
         "created": now(),
         "classes": list(split.classes),
         "image_size": config.model.image_size,

@@ -31,13 +31,23 @@ def test_tables_from_any_spreadsheet(encoding: str, delimiter: str, end: str) ->
     assert read_csv(text.getvalue().encode(encoding)) == [(1, TABLE[0]), (3, TABLE[1]), (4, TABLE[2])]
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "; "])
+def test_class_names_with_many_separators_are_one_cell(separator: str) -> None:
+    names = ["photo", separator.join("abcdefgh"), "x"]
+    assert read_csv(csv_text([names, ["1", "2", "3"]]).encode()) == [(1, names), (2, ["1", "2", "3"])]
+
+
 def test_excels_line_about_the_separator_is_not_a_row() -> None:
     assert read_csv(b"sep=;\r\nphoto;group\r\na,b.jpg;1\r\n") == [(2, ["photo", "group"]), (3, ["a,b.jpg", "1"])]
 
 
 @pytest.mark.parametrize(
-    "data", [b"photo,group\nH\xfcte/1.jpg,1\n", b"\xff\xfe\x00", b"photo\0,group\n", b"a\n" * 2 + b'"' + b"x" * 200_000]
-)
+    "data",
+    [
+        b"photo,group\nH\xfcte/1.jpg,1\n", b"\xff\xfe\x00", b"photo\0,group\n", b"a\n" * 2 + b'"' + b"x" * 200_000,
+        b"a\n" * 5_000_001,
+    ],
+)  # fmt: skip
 def test_what_is_not_a_table_is_refused_with_a_reason(data: bytes) -> None:
     with pytest.raises(ValueError, match=r"it is not|it has"):
         read_csv(data)

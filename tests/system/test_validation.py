@@ -4,8 +4,10 @@ import contextlib
 import csv
 import io
 import json
+import os
 import random
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
@@ -289,6 +291,24 @@ def test_odd_lines_of_a_table_raise_no_other_error(folder: Path, name: str) -> N
         for content in (line, original + line, original.replace(b"\n", b"\n" + line, 1)):
             (folder / name).write_bytes(content)
             read_table(name, folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes links and pipes")
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_that_is_a_pipe_or_leads_to_a_device_is_refused(folder: Path, name: str) -> None:
+    for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+        (folder / name).unlink(missing_ok=True)
+        make(folder / name)
+        with pytest.raises((ClothesError, OSError), match=name):
+            TABLES[name](folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes links")
+def test_a_journal_that_is_a_link_empties_no_file(folder: Path) -> None:
+    (folder / ".collecting.csv").symlink_to(folder / "split.csv")
+    with pytest.raises(ClothesError, match="is a link"):
+        Store(folder)
+    assert len(clothes.Run(folder).split.rows) == 42
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Photos are decoded once; the cache is checked and its errors name the photo or the folder."""
 
 import errno
+import hashlib
 import os
 from pathlib import Path
 
@@ -53,6 +54,15 @@ def test_a_cache_with_one_wrong_bit_is_made_anew(split: clothes.Split, place: in
     data = bytearray(file.read_bytes())
     data[place] ^= 1
     file.write_bytes(data)
+    assert np.array_equal(datasets.decode(split, 32, ("train",))["train"].pixels, expected)
+
+
+@pytest.mark.parametrize("header", [b"", b"'descr': '|O', 'shape': (9,)", b"'descr': '<f8', 'shape': (1 << 60,)"])
+def test_the_header_of_a_foreign_cache_is_not_believed(split: clothes.Split, header: bytes) -> None:
+    expected = np.array(datasets.decode(split, 32, ("train",))["train"].pixels)
+    (file,) = cache_folder().glob("*.npy")
+    data = b"\x93NUMPY\1\0v\0{" + header.ljust(118) + expected.tobytes()
+    file.write_bytes(data + hashlib.sha256(data).digest())
     assert np.array_equal(datasets.decode(split, 32, ("train",))["train"].pixels, expected)
 
 

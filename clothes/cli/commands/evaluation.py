@@ -1,5 +1,6 @@
 """`clothes evaluate` and `clothes compare`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def evaluate(
     elif out is not None:
         raise typer.BadParameter("needs --photos; results on the test part stay in the run", param_hint="--out")
     else:
-        folder = model if (model / "run.json").exists() else model.resolve().parent
+        folder = model if (model / "run.json").exists() else Path(os.path.realpath(model)).parent
         if (folder / "run.json").exists():
             note_photos(Run.open(folder))
     with progress_bars() as bars:

@@ -59,7 +59,7 @@ def sign_in(
 def service_credentials(access: Access, key: str | os.PathLike[str]) -> Credentials:
     """Returns the credentials of a service account from its key file. Raises DriveError."""
     try:
-        about = read_json(Path(key).resolve())
+        about = read_json(Path(os.path.realpath(key)))
         return service_account.Credentials.from_service_account_info(about, scopes=[_scope(access)])
     except (OSError, ValueError, KeyError, TypeError, GoogleAuthError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -79,7 +79,7 @@ def _scope(access: Access) -> str:
 
 def _client(path: Path) -> dict[str, Any]:
     try:
-        about: dict[str, Any] = read_json(path.resolve())
+        about: dict[str, Any] = read_json(Path(os.path.realpath(path)))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DriveError(f"The OAuth client {path} cannot be read: {reason}.") from None

@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import quote
 
 from clothes.config import Config
 from clothes.errors import EXTRAS, MissingExtraError, TuningError
@@ -62,12 +63,13 @@ def tune(
 
     running = Search(visible, config, search, callback, began=began)
     folder = Path(out) if out is not None else Path("tunings") / f"{photos.resolve().name}-{running.fingerprint[:8]}"
-    url = storage or f"sqlite:///{folder.resolve() / 'study.db'}"
+    real = Path(os.path.realpath(folder))
+    url = storage or f"sqlite:///{quote(str(real / 'study.db'))}"  # a name may contain ?
     try:
         with database_errors(url):
             if storage is None:
                 folder.mkdir(parents=True, exist_ok=True)
-            study = running.open_study(url, folder.resolve().name)
+            study = running.open_study(url, real.name)
             folder.mkdir(parents=True, exist_ok=True)
             whole = keep_split(whole, split)
             whole.write(folder / "split.csv", overwrite=True)

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from clothes.config import Config
 from clothes.errors import TuningError
 from clothes.training.callbacks import SearchCallback
 from clothes.training.search import study
-from clothes.training.search.results import Tuning
+from clothes.training.search.results import Trial, Tuning, trials_to_csv
 from clothes.training.search.space import apply_settings
 from clothes.training.search.tuning import tune
 from tests.support.commands import run_command
@@ -151,8 +152,34 @@ def test_a_full_disk_gives_a_message(photos: Path, tmp_path: Path, fast: object)
 
 def test_a_file_in_place_of_the_folder_gives_a_message(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "search").write_text("")
-    with pytest.raises(TuningError, match=r"cannot be kept.*Give another --out"):
-        tune(photos, out=tmp_path / "search", trials=1, config=TINY)
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("search", "loop"):
+        with pytest.raises(TuningError, match=r"cannot be kept.*Give another --out"):
+            tune(photos, out=tmp_path / name, trials=1, config=TINY)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+@pytest.mark.parametrize("name", ["what?", "a%2fb#c&d"])
+def test_the_database_lies_in_the_folder_whatever_its_name(
+    photos: Path, tmp_path: Path, fast: object, name: str
+) -> None:
+    tune(photos, out=tmp_path / name, trials=1, epochs=1, config=TINY)
+    assert [path.name for path in tmp_path.iterdir()] == [name] and (tmp_path / name / "study.db").is_file()
+
+
+def test_the_address_of_the_database_may_come_from_the_environment(
+    photos: Path, tmp_path: Path, fast: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOTHES_STORAGE", "postgres//me:secret@host")
+    result = run_command("tune", photos, "--out", tmp_path / "search", "--trials", 1)
+    assert "--storage is no address of a database" in result.err and "secret" not in result.err
+
+
+def test_a_reason_in_the_table_of_trials_is_no_formula() -> None:
+    text = trials_to_csv(
+        [Trial(0, "failed", 0.0, 0, None, {"x": 1}, kind="impossible", reason="=cmd|' /C calc'!A0")], "x"
+    )
+    assert list(csv.reader(text.splitlines()))[1][-1] == "'=cmd|' /C calc'!A0"
 
 
 def states(url: str) -> list[str]:
