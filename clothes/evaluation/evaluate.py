@@ -12,6 +12,7 @@ from clothes.inference.confidence import Prediction
 from clothes.inference.run import Run
 from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER, Listing, PhotoFile, Skipped, list_class_folders
+from clothes.photos.split_file import Row
 from clothes.system.checksums import sha256
 from clothes.system.progress import Progress
 from clothes.system.text import quote
@@ -52,13 +53,15 @@ def evaluate_run(run: Run, classifier: Classifier, *, progress: Progress | None 
         raise RunError(
             f"{run.path}: split.csv and the bundle have different classes. One of them was replaced. Train again."
         )
-    photos = [PhotoFile(row.photo, row.label) for row in split.part("test")]
-    if all(photo.label == OTHER for photo in photos):
+    rows = split.part("test")
+    if all(row.label == OTHER for row in rows):
         raise RunError(f"{run.path}: the test part of its split is empty. Name photos to evaluate on: --photos DIR.")
+    photos, changed = _leave_out_changed(split.root, rows)
     result = _measure(classifier, split.root, photos, progress)
+    result = replace(result, skipped=(*changed, *result.skipped))
     if result.photos == 0:
         raise PhotosError(
-            f"None of the {len(photos)} test photos can be read below {split.root} (the first: "
+            f"None of the {len(rows)} test photos can be used below {split.root} (the first: "
             f"{result.skipped[0].reason}). If they were moved, name their folder: --photos DIR. Photos that the model "
             "was trained on are left out."
         )
@@ -84,7 +87,7 @@ def evaluate_folder(
             f"None of the {len(photos)} photos in {listing.root} can be read (the first: {result.skipped[0].reason}). "
             f"`clothes check {quote(listing.root)}` lists the reasons."
         )
-    return replace(result, skipped=(*listing.skipped, *skipped, *result.skipped))
+    return replace(result, skipped=(*listing.skipped, *skipped, *result.skipped), notes=listing.notes)
 
 
 def _find_run(path: Path) -> Run | None:
@@ -106,6 +109,21 @@ def _count_opening(run: Run) -> int:
             "Make it writable, or copy it together with its photos."
         ) from None
     return opened
+
+
+def _leave_out_changed(root: Path, rows: Sequence[Row]) -> tuple[list[PhotoFile], list[Skipped]]:
+    """Returns the photos of a split, and those that are others now: a train photo may have got a test photo's name."""
+    kept, changed = [], []
+    for row in rows:
+        try:
+            is_same = row.sha256 in ("", sha256(read_file(root / row.photo)))
+        except PhotoError:  # _measure reports it
+            is_same = True
+        if is_same:
+            kept.append(PhotoFile(row.photo, row.label))
+        else:
+            changed.append(Skipped(row.photo, "it has changed since the split was made"))
+    return kept, changed
 
 
 def _choose_known(listing: Listing, classes: Sequence[str]) -> tuple[list[PhotoFile], list[Skipped]]:

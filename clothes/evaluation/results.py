@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self, TypedDict
+from typing import Any, NotRequired, Self, TypedDict
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class EvaluationInfo(TypedDict):
     others: int
     others_known: Share | None
     skipped: list[SkippedInfo]
+    notes: NotRequired[list[str]]
     created: str
 
 
@@ -75,6 +76,7 @@ class Evaluation:
     others_known: float | None  # share of those whose prediction is accepted; None without any
     predictions: tuple[tuple[str, Prediction], ...]  # (true class, prediction); `photo` is the path
     skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = ()  # remarks for people on the classes
 
     @classmethod
     def from_predictions(

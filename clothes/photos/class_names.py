@@ -67,5 +67,6 @@ def choose_spellings(labels: Iterable[str], known: Iterable[str]) -> dict[str, s
 
 @lru_cache(10_000)
 def _folded(name: str) -> str:
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    visible = "".join(c for c in name if unicodedata.category(c) != "Cf").strip()
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", visible).casefold())
     return _BETWEEN_LETTERS.sub("", _SEPARATORS.sub(" ", text))

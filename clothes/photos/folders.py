@@ -97,15 +97,16 @@ def _notes(base: str, photos: Sequence[PhotoFile], spellings: Mapping[str, str])
         yield f"The class folders are those in {base.removesuffix('/')}."
     for name, spelling in sorted(spellings.items()):
         if name != spelling:
-            yield f"{name} and {spelling} are spellings of one class: counted as {spelling}. Rename one of the folders."
+            yield f"{name} and {spelling} are spellings of one class: counted as {spelling}. Rename the folder {name}."
     inside: dict[str, set[str]] = defaultdict(set)  # class -> folders in its folder; "" for photos beside them
     for photo in photos:
         inside[photo.label].add("/".join(from_class(photo.path, photo.label).parts[1:-1]))
-    if nested := sorted(name for name, found in inside.items() if len(found) > 1 and "" not in found):
+    deeper = {name: sorted(found - {""}) for name, found in inside.items() if "" not in found or len(inside) == 1}
+    if nested := sorted(name for name, folders in deeper.items() if len(folders) > 1):
         yield (
-            f"{len(nested):,} of {len(inside):,} class folders hold folders and no photos beside them, such as "
-            f"{nested[0]} ({', '.join(sorted(inside[nested[0]])[:4])}): each counts as one class. If the folders "
-            "inside are the classes, move them."
+            f"{len(nested):,} of {len(inside):,} class folders hold folders, such as {nested[0]} "
+            f"({', '.join(deeper[nested[0]][:4])}): each counts as one class. If the folders inside are the classes, "
+            "move them."
         )
 
 

@@ -10,7 +10,7 @@ from clothes.errors import SplitError
 from clothes.photos.class_names import PART_FOLDERS
 from clothes.photos.folders import from_class, list_photos
 from clothes.photos.split_file import Row, Split
-from clothes.system.checksums import sha256_file
+from clothes.system.checksums import sha256, sha256_file
 from clothes.system.files import TEMP_PREFIX, explain_full_disk, sync_all
 
 
@@ -67,7 +67,7 @@ def _copy(pairs: Sequence[tuple[Path, Path]], size: int) -> None:
         with explain_full_disk(size):
             for source, target in pairs:
                 target.parent.mkdir(parents=True, exist_ok=True)
-                made.append(target.with_name(f"{TEMP_PREFIX}{target.name}"))
+                made.append(target.with_name(f"{TEMP_PREFIX}{os.getpid()}-{len(made)}"))  # short: a name may be long
                 shutil.copyfile(source, made[-1])
             sync_all()
             for making, (_, target) in zip(made, pairs, strict=True):
@@ -87,10 +87,17 @@ def _targets(rows: Sequence[Row]) -> list[Path]:
     """
     paths = [from_class(row.photo, row.label) for row in rows]
     targets = [Path(row.part, row.label, *path.parts[1:]) for row, path in zip(rows, paths, strict=True)]
-    taken = Counter(str(target).casefold() for target in targets)
-    for i, (row, path, target) in enumerate(zip(rows, paths, targets, strict=True)):
-        if taken[str(target).casefold()] > 1:
-            above = PurePosixPath(row.photo).parts[: -len(path.parts)]
-            folders = above if path.parts[0] == row.label else (*above, path.parts[0])
-            targets[i] = target.with_stem("-".join((target.stem, *folders)))
+    for i in _clashes(targets):
+        row, path = rows[i], paths[i]
+        above = PurePosixPath(row.photo).parts[: -len(path.parts)]
+        folders = above if path.parts[0] == row.label else (*above, path.parts[0])
+        targets[i] = targets[i].with_stem("-".join((targets[i].stem, *folders)))
+    for i in _clashes(targets):  # a photo has one of these names already
+        targets[i] = targets[i].with_stem(f"{targets[i].stem}-{sha256(rows[i].photo.encode())[:8]}")
     return targets
+
+
+def _clashes(targets: Sequence[Path]) -> list[int]:
+    """Returns the positions of paths that are equal to others, whatever their case."""
+    taken = Counter(str(target).casefold() for target in targets)
+    return [i for i, target in enumerate(targets) if taken[str(target).casefold()] > 1]

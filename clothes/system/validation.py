@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 import os
 import re
 import reprlib
@@ -17,7 +16,7 @@ from clothes.system.files import read_regular_file
 
 _MOST_BYTES = 16_000_000  # of a JSON file
 _DEEPEST = 32  # levels of lists and objects
-_LARGEST = 2**63 - 1  # integer
+_LARGEST, _LARGEST_FLOAT = 2**63 - 1, 1e100
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")  # no file name has NUL, and a lone surrogate cannot be written
 _KINDS: dict[Any, str] = {
     **{str: "text", int: "an integer", float: "a number", bool: "true or false"},
@@ -49,10 +48,10 @@ def parse_json(text: bytes, kind: Any = dict) -> Any:
 
 
 def parse_float(text: str) -> float:
-    """Returns the number. Raises ValueError for NaN and infinity, too."""
+    """Returns the number. Raises ValueError for NaN and for numbers that overflow in a sum or a plot, too."""
     number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text[:20]} is not a finite number")
+    if not abs(number) <= _LARGEST_FLOAT:  # false for NaN
+        raise ValueError(f"{text[:20]} is no number, or a huge one")
     return number
 
 

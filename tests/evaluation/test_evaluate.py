@@ -11,6 +11,7 @@ import pytest
 import clothes
 from clothes.errors import PhotosError, RunError
 from clothes.evaluation.results import read_evaluation
+from tests.support.commands import run_command
 from tests.support.pictures import make_photos
 
 
@@ -89,7 +90,7 @@ def test_photos_of_no_class_count_separately(copy: clothes.Run, tmp_path: Path) 
 def test_train_and_validation_photos_are_left_out(copy: clothes.Run, tmp_path: Path) -> None:
     expected = clothes.evaluate(copy.path)
     copy.photos.rename(tmp_path / "moved")
-    with pytest.raises(PhotosError, match="None of the 24 test photos can be read"):
+    with pytest.raises(PhotosError, match="None of the 24 test photos can be used"):
         clothes.evaluate(copy.path)
     assert copy.info["test_part_opened"] == 1  # a failed evaluation does not count
     found = clothes.evaluate(copy.path, photos=tmp_path / "moved")
@@ -111,6 +112,20 @@ def test_other_spellings_of_the_bundles_classes_are_measured(copy: clothes.Run, 
     result = clothes.evaluate(copy.path / "bundle", photos=photos)
     assert (result.photos, result.skipped) == (8, ())
     assert result.per_class["bar"]["photos"] == 4
+    assert result.notes == ("BAR and bar are spellings of one class: counted as bar. Rename the folder BAR.",)
+    shown = run_command("evaluate", copy.path / "bundle", "--photos", photos, "--out", tmp_path / "results")
+    assert result.notes[0] in shown.err
+    assert read_evaluation(tmp_path / "results")["notes"] == list(result.notes)
+
+
+def test_a_test_photo_that_is_another_one_now_is_not_measured(copy: clothes.Run) -> None:
+    (learnt, *_), (row, *_) = copy.split.part("train"), copy.split.part("test")
+    shutil.copy(copy.photos / learnt.photo, copy.photos / row.photo)
+    result = clothes.evaluate(copy.path)
+    assert result.photos == 23
+    assert [(item.path, item.reason) for item in result.skipped] == [
+        (row.photo, "it has changed since the split was made")
+    ]
 
 
 def test_folder_without_readable_photos_is_refused(bundle: Path, tmp_path: Path) -> None:

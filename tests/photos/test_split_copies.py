@@ -9,6 +9,7 @@ import pytest
 import clothes
 from clothes.errors import SplitError
 from clothes.photos.split_copies import copy_parts
+from clothes.photos.split_file import Row, Split
 from tests.support.pictures import make_photos
 from tests.support.splits import make, paint, write_groups
 
@@ -45,6 +46,17 @@ def test_photos_of_one_name_from_two_parts_both_arrive(tmp_path: Path) -> None:
     copy_parts(result, tmp_path / "copies")
     arrived = [path.read_bytes() for path in (tmp_path / "copies").rglob("*.png")]
     assert sorted(arrived) == sorted(path.read_bytes() for path in photos.rglob("*.png"))
+
+
+def test_photos_of_similar_and_of_long_names_all_arrive(tmp_path: Path) -> None:
+    names = ["train/hat/1.png", "test/hat/1.png", "train/hat/1-train.png", f"train/hat/{'a' * 250}.png"]
+    rows = [Row(name, "hat", "train", "", str(i)) for i, name in enumerate(names)]
+    for row in rows:
+        (tmp_path / "photos" / row.photo).parent.mkdir(parents=True, exist_ok=True)
+        paint(int(row.sha256)).save(tmp_path / "photos" / row.photo)
+    copy_parts(Split(tmp_path / "photos", tuple(rows)), tmp_path / "copies")
+    copied = {path.read_bytes() for path in (tmp_path / "copies" / "train" / "hat").iterdir()}
+    assert copied == {(tmp_path / "photos" / name).read_bytes() for name in names}
 
 
 def test_a_copy_that_would_be_in_two_parts_is_refused(tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def evaluate(
         show_json(result.to_dict())
         return
     render_evaluation(result)
+    note(*result.notes)
     note_skipped(result.skipped, where=str(folder / "evaluation.json"))
     show("")
     files = {"numbers": folder / "evaluation.json", "answers": folder / "predictions.csv"}
