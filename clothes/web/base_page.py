@@ -90,6 +90,13 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
             self.block_thread()
         return served, self.local_url, self.share_url
 
+    async def preprocess_data(self, *arguments: Any, **options: Any) -> Any:
+        """Reads a question. Raises an error without a traceback if it is none that the page's script would ask."""
+        try:
+            return await super().preprocess_data(*arguments, **options)
+        except (ValueError, TypeError, AttributeError):
+            raise gr.Error("This is not a question that the page asks.", print_exception=False) from None
+
     def block_thread(self) -> None:
         """Waits for Ctrl-C, then closes the page."""
         try:

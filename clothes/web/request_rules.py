@@ -10,6 +10,7 @@ import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,7 +26,6 @@ from clothes.web.uploads import FILE_PATH, OwnFiles, Questions, Uploads
 _LOGIN_BYTES = 10_000
 _PASSWORD_TRIES = 5  # at once; each minute brings another
 _MAX_CLIENTS = 10_000
-_DEVICE_COOKIE = "clothes-device"
 
 # A Hugging Face Space, which sets SPACE_ID, is shown in a frame of huggingface.co.
 _FRAMES = "'self' https://huggingface.co" if "SPACE_ID" in os.environ else "'self'"
@@ -45,7 +45,7 @@ def request_rules(uploads: Uploads, *, local_names_only: bool, max_function: int
     """
     return [
         Middleware(SecurityHeaders),
-        Middleware(NoRanges),
+        Middleware(PlainRequests),
         Middleware(AllowedRequests, routes=(*ROUTES, FUNCTIONS) if max_function else ROUTES),
         Middleware(TrustedHosts, local_names_only=local_names_only),
         Middleware(SameOrigin),
@@ -81,12 +81,19 @@ class SecurityHeaders(Rule):
         await self.app(scope, receive, send_with_headers)
 
 
-class NoRanges(Rule):
-    """Answers with whole files: Gradio fails at some ranges, and no file here is long."""
+class PlainRequests(Rule):
+    """Asks Gradio for whole files, as it fails at some ranges, and for what concerns this visitor alone.
+
+    Otherwise the first visitor's address, used or invented, stands in the API's description for all, and who signs out
+    signs out all visitors of that user name.
+    """
+
+    _queries: ClassVar[dict[str, bytes]] = {f"{API}/info": b"page=", "/logout": b"all_session=false"}
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(name, value) for name, value in scope["headers"] if name != b"range"]
-        await self.app({**scope, "headers": headers}, receive, send)
+        query = self._queries.get(scope["path"].rstrip("/"), scope["query_string"])
+        await self.app({**scope, "headers": headers, "query_string": query}, receive, send)
 
 
 @dataclass
@@ -153,7 +160,7 @@ class LoginLimit(Rule):
         async def send_and_reset(message: Message) -> None:
             if message.get("status") == 200:
                 self.tries.pop(client, None)
-                cookie = f"{_DEVICE_COOKIE}={self._new_device()}; Path=/login; HttpOnly; SameSite=Strict"
+                cookie = f"{_device_cookie(scope)}={self._new_device()}; Path=/login; HttpOnly; SameSite=Strict"
                 MutableHeaders(scope=message).append("set-cookie", f"{cookie}; Max-Age=31536000")
             await send(message)
 
@@ -162,12 +169,12 @@ class LoginLimit(Rule):
 
     def _client(self, scope: Scope) -> str:
         """The known browser, else its IPv4 address or IPv6 network: one person has all addresses of a network."""
-        device = cookie_parser(Headers(scope=scope).get("cookie", "")).get(_DEVICE_COOKIE, "")
+        device = cookie_parser(Headers(scope=scope).get("cookie", "")).get(_device_cookie(scope), "")
         if device in self.devices:
             return device
         text = (scope.get("client") or ("", 0))[0]
         address = _ip_address(text)
-        return str(ipaddress.ip_network(f"{text}/64", strict=False) if address and address.version == 6 else text)
+        return str(ipaddress.ip_network(f"{address}/64", strict=False) if address and address.version == 6 else text)
 
     def _seconds_to_wait(self, client: str) -> int:
         """Takes a try and returns 0, or returns the seconds until there is one. Tries at the same time count too."""
@@ -198,7 +205,7 @@ class Failures(Rule):
 
         async def send_unless_failed(message: Message) -> None:
             nonlocal failed, started
-            failed = failed or (scope["method"] == "POST" and message.get("status") == 500)
+            failed = failed or message.get("status") == 500
             if not failed:
                 started = True
                 await send(message)
@@ -235,6 +242,11 @@ class SignedIn(Rule):
         return statuses[0] == 200
 
 
+def _device_cookie(scope: Scope) -> str:
+    """The cookie's name. Pages at other ports of a host share its cookies."""
+    return f"clothes-device-{(scope.get('server') or ('', 0))[1]}"
+
+
 def _is_rebound(scope: Scope, name: str) -> bool:
     """Whether a foreign name leads to this machine's loopback address."""
     server = _ip_address((scope.get("server") or ("", 0))[0])
@@ -250,7 +262,9 @@ def _host_name(headers: Headers) -> str:
 
 
 def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address. A socket for both versions gives IPv4 addresses as IPv6 ones (::ffff:192.0.2.1)."""
     try:
-        return ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -32,10 +32,10 @@ class Clock:
 
 
 class Login:
-    """A limit of passwords before a page whose password is "right"."""
+    """A limit of passwords before a page at this port whose password is "right"."""
 
-    def __init__(self) -> None:
-        self.limit = LoginLimit(self.page)
+    def __init__(self, port: int = 80) -> None:
+        self.limit, self.port = LoginLimit(self.page), port
 
     async def page(self, scope: Any, receive: Any, send: Any) -> None:
         body = (await receive())["body"]
@@ -44,7 +44,7 @@ class Login:
     def attempt(self, password: str, address: str = "192.0.2.1", cookie: str = "") -> httpx.Response:
         async def ask() -> httpx.Response:
             transport = httpx.ASGITransport(self.limit, client=(address, 1))
-            async with httpx.AsyncClient(transport=transport, base_url="http://page") as client:
+            async with httpx.AsyncClient(transport=transport, base_url=f"http://page:{self.port}") as client:
                 return await client.post("/login", content=password, headers={"cookie": cookie} if cookie else {})
 
         return asyncio.run(ask())
@@ -92,14 +92,32 @@ def test_a_browser_that_has_signed_in_is_not_kept_out_by_others(clock: Clock) ->
     assert login.attempt("right", cookie=f"other=1; {cookie}").status_code == 200
     statuses = [login.attempt("wrong", cookie=cookie).status_code for _ in range(7)]
     assert statuses == [400] * 5 + [429] * 2  # it has a count of its own
-    for forged in ("clothes-device=", "clothes-device=x", "clothes-device=192.0.2.1", ";;=;"):
+    name = cookie.partition("=")[0]
+    for forged in (f"{name}=", f"{name}=x", f"{name}=192.0.2.1", ";;=;"):
         assert login.attempt("right", cookie=forged).status_code == 429
+
+
+def test_pages_at_two_ports_of_a_host_know_the_same_browser() -> None:
+    pages = Login(7860), Login(7861)
+    cookies = [page.attempt("right").headers["set-cookie"].partition(";")[0] for page in pages]
+    assert cookies[0].partition("=")[0] != cookies[1].partition("=")[0]  # or the second would replace the first
 
 
 def test_the_addresses_of_an_ipv6_network_count_as_one(clock: Clock) -> None:
     login = Login()
     statuses = [login.attempt("wrong", address=f"2001:db8::{number}").status_code for number in range(7)]
     assert statuses == [400] * 5 + [429] * 2
+    by_a_socket_for_both = [login.attempt("wrong", address=f"::ffff:192.0.2.{number}") for number in range(7)]
+    assert [answer.status_code for answer in by_a_socket_for_both] == [400] * 7
+
+
+def test_who_signs_out_leaves_others_signed_in(tmp_path: Path) -> None:
+    with served_camera(tmp_path, auth=("me", "right")) as url:
+        one, other = httpx.Client(base_url=url), httpx.Client(base_url=url)
+        for client in (one, other):
+            client.post("login", data=LOGIN).raise_for_status()
+        assert one.get("logout").status_code == 302
+        assert [client.get("config").status_code for client in (one, other)] == [401, 200]
 
 
 @pytest.mark.parametrize("is_trusted", [False, True])
@@ -155,6 +173,18 @@ def test_an_unknown_session_writes_no_traceback(
             with client.http.stream("GET", f"gradio_api/{path}") as answer:
                 if "heartbeat" not in path:
                     answer.read()
+    assert "Traceback" not in capfd.readouterr().err + caplog.text
+
+
+@pytest.mark.parametrize("data", [[], ["x"], [[]], [True], [{"path": "", "meta": 3}], [{"path": "", "size": "x"}]])
+def test_a_question_that_no_page_asks_writes_no_traceback(
+    predict_url: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, data: list[Any]
+) -> None:
+    with PageClient(predict_url) as client:
+        for event in client.http.get("config").json()["dependencies"]:
+            client.join(event["id"], *data)
+        unnamed = {"fn_index": 0, "data": [None], "session_hash": ""}
+        assert client.http.post("gradio_api/queue/join", json=unnamed).status_code == 400
     assert "Traceback" not in capfd.readouterr().err + caplog.text
 
 

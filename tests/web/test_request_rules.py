@@ -108,8 +108,9 @@ def forged_cookie(site: Site) -> None:
 
 def root_is_not_changed(site: Site) -> None:
     for name in ("x-forwarded-host", "host"):
-        site.get("config", headers={name: "elsewhere.test"})
-    assert "elsewhere.test" not in site.get("config").text + site.get("").text
+        for path in ("config", "gradio_api/info", "gradio_api/info/"):
+            site.get(path, headers={name: "elsewhere.test"})
+    assert "elsewhere.test" not in site.get("config").text + site.get("").text + site.get("gradio_api/info").text
     assert site.get("config").headers["cache-control"] == "no-store"
 
 
@@ -153,6 +154,10 @@ def malformed_requests(site: Site) -> None:
             assert answer.status_code < 500, (path, body[:30], answer.text)
     for path in ("file=", "file=%00", "file=" + "a" * 5000):
         assert site.get(f"gradio_api/{path}").status_code < 500, path
+    for path in ("?page=none", "static/" + "a" * 500):
+        assert site.get(path).status_code == 400, path
+    for name, value in (("host", "[v1.a]"), ("x-forwarded-host", "x:abc"), ("x-gradio-server", "http://x:abc")):
+        assert site.get("config", headers={name: value}).status_code == 400, value
 
 
 def ranges(site: Site) -> None:
