@@ -1,7 +1,7 @@
 """Runs an unknown model once in a process of its own, where a crash of LiteRT harms nobody.
 
 That process first verifies the file (`litert_verifier`), then predicts one picture with limited memory and time. A
-model that passed is remembered in the cache by its SHA-256 and the version of LiteRT.
+model that passed is remembered in the cache by its SHA-256, the size and the version of LiteRT.
 """
 
 import os
@@ -27,7 +27,7 @@ _REFUSED = 3  # exit status: the reason is on stdout
 def try_model(data: bytes, size: int) -> None:
     """Raises ValueError with the reason if a model for pictures of this size does not pass."""
     try:
-        marker = cache_folder() / "models" / f"{sha256(data)}-{version('ai-edge-litert')}"  # exists if it passed
+        marker = cache_folder() / "models" / f"{sha256(data)}-{size}-{version('ai-edge-litert')}"
         if marker.exists():
             return
     except ClothesError:  # no cache

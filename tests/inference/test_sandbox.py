@@ -349,6 +349,8 @@ def test_an_unknown_model_runs_in_the_sandbox_once(good: Path, tmp_path: Path, m
     assert len(list((tmp_path / "models").iterdir())) == 1
     monkeypatch.setattr(sandbox.subprocess, "run", lambda *_, **__: pytest.fail("it ran again"))
     clothes.load(good)
+    with pytest.raises(pytest.fail.Exception):  # other pictures may need more memory
+        sandbox.try_model((good / "model.tflite").read_bytes(), 1024)
 
 
 def test_a_crash_of_litert_ends_only_the_sandbox(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:

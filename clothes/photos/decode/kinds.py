@@ -23,6 +23,8 @@ def refuse_unclear(image: Image.Image, label: str) -> None:
         kind = "a compressed BMP of 16 colours"
     elif rawmode == "RGB;16B" and "transparency" in image.info:
         kind = "a PNG of 16 bits with a transparent colour"
+    elif image.info.get("default_image") is True and not image.tell():
+        kind = "an animated PNG whose still picture is none of its frames"
     if kind:
         raise PhotoError(label, "not-a-photo", f"{kind} cannot be read: save it as a usual JPEG or PNG")
 

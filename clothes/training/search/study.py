@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, ProgrammingError, SQLAlchemyError
 
 from clothes.errors import TuningError
-from clothes.system.validation import check_type
+from clothes.system.validation import Share, check_type
 from clothes.training.search.results import State, Trial
 from clothes.training.search.space import Options, Space
 
@@ -33,7 +33,9 @@ _REDUCTION = 3  # pruning keeps the best third of the trials that have come as f
 _PATIENCE = 10  # seconds for another process to fill a study it has just created
 
 
-class _Attributes(TypedDict, total=False):
+class _Attributes(TypedDict, total=False):  # of a trial
+    number: int
+    values: dict[int, Share]
     again: int
     kind: str
     reason: str
@@ -57,8 +59,7 @@ class RunningTrial:
         The first settings and repeated ones are never pruned, but the others are compared with them.
         """
         self._trial.report(score, epoch)
-        is_behind = not last and self._trial.should_prune()
-        if is_behind and not self.again and self.settings != self._first:
+        if not last and self._trial.should_prune() and not self.again and self.settings != self._first:
             raise optuna.TrialPruned
 
 
@@ -89,9 +90,9 @@ class Study:
                 study, self._storage = _open_study(url, name, identity, first)
             self._study = study
             different = [part for part, value in identity.items() if study.user_attrs.get(part) != value]
-            started = len(self.trials())
-        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:  # of what Optuna reads
-            raise TuningError(f"The study {name!r} is damaged: {error}. Give another --out.") from None
+            started, _ = len(self.trials()), study.direction  # which Optuna needs for each trial
+        except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError) as error:  # of Optuna
+            raise TuningError(f"The study {name!r} is damaged ({error}). Give another --out.") from None
         if different:
             raise TuningError(
                 f"The study {name!r} is of another {' and another '.join(different)}, so its trials say nothing here. "
@@ -277,10 +278,9 @@ def database_errors(url: str) -> Iterator[None]:
 
 def _trial(trial: FrozenTrial, space: Mapping[str, BaseDistribution]) -> Trial:
     """Returns the record of a trial. Raises ValueError or KeyError if it is not one of this space."""
-    check_type(trial.user_attrs, _Attributes, "user_attrs")
+    check_type(trial.user_attrs | {"number": trial.number, "values": trial.intermediate_values}, _Attributes)
     for name, value in trial.params.items():
         space[name].to_internal_repr(value)  # refuses what does not fit
-    check_type(trial.intermediate_values, dict[int, float], "intermediate_values")
     states: dict[TrialState, State] = {
         TrialState.COMPLETE: "done",
         TrialState.PRUNED: "pruned",

@@ -45,6 +45,14 @@ def color_tiff(
     return tiff(np.array([pixel] * 4, f"<{kind}").tobytes(), (4, 1), bits, photometric, tags=tags)
 
 
+def animated_png(*colors: str, default_image: bool) -> bytes:
+    """An animated PNG. A `default_image` is shown only by programs that cannot show the animation."""
+    first, *others = (Image.new("RGB", (4, 1), color) for color in colors)
+    file = io.BytesIO()
+    first.save(file, "PNG", save_all=True, append_images=others, default_image=default_image)
+    return file.getvalue()
+
+
 KNOWN = {
     # TIFF: bits, polarity (0: white at zero), order of bytes, sample format (3: fractions)
     "tiff 1 bit": (tiff(b"\x30", (4, 1), (1,), 1), [0, 0, 255, 255]),
@@ -194,6 +202,7 @@ REFUSED = {
     "bmp 10-10-10": bmp(bytes(16), (4, 1), 32, compression=3, masks=masks(0x3FF00000, 0xFFC00, 0x3FF)),
     "bmp 2 bits": bmp(bytes(4), (4, 1), 2, colors=COLORS[:16]),
     "png rgb 16 bits, a transparent one": png(row(*range(6)), 2, 16, chunks={b"tRNS": bytes(6)}),
+    "png whose animation begins otherwise": animated_png("red", "blue", default_image=True),
 }
 
 
@@ -210,6 +219,14 @@ def test_a_refused_kind_is_named_with_what_to_do(name: str) -> None:
     with pytest.raises(PhotoError, match=r"cannot be read.*save it as a usual JPEG or PNG") as caught:
         decode.read(REFUSED[name])
     assert caught.value.code == "not-a-photo"
+
+
+def test_an_animated_png_is_its_first_frame() -> None:
+    data = animated_png("red", "blue", default_image=False)
+    assert tuple(decode.read(data)[0, 0]) == RED
+    with Image.open(io.BytesIO(animated_png("red", "blue", "lime", default_image=True))) as image:
+        image.seek(1)  # the frame that its owner chose
+        assert tuple(decode.read(image)[0, 0]) == BLUE
 
 
 def test_fractions_far_above_the_usual_are_stretched() -> None:
