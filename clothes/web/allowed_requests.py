@@ -1,8 +1,9 @@
 """The requests that a browser may send to a page, and the rule that answers every other one with 404.
 
-Also what all rules for requests are built from: a base class, a refusal, and reading a request's body.
+Also what all rules for requests are built from: a base class, a refusal, a request's body, a visitor's network.
 """
 
+import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ class Route:
         return same_method and self._pattern.fullmatch(path) is not None
 
 
+QUESTIONS = (
+    Route("POST", f"{API}/queue/join", "asks a question; photos in it must be uploads"),
+    Route("POST", f"{API}/call/predict", "asks for a prediction, for programs"),
+)
 ROUTES = (
     # The page and its looks
     Route("GET", "/", "the page"),
@@ -62,9 +67,8 @@ ROUTES = (
     Route("POST", f"{API}/upload", "uploads photos; 25 MB each, 500 photos and 2 GB at once"),
     Route("GET", f"{API}/upload_progress", "the progress of an upload"),
     Route("GET", f"{API}/file={{path}}", "a photo or a table of this page; no other file"),
-    Route("POST", f"{API}/queue/join", "asks a question; photos in it must be uploads"),
+    *QUESTIONS,
     Route("GET", f"{API}/queue/data", "the answers to this visitor's questions"),
-    Route("POST", f"{API}/call/predict", "asks for a prediction, for programs"),
     Route("GET", f"{API}/call/predict/{{id}}", "the prediction, for programs"),
     Route("GET", f"{API}/info", "how programs ask"),
     # The visit
@@ -128,3 +132,22 @@ def replay(body: bytes) -> Receive:
         return next(messages, {"type": "http.disconnect"})
 
     return receive
+
+
+def client_address(scope: Scope) -> str:
+    return str((scope.get("client") or ("", 0))[0])
+
+
+def network(text: str) -> str:
+    """The IPv4 address or IPv6 network: one person has all addresses of a network."""
+    address = ip_address(text)
+    return str(ipaddress.ip_network(f"{address}/64", strict=False) if address and address.version == 6 else text)
+
+
+def ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address. A socket for both versions gives IPv4 addresses as IPv6 ones (::ffff:192.0.2.1)."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -80,7 +80,12 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         self.share, self.local_url = share, page_url(host, listening, https=ssl_certfile is not None)
         # A proxy that is trusted, or Gradio's for `share`, passes on requests with the names of other hosts.
         local_names_only = self._writes and not share and "FORWARDED_ALLOW_IPS" not in os.environ
-        rules = request_rules(self.uploads, local_names_only=local_names_only, max_function=self._max_function)
+        rules = request_rules(
+            self.uploads,
+            local_names_only=local_names_only,
+            waiting=self._waiting,
+            max_function=self._max_function,
+        )
         served = FastAPI(openapi_url=None, middleware=rules, lifespan=self.uploads.lifespan)
         gr.mount_gradio_app(served, self, "/", **{**self._settings, **settings})
         self.server = Server(served, ssl_certfile=ssl_certfile, ssl_keyfile=ssl_keyfile)
@@ -96,6 +101,11 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
             return await super().preprocess_data(*arguments, **options)
         except (ValueError, TypeError, AttributeError):
             raise gr.Error("This is not a question that the page asks.", print_exception=False) from None
+
+    def _waiting(self) -> list[str]:
+        """The address of each question in the queue."""
+        queues = self._queue.event_queue_per_concurrency_id.values()
+        return [event.request.client.host for waiting in queues for event in waiting.queue]
 
     def block_thread(self) -> None:
         """Waits for Ctrl-C, then closes the page."""

@@ -20,6 +20,7 @@ from clothes.photos.folders import OTHER
 from clothes.web import rendering
 from clothes.web.base_page import Page, describe_problem, static
 from clothes.web.corrections import Inbox
+from clothes.web.request_rules import QUEUE_LENGTH
 from clothes.web.server import serve
 from clothes.web.upload_form import MAX_PHOTOS
 from clothes.web.uploads import KEEP_SECONDS, Uploads
@@ -52,7 +53,7 @@ def build_app(classifier: Classifier, *, inbox: Inbox | None = None) -> gr.Block
         gr.HTML(rendering.model_html(classifier, collects=inbox is not None), elem_id="about")
     for event in page.fns.values():  # an example's too: only the queue is open to visitors
         event.queue = True
-    page.queue(max_size=64, api_open=False, default_concurrency_limit=os.cpu_count())
+    page.queue(max_size=QUEUE_LENGTH, api_open=False, default_concurrency_limit=os.cpu_count())
     return page
 
 

@@ -4,11 +4,11 @@ Each rule is an ASGI middleware: it answers a request itself or hands it to the 
 allowed_requests.py.
 """
 
-import ipaddress
 import os
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -19,13 +19,27 @@ from starlette.middleware import Middleware
 from starlette.requests import cookie_parser
 from starlette.types import Message, Receive, Scope, Send
 
-from clothes.web.allowed_requests import API, FUNCTIONS, ROUTES, AllowedRequests, Rule, read_body, refuse, replay
+from clothes.web.allowed_requests import (
+    API,
+    FUNCTIONS,
+    QUESTIONS,
+    ROUTES,
+    AllowedRequests,
+    Rule,
+    client_address,
+    ip_address,
+    network,
+    read_body,
+    refuse,
+    replay,
+)
 from clothes.web.upload_form import UploadForms
 from clothes.web.uploads import FILE_PATH, OwnFiles, Questions, Uploads
 
 _LOGIN_BYTES = 10_000
 _PASSWORD_TRIES = 5  # at once; each minute brings another
 _MAX_CLIENTS = 10_000
+QUEUE_LENGTH = 64  # questions
 
 # A Hugging Face Space, which sets SPACE_ID, is shown in a frame of huggingface.co.
 _FRAMES = "'self' https://huggingface.co" if "SPACE_ID" in os.environ else "'self'"
@@ -37,11 +51,17 @@ _PAGE_POLICY = (
 _FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 
-def request_rules(uploads: Uploads, *, local_names_only: bool, max_function: int = 0) -> list[Middleware]:
+def request_rules(
+    uploads: Uploads,
+    *,
+    local_names_only: bool,
+    waiting: Callable[[], list[str]] = list,
+    max_function: int = 0,
+) -> list[Middleware]:
     """The rules of a page, the outermost first.
 
-    `local_names_only`: see `TrustedHosts`. A page with functions of its own (camera, review) gives the bytes of the
-    longest call as `max_function`.
+    `local_names_only`: see `TrustedHosts`. `waiting`: see `SharedQueue`. A page with functions of its own (camera,
+    review) gives the bytes of the longest call as `max_function`.
     """
     return [
         Middleware(SecurityHeaders),
@@ -55,6 +75,7 @@ def request_rules(uploads: Uploads, *, local_names_only: bool, max_function: int
         Middleware(SignedIn),
         Middleware(UploadForms, uploads=uploads),
         Middleware(Questions, uploads=uploads, max_function=max_function),
+        Middleware(SharedQueue, waiting=waiting),
     ]
 
 
@@ -168,13 +189,11 @@ class LoginLimit(Rule):
         await self.app(scope, replay(body or b""), send_and_reset)
 
     def _client(self, scope: Scope) -> str:
-        """The known browser, else its IPv4 address or IPv6 network: one person has all addresses of a network."""
+        """The known browser, else its network."""
         device = cookie_parser(Headers(scope=scope).get("cookie", "")).get(_device_cookie(scope), "")
         if device in self.devices:
             return device
-        text = (scope.get("client") or ("", 0))[0]
-        address = _ip_address(text)
-        return str(ipaddress.ip_network(f"{address}/64", strict=False) if address and address.version == 6 else text)
+        return network(client_address(scope))
 
     def _seconds_to_wait(self, client: str) -> int:
         """Takes a try and returns 0, or returns the seconds until there is one. Tries at the same time count too."""
@@ -242,6 +261,24 @@ class SignedIn(Rule):
         return statuses[0] == 200
 
 
+@dataclass
+class SharedQueue(Rule):
+    """Refuses questions of an address that has half of the queue: one visitor's questions keep no other's out.
+
+    `waiting` gives the address of each question in the queue.
+    """
+
+    waiting: Callable[[], list[str]]
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_question = any(route.matches(scope["method"], scope["path"]) for route in QUESTIONS)
+        own = network(client_address(scope))
+        if is_question and list(map(network, self.waiting())).count(own) >= QUEUE_LENGTH // 2:
+            await refuse(503, "Too many of your questions wait for an answer.")(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
 def _device_cookie(scope: Scope) -> str:
     """The cookie's name. Pages at other ports of a host share its cookies."""
     return f"clothes-device-{(scope.get('server') or ('', 0))[1]}"
@@ -249,8 +286,8 @@ def _device_cookie(scope: Scope) -> str:
 
 def _is_rebound(scope: Scope, name: str) -> bool:
     """Whether a foreign name leads to this machine's loopback address."""
-    server = _ip_address((scope.get("server") or ("", 0))[0])
-    return server is not None and server.is_loopback and name != "localhost" and _ip_address(name) is None
+    server = ip_address((scope.get("server") or ("", 0))[0])
+    return server is not None and server.is_loopback and name != "localhost" and ip_address(name) is None
 
 
 def _host_name(headers: Headers) -> str:
@@ -259,12 +296,3 @@ def _host_name(headers: Headers) -> str:
         return urlsplit("//" + headers["host"]).hostname or ""
     except (KeyError, ValueError):
         return ""
-
-
-def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """The address. A socket for both versions gives IPv4 addresses as IPv6 ones (::ffff:192.0.2.1)."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import socket
+import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,10 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 import clothes
-from clothes.web import request_rules
+from clothes.web import predict_page, request_rules
 from clothes.web.corrections import Inbox
 from clothes.web.predict_page import build_app
-from clothes.web.request_rules import LoginLimit
+from clothes.web.request_rules import QUEUE_LENGTH, LoginLimit
 from tests.support.page_client import PageClient
 from tests.support.served_page import served, served_camera
 
@@ -203,3 +205,22 @@ def test_a_trusted_proxy_passes_on_foreign_names(tmp_path: Path, monkeypatch: py
     with served_camera(tmp_path) as url:
         assert httpx.get(f"{url}config", headers={"host": "clothes.test"}).status_code == 200
         assert json.loads(httpx.get(f"{url}config").text)["title"].startswith("Take photos")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a second address")
+def test_an_address_gets_half_of_the_queue(classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(predict_page.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(predict_page.Answers, "show", lambda *_: go_on.wait() and 0)
+    page = build_app(classifier)
+
+    def ask(visitor: httpx.Client, number: int) -> int:
+        question = {"fn_index": 0, "data": [None], "session_hash": f"{number}"}
+        return visitor.post("gradio_api/queue/join", json=question).status_code
+
+    with served(page) as url, httpx.Client(base_url=url) as one:
+        statuses = [ask(one, number) for number in range(QUEUE_LENGTH + 9)]
+        assert QUEUE_LENGTH // 2 <= statuses.count(200) < QUEUE_LENGTH and set(statuses[-9:]) == {503}
+        with httpx.Client(base_url=url, transport=httpx.HTTPTransport(local_address="127.0.0.2")) as other:
+            assert ask(other, 1000) == 200
+        go_on.set()
