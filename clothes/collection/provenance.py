@@ -25,7 +25,7 @@ from clothes.errors import PhotosError
 from clothes.system.checksums import sha256_file
 from clothes.system.files import TEMP_PREFIX, append_synced, publish, sync
 from clothes.system.locks import try_lock
-from clothes.system.text import plain
+from clothes.system.text import plain, utf8
 from clothes.system.user_text import csv_text, read_csv, read_table_bytes
 from clothes.system.validation import stays_below
 
@@ -227,7 +227,7 @@ def _line(cells: Iterable[str]) -> bytes:
 
 def _safe(text: str) -> str:
     """Returns foreign text as one line of limited length."""
-    return plain(text.encode("utf-8", "replace").decode())[:_LONGEST]
+    return plain(utf8(text))[:_LONGEST]
 
 
 def _beside(path: Path) -> Path:

@@ -9,7 +9,7 @@ from clothes.errors import PhotoError, PhotosError, RunError
 from clothes.evaluation.results import Evaluation, write_evaluation
 from clothes.inference.classifier import Classifier, load
 from clothes.inference.confidence import Prediction
-from clothes.inference.run import Run
+from clothes.inference.run import MOST_OPENINGS, Run
 from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER, Listing, PhotoFile, Skipped, list_class_folders
 from clothes.photos.split_file import Row
@@ -100,7 +100,7 @@ def _find_run(path: Path) -> Run | None:
 
 def _count_opening(run: Run) -> int:
     """Records in the run that its test part was opened once more. Returns the new count."""
-    opened = int(run.info.get("test_part_opened", 0)) + 1
+    opened = min(int(run.info.get("test_part_opened", 0)) + 1, MOST_OPENINGS)
     try:
         run.note(test_part_opened=opened)
     except OSError as error:

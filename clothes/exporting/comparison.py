@@ -15,6 +15,7 @@ from clothes.inference.classifier import TOLERANCE
 from clothes.inference.run import Run
 from clothes.photos import decode
 from clothes.photos.folders import OTHER, list_photos
+from clothes.system.text import utf8
 
 PICTURES = 100
 # The bundle computes with 8 bits, a converted export in float32: they may differ by this much.
@@ -79,7 +80,7 @@ def comparison_pictures(bundle: Bundle, photos: Path | None) -> tuple[str, np.nd
         found = _decode(bundle, _spread(list_photos(photos)[0]))
         if not found:
             raise PhotosError(f"No photo in {photos} can be read. Name a folder of photos: --photos DIR.")
-        return f"{len(found)} photos of {photos.name}", np.array(found)
+        return f"{len(found)} photos of {utf8(photos.name)}", np.array(found)
     found, folder = [], bundle.path.resolve().parent
     if (folder / "run.json").exists():
         run = Run.open(folder)

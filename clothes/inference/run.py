@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NotRequired, Self, TypedDict
+from typing import Annotated, Any, NotRequired, Self, TypedDict
 
 from clothes.config import Config
 from clothes.errors import RunError
@@ -32,6 +32,7 @@ from clothes.system.validation import parse_float, read_json
 _BEGUN = ".begun"
 _REPLACED = ".replaced"
 _KEPT_IN_PLACE = (_BEGUN, _REPLACED, LOCK_FILE)  # when the files of a run move
+MOST_OPENINGS = 1_000_000  # of the test part, that are counted
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
@@ -41,7 +42,7 @@ class RunInfo(TypedDict):
     photos: str
     finished: str | None
     started: NotRequired[str]
-    test_part_opened: NotRequired[int]
+    test_part_opened: NotRequired[Annotated[int, (0, MOST_OPENINGS)]]
     asked: NotRequired[dict[str, Any]]
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import string
 import subprocess
 import sys
 
@@ -10,6 +11,8 @@ from rich.cells import cell_len
 
 # Control characters (C0, DEL, C1), line and paragraph separators, and the marks that reverse the direction of text.
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+_LETTERS = string.ascii_letters + string.digits + " /._-"
 
 
 def plain(text: str) -> str:
@@ -22,8 +25,16 @@ def plain_json(text: str) -> str:
     return _CONTROL.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
 
 
+def utf8(name: str) -> str:
+    """Returns a name with question marks for bytes that are not UTF-8, so that it can be written into a file."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def quote(path: str | os.PathLike[str]) -> str:
     """Returns the path as the shell of this system needs it in a command."""
+    raw = os.fsencode(path)
+    if sys.platform != "win32" and plain(utf8(os.fspath(path))).encode() != raw:  # as Bash and Zsh take odd characters
+        return "$'" + "".join(chr(byte) if chr(byte) in _LETTERS else f"\\x{byte:02x}" for byte in raw) + "'"
     return subprocess.list2cmdline([os.fspath(path)]) if sys.platform == "win32" else shlex.quote(os.fspath(path))
 
 

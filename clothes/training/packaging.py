@@ -16,6 +16,7 @@ from clothes.models.backend import keras
 from clothes.models.conversion import to_litert
 from clothes.photos.split_file import Split
 from clothes.system.arrays import pack_arrays
+from clothes.system.text import utf8
 from clothes.system.version import __version__
 from clothes.training.trainer import Trainer
 
@@ -79,7 +80,7 @@ def _describe(run: Run, trainer: Trainer, split: Split, seconds: float) -> dict[
     """Returns the entries of bundle.json that are known before the network is measured."""
     config, state = trainer.full_config, trainer.state
     return {
-        "name": run.path.resolve().name.encode("utf-8", "replace").decode(),
+        "name": utf8(run.path.resolve().name),
         "created": now(),
         "classes": list(split.classes),
         "image_size": config.model.image_size,

@@ -1,9 +1,11 @@
 """The commands that messages name do what they promise."""
 
 import json
+import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import clothes
 from clothes.cli.commands.training import render_training
 from clothes.errors import RunError
 from clothes.inference.run import Run
-from clothes.system.text import quote
+from clothes.system.text import plain, quote
 from tests.support.commands import Result, parse_line, run_command
 from tests.support.pictures import draw, make_photos
 
@@ -89,6 +91,14 @@ def test_commands_in_errors_have_quoted_paths(place: Path) -> None:
     Path("runs/not evaluated/evaluation.json").unlink(missing_ok=True)
     shown = run_command("report", "runs/not evaluated")
     assert shown.err.rstrip().endswith("Evaluate it first: clothes evaluate 'runs/not evaluated'")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its shells are others")
+def test_paths_of_any_bytes_reach_the_command() -> None:
+    for path in (b"a'b\nc", b"caf\xe9 $(id)", "Hüte".encode(), b"\xe2\x80\xae\\x41a", b"\x1b[2Jf0"):
+        words = quote(os.fsdecode(path))
+        assert words == plain(words)
+        assert subprocess.run(["bash", "-c", f"printf %s {words}"], capture_output=True).stdout == path
 
 
 def test_paths_are_quoted_for_the_shell_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:

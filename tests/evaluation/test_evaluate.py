@@ -11,6 +11,7 @@ import pytest
 import clothes
 from clothes.errors import PhotosError, RunError
 from clothes.evaluation.results import read_evaluation
+from clothes.inference.run import MOST_OPENINGS
 from tests.support.commands import run_command
 from tests.support.pictures import make_photos
 
@@ -142,6 +143,15 @@ def test_error_names_the_first_unreadable_photo(bundle: Path, tmp_path: Path) ->
     (tmp_path / "photos" / "bar" / "c.jpg").write_text("<html>")
     with pytest.raises(PhotosError, match=r"the first: the file is empty"):
         clothes.evaluate(bundle, photos=tmp_path / "photos")
+
+
+def test_a_huge_number_of_openings_leaves_the_run_readable(copy: clothes.Run) -> None:
+    copy.note(test_part_opened=MOST_OPENINGS)
+    clothes.evaluate(copy.path)
+    assert copy.info["test_part_opened"] == read_evaluation(copy.path)["test_part_opened"] == MOST_OPENINGS
+    copy.note(test_part_opened=2**63 - 1)
+    with pytest.raises(RunError, match="test_part_opened must be an integer from 0"):
+        clothes.evaluate(copy.path)
 
 
 def test_run_that_cannot_count_openings_is_not_evaluated(copy: clothes.Run, monkeypatch: pytest.MonkeyPatch) -> None:

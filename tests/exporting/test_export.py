@@ -1,7 +1,9 @@
 """An export agrees with its bundle or is not kept; it describes its classes and preprocessing."""
 
 import json
+import os
 import shutil
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -118,6 +120,14 @@ def test_export_is_compared_on_given_photos(bundle: Path, tmp_path: Path) -> Non
     (tmp_path / "none").mkdir()
     with pytest.raises(clothes.PhotosError, match="No photo in"):
         clothes.export(bundle, to="litert", out=tmp_path / "other", photos=tmp_path / "none")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are UTF-8 there")
+def test_photos_in_a_folder_that_is_not_utf8_are_compared(bundle: Path, tmp_path: Path) -> None:
+    photos = make_photos(tmp_path / os.fsdecode(b"m\xfctzen"), each=1)
+    assert clothes.export(bundle, to="litert", out=tmp_path / "out", photos=photos).compared[1].what == (
+        "3 photos of m?tzen"
+    )
 
 
 def test_export_does_not_open_the_test_part(run: clothes.Run, tmp_path: Path) -> None:
