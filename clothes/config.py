@@ -21,6 +21,7 @@ MIN_STEPS = 1000  # of a training from scratch; fewer change the network too lit
 MIN_FINE_TUNING_STEPS, MAX_FINE_TUNING_STEPS = 300, 4000
 MIN_EPOCHS = 3
 SMALL_PHOTO = 48  # pixels; photos with a longer side up to this get the small preset
+QUICK = "quick"  # the architecture that is a new last layer on a trained network
 LITE_SIZES = {"efficientnet-lite0": 224, "efficientnet-lite1": 240, "efficientnet-lite2": 260}  # pixels
 
 
@@ -60,6 +61,7 @@ class ModelConfig:
 
     Other architectures are published networks with a new last layer: "efficientnet-lite0", -lite1 and -lite2, and
     "keras:NAME" for a network of keras.applications, such as "keras:MobileNetV2". `weights` are those they start from.
+    "quick" is a new last layer on a trained network, fitted in seconds; it has no other setting.
     """
 
     architecture: str = "sequential"
@@ -78,8 +80,8 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        known = self.architecture in ("sequential", *LITE_SIZES) or re.fullmatch(r"keras:\w+", self.architecture)
-        options = f"sequential, {', '.join(LITE_SIZES)} or keras:NAME"
+        known = self.architecture in ("sequential", QUICK, *LITE_SIZES) or re.fullmatch(r"keras:\w+", self.architecture)
+        options = f"sequential, {QUICK}, {', '.join(LITE_SIZES)} or keras:NAME"
         require(bool(known), "architecture", self.architecture, options)
         if self.architecture == "sequential":
             require(self.weights == "none", "weights", self.weights, "'none' for the sequential network")
@@ -258,6 +260,8 @@ class Config:
     def to_dict(self) -> dict[str, Any]:
         """Returns plain values for JSON, without the settings that the architecture does not use."""
         data = dataclasses.asdict(self)
+        if self.model.architecture == QUICK:
+            return {"model": {name: data["model"][name] for name in ("architecture", "image_size")}, "train": {}}
         foreign = _NOT_SEQUENTIAL if self.model.architecture == "sequential" else _SEQUENTIAL_ONLY
         data["model"] = {name: value for name, value in data["model"].items() if name not in foreign}
         return data

@@ -14,7 +14,7 @@ from rich.text import Text
 from clothes.cli.output import duration, note_above, note_skipped
 from clothes.cli.progress import Bars, progress_bars
 from clothes.cli.signals import stoppable
-from clothes.config import Config
+from clothes.config import QUICK, Config
 from clothes.inference.run import Run
 from clothes.photos.split_file import Split
 from clothes.system.text import plain
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _TITLES = {
     "look": "Reading the photos",
     "decode": "Decoding the photos",
+    "embed": "Looking at the photos",
     "fit": "Fitting the last layer",
     "train": "Training",
 }
@@ -75,7 +76,8 @@ class TrainingDisplay(TrainingCallback):
             *split.notes,
         )
         note_skipped(split.skipped)
-        self._bars.show(_PREPARING, 0, 1)  # TensorFlow is imported and the first steps are compiled
+        if config.model.architecture != QUICK:  # TensorFlow is imported and the first steps are compiled
+            self._bars.show(_PREPARING, 0, 1)
 
     def on_estimate(self, seconds: float) -> None:
         self._bars.show(_PREPARING, 1, 1)

@@ -64,7 +64,7 @@ def look(photo: decode.Photo, *, model: str | os.PathLike[str]) -> Look:
     if WEIGHTS not in bundle.info["files"]:
         raise BundleError(
             f"Feature maps need the network's weights, and the bundle {bundle.info.get('name', bundle.path.name)} has "
-            "none. A bundle that you train has them: clothes train PHOTOS, then --model runs/NAME."
+            "none. A bundle that Keras trains has them: clothes train PHOTOS, then --model runs/NAME."
         )
     picture = decode.read_square(photo, bundle.image_size)
     from clothes.models.backend import keras  # after the checks: TensorFlow takes seconds

@@ -60,7 +60,7 @@ def read_embeddings(run: Run, classifier: Classifier, *, progress: Progress | No
     outputs: list[tuple[int, np.ndarray, np.ndarray]] = []  # of the photos that can be read
     for i, output in enumerate(classifier.outputs_many(run.photos / row.photo for row in rows)):
         if not isinstance(output, PhotoError):
-            outputs.append((i, *output))
+            outputs.append((i, output.scores, output.features))
         if progress:
             progress(i + 1, len(rows))
     if not outputs:

@@ -82,9 +82,8 @@ def _retrain(run: Run, rows: Sequence[Row], share: float, watching: CallbackFact
             return train(run.photos, out=folder, resume=True, callback=callback).path
         longer = {name: math.ceil(getattr(run.config.train, name) / share) for name in ("epochs", "patience")}
         split = replace(run.split, rows=(*rows, *run.split.part("validation")), notes=(), skipped=())
-        return train(
-            run.photos, out=folder, config=run.config.changed({"train": longer}), split=split, callback=callback
-        ).path
+        config, trunk = run.config.changed({"train": longer}), run.info.get("asked", {}).get("trunk")
+        return train(run.photos, out=folder, config=config, split=split, trunk=trunk, callback=callback).path
 
 
 def _hits(classifier: Classifier, run: Run, rows: Sequence[Row]) -> np.ndarray:

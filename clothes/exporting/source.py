@@ -15,6 +15,8 @@ from clothes.system.version import __version__
 
 Scorer = Callable[[np.ndarray], np.ndarray]  # pictures uint8 (N, size, size, 3) -> scores float32 (N, classes)
 _BATCH = 8
+_NOT_SURE = "below `threshold` the answer is: not sure"
+_SIMILARITY = f"float32 (N, classes): the cosine to the centre of each class; if the largest lies {_NOT_SURE}"
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Source:
         bundle = self.bundle
         if WEIGHTS not in bundle.info["files"]:
             raise BundleError(
-                f"The bundle {bundle.path} has no {WEIGHTS}, which this format is made from. A bundle that "
-                "`clothes train` wrote has it; the formats litert and space need none."
+                f"The bundle {bundle.path} has no {WEIGHTS}, which this format is made from: only a bundle that Keras "
+                "trained has them, the bundled model and quick models do not. The formats litert and space need none."
             )
         from clothes.models.conversion import served_model
 
@@ -49,10 +51,10 @@ class Source:
             "threshold": bundle.threshold,
             "input": {"name": "pictures", "dtype": "uint8", "shape": ["N", size, size, 3], "channels": "RGB"},
             "outputs": {
-                "scores": (
-                    "float32 (N, classes): the probability of each class; below `threshold` the answer is: not sure"
-                ),
+                "scores": "float32 (N, classes): the probability of each class"
+                + ("" if bundle.info.get("trunk") else f"; {_NOT_SURE}"),
                 "features": "float32 (N, units): the last hidden layer",
+                **({"similarity": _SIMILARITY} if bundle.info.get("trunk") else {}),
             },
             "preprocessing": (
                 f"Turn the photo upright (EXIF) and put transparent parts on white. Resize it, bilinear with "

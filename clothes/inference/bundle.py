@@ -64,6 +64,7 @@ class BundleInfo(TypedDict):
     name: NotRequired[str]
     created: NotRequired[str]
     fingerprint: NotRequired[str]
+    trunk: NotRequired[dict[str, str]]  # name and SHA-256 of the model that gave the features of a quick model
 
 
 @dataclass(frozen=True)

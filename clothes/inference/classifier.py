@@ -12,7 +12,7 @@ import numpy as np
 from clothes.errors import BundleError, PhotoError
 from clothes.inference.bundle import MODEL, Bundle, read_bundle
 from clothes.inference.confidence import Prediction
-from clothes.inference.litert import LiteModel
+from clothes.inference.litert import LiteModel, Outputs
 from clothes.inference.occlusion import Explanation, find_heatmap
 from clothes.inference.sandbox import try_model
 from clothes.photos import decode
@@ -48,8 +48,9 @@ class Classifier:
         self.info = bundle.info
         """The content of bundle.json."""
         self.threshold = bundle.threshold
-        """The lowest confidence of an accepted prediction."""
-        self._model = open_model(bundle)
+        """The lowest confidence, or similarity to the nearest class, of an accepted prediction."""
+        self.model = open_model(bundle)
+        """The LiteRT model."""
         self._check_first_probe(bundle)
 
     def predict(self, photo: decode.Photo) -> Prediction:
@@ -58,8 +59,8 @@ class Classifier:
         An open file is read from its start and stays open. Raises PhotoError.
         """
         name = os.fspath(photo) if isinstance(photo, str | os.PathLike) else None
-        scores, _ = self._outputs(photo)
-        return Prediction.from_scores(scores, self.classes, threshold=self.threshold, photo=name)
+        scores, _, similarity = self._outputs(photo)
+        return Prediction.from_scores(scores, self.classes, threshold=self.threshold, similarity=similarity, photo=name)
 
     def predict_many(self, photos: Iterable[decode.Photo]) -> Iterator[Prediction | PhotoError]:
         """Yields the prediction for each photo, in order; for an unreadable one its PhotoError."""
@@ -70,19 +71,20 @@ class Classifier:
 
         An embedding is the output of the last hidden layer, float32 (units,). Near-duplicates have similar ones.
         """
-        return _map_photos(lambda photo: self._outputs(photo)[1], photos)
+        return _map_photos(lambda photo: self._outputs(photo).features, photos)
 
-    def outputs_many(self, photos: Iterable[decode.Photo]) -> Iterator[tuple[np.ndarray, np.ndarray] | PhotoError]:
-        """Yields scores (classes,) and embedding (units,) of each photo, in order; for an unreadable one its error."""
+    def outputs_many(self, photos: Iterable[decode.Photo]) -> Iterator[Outputs | PhotoError]:
+        """Yields the outputs of the model for each photo, in order; for an unreadable one its PhotoError."""
         return _map_photos(self._outputs, photos)
 
-    def _outputs(self, photo: decode.Photo) -> tuple[np.ndarray, np.ndarray]:
-        scores, features = self._model.run(decode.read_square(photo, self.image_size))
+    def _outputs(self, photo: decode.Photo) -> Outputs:
+        outputs = self.model.run(decode.read_square(photo, self.image_size))
+        scores, features, _ = outputs
         if not (np.all((scores >= 0) & (scores <= 1 + TOLERANCE)) and np.isfinite(features).all()):  # false for NaN
             raise BundleError(
                 f"The bundle {self.path} cannot be used: the scores of a photo are no probabilities. Train again."
             )
-        return scores, features
+        return outputs
 
     def explain(self, photo: decode.Photo, *, label: str | None = None) -> Explanation:
         """Computes the heatmap of a photo for a class, by default the predicted one. Raises PhotoError.
@@ -109,7 +111,7 @@ class Classifier:
         """Raises BundleError if the model does not load or answers its first golden sample differently."""
         pictures, expected = bundle.probes()
         try:
-            scores, _ = self._model.run(pictures[0])
+            scores = self.model.run(pictures[0]).scores
         except (ValueError, RuntimeError, KeyError) as error:
             raise BundleError(f"The bundle {self.path} is damaged: {MODEL} does not load: {error}") from None
         same_shape = scores.shape == expected[0].shape == (len(self.classes),)

@@ -1,7 +1,8 @@
 """Where "not sure" comes from: a prediction below the bundle's threshold is rejected (out of distribution).
 
 Training calibrates the scores with a temperature and picks the threshold on the validation part (`clothes.metrics`).
-The bundle holds both: the temperature inside its model, the threshold in bundle.json.
+The bundle holds both: the temperature inside its model, the threshold in bundle.json. The threshold is one of the
+confidence, or of the similarity to the nearest class if the model has that output (the quick one).
 """
 
 import math
@@ -28,13 +29,23 @@ class Prediction:
 
     @classmethod
     def from_scores(
-        cls, scores: np.ndarray, classes: Sequence[str], *, threshold: float, photo: str | None = None
+        cls,
+        scores: np.ndarray,
+        classes: Sequence[str],
+        *,
+        threshold: float,
+        similarity: float | None = None,
+        photo: str | None = None,
     ) -> Self:
-        """Returns the prediction for scores float32 (classes,); accepted if the highest reaches the threshold."""
+        """Returns the prediction for scores float32 (classes,).
+
+        Accepted if the similarity, or without one the highest score, reaches the threshold.
+        """
         order = np.argsort(-scores, kind="stable")
         ranked = {classes[i]: float(scores[i]) for i in order}
         confidence = float(scores[order[0]])
-        return cls(classes[order[0]], confidence, ranked, confidence >= threshold, photo)
+        measured = confidence if similarity is None else similarity
+        return cls(classes[order[0]], confidence, ranked, measured >= threshold, photo)
 
 
 def percent(share: float) -> str:

@@ -3,28 +3,39 @@
 import contextlib
 import os
 import threading
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from clothes.system.stderr import quiet
 
 
+class Outputs(NamedTuple):
+    """What a model gives for a picture: scores float32 (classes,) and features float32 (units,).
+
+    `similarity`, if it has that output, is the largest cosine of the features and the centre of a class.
+    """
+
+    scores: np.ndarray
+    features: np.ndarray
+    similarity: float | None
+
+
 class LiteModel:
-    """A LiteRT model: uint8 pictures in, `scores` and `features` out. Thread-safe."""
+    """A LiteRT model: a picture in, its outputs out. Thread-safe."""
 
     _start_up_lines_written = False
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self.data = data
         self._idle: list[Any] = []
         self._turn = threading.Semaphore(os.cpu_count() or 1)
 
     def __reduce__(self) -> tuple[type["LiteModel"], tuple[bytes]]:
-        return type(self), (self._data,)  # an interpreter cannot be pickled
+        return type(self), (self.data,)  # an interpreter cannot be pickled
 
-    def run(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns scores float32 (classes,) and features float32 (units,) of one picture uint8 (size, size, 3).
+    def run(self, picture: np.ndarray) -> Outputs:
+        """Returns the outputs for one picture uint8 (size, size, 3).
 
         Raises ValueError, RuntimeError or KeyError if the bytes are not such a model.
         """
@@ -36,7 +47,8 @@ class LiteModel:
                 runner = self._open()
             result = runner(pictures=picture[None])
             self._idle.append(runner)
-        return result["scores"][0], result["features"][0]
+        similarity = float(result["similarity"].max()) if "similarity" in result else None
+        return Outputs(result["scores"][0], result["features"][0], similarity)
 
     def _open(self) -> Any:
         """Returns a runner that uses one core, so that the scores are equal to the bit on any number of cores."""
@@ -44,7 +56,7 @@ class LiteModel:
 
         # LiteRT writes start-up lines once per process. Silencing stderr later would hide output of other threads.
         with contextlib.nullcontext() if LiteModel._start_up_lines_written else quiet():
-            interpreter = Interpreter(model_content=self._data, num_threads=1)
+            interpreter = Interpreter(model_content=self.data, num_threads=1)
             interpreter.allocate_tensors()
         LiteModel._start_up_lines_written = True
         return interpreter.get_signature_runner()  # keeps its interpreter

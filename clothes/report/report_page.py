@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from clothes.config import QUICK
 from clothes.errors import RunError
 from clothes.evaluation.embeddings import Embeddings, read_embeddings
 from clothes.evaluation.learning_curve import Point, probe_curve
@@ -49,6 +50,7 @@ def write_report(
     reduced = None if embeddings is None else embeddings.reduced()
     advice = None if reduced is None else _recommend(classifier, reduced, curve)
     mistakes = sections.find_mistakes(predictions)
+    history = run.history if run.config.model.architecture != QUICK else []  # which has no epochs
     explained = sections.show_mistakes(
         photos, classifier, embeddings, mistakes, lambda *at: progress("Explaining the wrong predictions", *at)
     )
@@ -66,7 +68,7 @@ def write_report(
         confused=reduced and advice and sections.show_confusions(photos, classes, reduced, advice.confusions),
         learning_curve=advice and _draw_learning_curve(advice),
         reliability=_draw_reliability(predictions),
-        history_curves=[_embed(plots.history_curve(run.history, name)) for name in _HISTORY_CURVES],
+        history_curves=[_embed(plots.history_curve(history, name)) for name in _HISTORY_CURVES] if history else [],
         look=sections.show_feature_maps(run, photos, predictions),
         label_errors=None if reduced is None else sections.show_label_errors(photos, classes, reduced),
         audit=found,

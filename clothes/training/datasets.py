@@ -25,7 +25,7 @@ from clothes.system.progress import Progress
 from clothes.system.user_folders import cache_folder
 
 _DIGEST = 32  # bytes of a SHA-256
-_DECODER = 3  # increase it when read_square returns other pixels
+DECODER = 3  # increase it when read_square returns other pixels
 _KEEP_SECONDS = 30 * 86400
 _QUEUED = 1000  # photos waiting for a thread; each takes a kilobyte
 
@@ -71,7 +71,7 @@ def decode(split: Split, size: int, parts: tuple[str, ...], *, progress: Progres
 def _pixels(root: Path, rows: tuple[Row, ...], size: int, advance: Callable[[], None]) -> np.ndarray:
     """Returns the pixels of the photos from the cache, which is filled first if needed."""
     shape = (len(rows), size, size, 3)
-    key = sha256(" ".join([f"{_DECODER} {size}", *(row.sha256 for row in rows)]).encode())
+    key = sha256(" ".join([f"{DECODER} {size}", *(row.sha256 for row in rows)]).encode())
     path = cache_folder() / f"{key[:32]}.npy"
     pixels = _read_cache(path, shape)
     if pixels is None:
@@ -121,7 +121,7 @@ def _decode_into(
         preallocate(file.fileno(), path.stat().st_size)
 
     def decode_one(i: int) -> None:
-        data = _read(root, rows[i])
+        data = read_photo(root, rows[i])
         try:
             pixels[i] = read_square(data, shape[1])
         except PhotoError as error:
@@ -137,7 +137,7 @@ def _decode_into(
     pixels.flush()
 
 
-def _read(root: Path, row: Row) -> bytes:
+def read_photo(root: Path, row: Row) -> bytes:
     """Returns the bytes of a photo. Raises SplitError if they are not those that were split."""
     try:
         data = (root / row.photo).read_bytes()
@@ -153,7 +153,7 @@ def _refuse_changed(root: Path, rows: tuple[Row, ...], *, since: float) -> None:
     for row in rows:
         with suppress(OSError):  # a deleted photo is still in the cache
             if (root / row.photo).stat().st_mtime > since:
-                _read(root, row)
+                read_photo(root, row)
 
 
 def _remove_unused(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """`train`: photos -> run folder with its bundle. Reads the train and validation parts only.
 
+A `Method` does the training: `GradientDescent` here, or quick/quick_training.py.
+
 Keras takes seconds to import, so the modules that need it are imported after all checks of photos and settings.
 """
 
@@ -11,10 +13,10 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from clothes.config import Config
-from clothes.errors import PhotosError, RunError, TrainingError
+from clothes.config import QUICK, Config
+from clothes.errors import ConfigError, PhotosError, RunError, TrainingError
 from clothes.inference.run import Run, run_lock
 from clothes.models.requirements import require_training
 from clothes.photos.split_file import Split
@@ -47,6 +49,8 @@ def train(
     changes: Changes | None = None,
     split: str | os.PathLike[str] | Split | None = None,
     minutes: float | None = None,
+    trunk: str | os.PathLike[str] | None = None,
+    folds: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
     callback: TrainingCallback | None = None,
@@ -58,45 +62,72 @@ def train(
     "efficientnet-lite0"}}, replace settings of either. `minutes` limits the whole call: it chooses the image size and
     the epochs. `resume` continues an interrupted run in `out` with its own split and settings, which may be given
     again; the result is equal to the bit to that of an uninterrupted run. A finished run is returned unchanged.
+
+    The architecture "quick" needs no TensorFlow. `trunk` is the bundle whose features it uses, by default the bundled
+    one. With `folds` it is fitted to the validation photos too, and measured by cross-validation with so many folds.
     """
     began = time.perf_counter()
-    require_training("Training")
     photos, changes, callback = Path(photos), changes or {}, callback or TrainingCallback()
-    asked = _asked(config, changes, minutes)
+    asked = _asked(config, changes, minutes=minutes, trunk=trunk and str(trunk), folds=folds)
     if resume:
         if overwrite:
             raise RunError("--resume continues a run and --overwrite replaces it. Leave one of them out.")
         run = _open_to_resume(out, photos, asked, split)
         if not run.info["finished"]:
-            used = run.split
-            pictures = _decode(used, run.config, callback)
+            used, then = run.split, run.info.get("asked", {})
+            method = _method(run.config.model.architecture, then.get("trunk"), then.get("folds"))
+            prepared = method.prepare(used, run.config, callback)
             with run_lock(run.path):
-                _fit(run, used, pictures, callback, resume=True)
+                method.fit(run, used, prepared, callback, resume=True)
         return run
 
     folder = Run.free_folder(out, overwrite=overwrite)
     check_changes(config, changes)
+    architecture = (config or Config()).changed(changes).model.architecture
+    method = _method(architecture, trunk, folds)
     used = find_split(photos, split, progress=lambda *at: callback.on_progress("look", *at))
-    check_split(used)
-    config = choose_config(config, changes, used)
+    check_split(used, needs_validation=architecture != QUICK)
+    config = method.choose_config(config, changes, used)
     if minutes is not None:
         config = fit_to_time(config, used, seconds=minutes * 60, began=began)
-    pictures = _decode(used, config, callback)
+    prepared = method.prepare(used, config, callback)
     with run_lock(folder):
         # Only now: photos that cannot be used leave no folder behind.
         used = keep_split(used, split)
         run = Run.new(folder, config, used, overwrite=overwrite)
         run.note(asked=asked)
-        _fit(run, used, pictures, callback, resume=False)
+        method.fit(run, used, prepared, callback, resume=False)
     return run
 
 
-def _asked(config: Config | None, changes: Changes, minutes: float | None) -> dict[str, Any]:
+class Method(Protocol):
+    """A way to train: chooses the config, prepares the photos, and fits a run to them."""
+
+    def choose_config(self, config: Config | None, changes: Changes, split: Split) -> Config: ...
+
+    def prepare(self, split: Split, config: Config, callback: TrainingCallback) -> Any: ...
+
+    def fit(self, run: Run, split: Split, prepared: Any, callback: TrainingCallback, *, resume: bool) -> None: ...
+
+
+def _method(architecture: str, trunk: str | os.PathLike[str] | None, folds: int | None) -> Method:
+    """Returns how this architecture is trained. Raises MissingExtraError if Keras is needed and not installed."""
+    if architecture == QUICK:
+        from clothes.training.quick.quick_training import QuickTraining
+
+        return QuickTraining(trunk, folds)
+    if trunk is not None or folds is not None:
+        given = "trunk" if folds is None else "folds"
+        raise ConfigError(f"--{given} is for the quick model, and this one is {architecture}. Add --model quick.")
+    require_training("Training")
+    return GradientDescent()
+
+
+def _asked(config: Config | None, changes: Changes, **given: Any) -> dict[str, Any]:
     """Returns the settings that a call asks for by name, as they stand in run.json."""
-    asked: dict[str, Any] = {"minutes": minutes, "config": config and config.to_dict()}
+    asked: dict[str, Any] = {**given, "config": config and config.to_dict()}
     asked |= {name: value for settings in changes.values() for name, value in settings.items()}
-    given = {name: value for name, value in asked.items() if value is not None}
-    return json.loads(json.dumps(given))  # type: ignore[no-any-return]
+    return json.loads(json.dumps({name: value for name, value in asked.items() if value is not None}))  # type: ignore[no-any-return]
 
 
 def _open_to_resume(
@@ -131,22 +162,28 @@ def _open_to_resume(
     return run
 
 
-def _decode(split: Split, config: Config, callback: TrainingCallback) -> dict[str, Pictures]:
-    progress = lambda *at: callback.on_progress("decode", *at)  # noqa: E731
-    return decode(split, config.model.image_size, ("train", "validation"), progress=progress)
+class GradientDescent:
+    """Trains a Keras network for epochs."""
 
+    choose_config = staticmethod(choose_config)
 
-def _fit(run: Run, split: Split, pictures: Mapping[str, Pictures], callback: TrainingCallback, *, resume: bool) -> None:
-    """Trains a run from its newest checkpoint, or from the start, and writes its bundle."""
-    callback.on_start(run, run.config, split)
-    from clothes.training.packaging import write_run_bundle
-    from clothes.training.trainer import Trainer
+    def prepare(self, split: Split, config: Config, callback: TrainingCallback) -> dict[str, Pictures]:
+        progress = lambda *at: callback.on_progress("decode", *at)  # noqa: E731
+        return decode(split, config.model.image_size, ("train", "validation"), progress=progress)
 
-    trainer = Trainer(run.config, split.classes, pictures["train"], pictures["validation"])
-    with _explained(run, trainer):
-        began = time.perf_counter()
-        _run_epochs(run, trainer, split.fingerprint, callback, resume=resume)
-        write_run_bundle(run, trainer, split, seconds=time.perf_counter() - began)
+    def fit(
+        self, run: Run, split: Split, prepared: Mapping[str, Pictures], callback: TrainingCallback, *, resume: bool
+    ) -> None:
+        """Trains a run from its newest checkpoint, or from the start, and writes its bundle."""
+        callback.on_start(run, run.config, split)
+        from clothes.training.packaging import write_run_bundle
+        from clothes.training.trainer import Trainer
+
+        trainer = Trainer(run.config, split.classes, prepared["train"], prepared["validation"])
+        with _explained(run, trainer):
+            began = time.perf_counter()
+            _run_epochs(run, trainer, split.fingerprint, callback, resume=resume)
+            write_run_bundle(run, trainer, split, seconds=time.perf_counter() - began)
 
 
 def _run_epochs(run: Run, trainer: "Trainer", photos: str, callback: TrainingCallback, *, resume: bool) -> None:

@@ -85,8 +85,8 @@ def keep_split(split: Split, given: str | os.PathLike[str] | Split | None) -> Sp
     return replace(split, notes=(*split.notes, note))
 
 
-def check_split(split: Split) -> None:
-    """Raises SplitError unless each of at least two classes has a train photo and a class has a validation photo."""
+def check_split(split: Split, *, needs_validation: bool = True) -> None:
+    """Raises SplitError unless each of at least two classes has a train photo, and a class has a validation photo."""
     if len(split.classes) < 2:
         raise SplitError(
             f"A recogniser needs at least two classes; {split.root} has {len(split.classes)} "
@@ -96,7 +96,7 @@ def check_split(split: Split) -> None:
     untrained = [name for name in split.classes if not counts["train"].get(name)]
     if untrained:
         raise SplitError(f"No train photo of {', '.join(untrained)}. Add photos of each class and split again.")
-    if not counts["validation"].keys() & set(split.classes):
+    if needs_validation and not counts["validation"].keys() & set(split.classes):
         raise SplitError("The validation part is empty, so no epoch can be chosen. Add photos and split again.")
 
 

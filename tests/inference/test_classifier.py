@@ -19,6 +19,7 @@ from PIL import Image
 import clothes
 from clothes.errors import BundleError, PhotoError
 from clothes.inference.bundle import make_probes, read_bundle
+from clothes.inference.litert import Outputs
 from tests.support.pictures import ROOT, draw
 
 
@@ -93,7 +94,7 @@ def test_answers_that_are_no_probabilities_are_refused(
 ) -> None:
     """A model may answer its golden samples well and NaN for another photo."""
     classifier = clothes.load(bundle)
-    monkeypatch.setattr(classifier._model, "run", lambda picture: (np.array(scores), np.array(features)))
+    monkeypatch.setattr(classifier.model, "run", lambda picture: Outputs(np.array(scores), np.array(features), None))
     with pytest.raises(BundleError, match="no probabilities"):
         classifier.predict(draw("bar", 806))
     with pytest.raises(BundleError, match="no probabilities"):

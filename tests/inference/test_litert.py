@@ -20,19 +20,19 @@ def test_many_threads_share_few_interpreters(classifier: clothes.Classifier, mon
         return real(model)
 
     monkeypatch.setattr(LiteModel, "_open", count)
-    model = LiteModel(classifier._model._data)
+    model = LiteModel(classifier.model.data)
     size = classifier.image_size
     pictures = np.random.default_rng(0).integers(0, 256, (60, size, size, 3), np.uint8)
     with ThreadPoolExecutor(20) as pool:
         found = list(pool.map(model.run, pictures))
     assert 1 <= len(opened) <= (os.cpu_count() or 1)
-    for picture, (scores, features) in zip(pictures, found, strict=True):
+    for picture, (scores, features, _) in zip(pictures, found, strict=True):
         alone = model.run(picture)
         assert (scores == alone[0]).all() and (features == alone[1]).all()
 
 
 def test_a_failure_takes_no_turn(classifier: clothes.Classifier) -> None:
-    model = LiteModel(classifier._model._data)
+    model = LiteModel(classifier.model.data)
     for _ in range(10):
         with pytest.raises((ValueError, RuntimeError)):
             model.run(np.zeros((3, 3, 3), np.uint8))

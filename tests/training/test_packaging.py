@@ -28,7 +28,7 @@ def test_a_fine_tuned_network(photos: Path, tmp_path: Path) -> None:
     changes = {"model": {"architecture": "efficientnet-lite0", "image_size": 32}, "train": {"epochs": 1}}
     run = train(photos, out=tmp_path / "run", changes=changes)
     assert run.config.model.weights == "imagenet"
-    scores, features = clothes.load(run.path)._model.run(np.zeros((32, 32, 3), np.uint8))
+    scores, features, _ = clothes.load(run.path).model.run(np.zeros((32, 32, 3), np.uint8))
     assert (scores.shape, features.shape) == ((3,), (1280,))
     size = (run.path / "bundle" / "model.tflite").stat().st_size
     assert size < 5_600_000  # 3.4 million weights of 8 bits

@@ -132,7 +132,12 @@ def render_info(bundle: "Bundle") -> None:
         "trained on": ", ".join(f"{count:,} {part}" for part, count in photos.items()) + " photos",
         "fingerprint": about.get("fingerprint", "")[:16],
         "network": about.get("config", {}).get("model", {}).get("architecture", ""),
-        "training": f"{epochs.get('trained')} epochs, the best {epochs.get('best')}, seed {about.get('seed')}",
+        **(
+            {"training": f"{epochs['trained']} epochs, the best {epochs['best']}, seed {about.get('seed')}"}
+            if epochs
+            else {}
+        ),
+        **({"built on": f"{trunk['name']}, {trunk['sha256'][:16]}"} if (trunk := about.get("trunk")) else {}),
         **_accuracies(about.get("metrics", {})),
         "size": f"{size / 1e6:.1f} MB in {bundle.path}",
         "versions": ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items()),

@@ -8,6 +8,7 @@ import typer
 from clothes.cli.options import AsJson, ModelOption, require
 from clothes.cli.output import note_photos, show, show_files, show_json
 from clothes.cli.progress import progress_bars
+from clothes.config import QUICK
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -30,7 +31,9 @@ def draw_run(path: Path, ending: str) -> list[Path]:
     from clothes.report import plots
 
     run = Run.open(path)
-    drawn = [plots.save(plots.history(run.history), run.path / f"history.{ending}")]
+    drawn = []
+    if run.config.model.architecture != QUICK:  # which has no epochs
+        drawn.append(plots.save(plots.history(run.history), run.path / f"history.{ending}"))
     if (run.path / "evaluation.json").exists():
         drawn.append(draw_confusion(run.path, ending))
     return drawn

@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
 
-from clothes.config import Config
-from clothes.errors import EXTRAS, MissingExtraError, TuningError
+from clothes.config import QUICK, Config
+from clothes.errors import EXTRAS, ConfigError, MissingExtraError, TuningError
 from clothes.models.requirements import require_training
 from clothes.photos.split_file import Split
 from clothes.training.callbacks import SearchCallback
@@ -48,6 +48,8 @@ def tune(
     """
     began = time.perf_counter()
     search = SearchConfig(trials, minutes, epochs, scale, storage)
+    if (config or Config()).changed(changes or {}).model.architecture == QUICK:
+        raise ConfigError("The quick model has no settings to search for. Fit it at once: clothes train --model quick")
     require_training("Tuning")
     if find_spec("optuna") is None:
         raise MissingExtraError(EXTRAS["optuna"], "Tuning")

@@ -1,0 +1,124 @@
+"""Gives a LiteRT model a new last layer, without TensorFlow: another network's features, one's own classes.
+
+features -> / length -> dense layer -> softmax -> scores
+                     -> centres of the classes -> similarity: the cosine to each centre
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_TINY = 1e-12  # added to the squared length of features, so that none is divided by zero
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last layer for features of length 1: `weights` float32 (units, classes), `bias` and unit-length `centres`."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+    centres: np.ndarray  # float32 (classes, units)
+
+    def apply(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns scores (N, classes) and largest similarity (N,) of embeddings (N, units) of length 1."""
+        logits = values @ self.weights + self.bias
+        scores = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return scores / scores.sum(axis=1, keepdims=True), (values @ self.centres.T).max(axis=1)
+
+
+def replace_head(model: bytes, head: Head) -> bytes:
+    """Returns the LiteRT model with the outputs `features`, `scores` and `similarity` (1, classes) of a new head.
+
+    Raises ValueError if the model has no output `features`, or features of another size than the head is for.
+    """
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    parsed = schema.ModelT.InitFromPackedBuf(model)
+    graph, signature = parsed.subgraphs[0], parsed.signatureDefs[0]
+    features = {end.name: end.tensorIndex for end in signature.outputs}.get(b"features")
+    if features is None:
+        raise ValueError("it has no features")
+    units = int(graph.tensors[features].shape[-1])
+    if units != len(head.weights):
+        raise ValueError(f"it has {units} features, not {len(head.weights)}")
+    _remove_after(graph, features)
+    add = _Adder(schema, parsed)
+    squared = add("SQUARE", [features], (1, units))
+    axis, tiny = add.constant(np.array([1], np.int32)), add.constant(np.array(_TINY, np.float32))
+    total = add("SUM", [squared, axis], (1, 1), schema.ReducerOptionsT(keepDims=True))
+    length = add("RSQRT", [add("ADD", [total, tiny], (1, 1), schema.AddOptionsT())], (1, 1))
+    unit = add("MUL", [features, length], (1, units), schema.MulOptionsT())
+    outputs = {b"features": features}
+    for name, matrix, bias in (
+        (b"scores", head.weights.T, head.bias),
+        (b"similarity", head.centres, np.zeros(len(head.centres))),
+    ):
+        constants = [add.constant(np.ascontiguousarray(values, np.float32)) for values in (matrix, bias)]
+        outputs[name] = add("FULLY_CONNECTED", [unit, *constants], (1, len(bias)), schema.FullyConnectedOptionsT())
+    scores = add("SOFTMAX", [outputs[b"scores"]], (1, len(head.bias)), schema.SoftmaxOptionsT(beta=1.0))
+    outputs[b"scores"] = scores
+    graph.outputs = np.array(list(outputs.values()), np.int32)
+    signature.outputs = [_tensor_map(schema, name, index) for name, index in outputs.items()]
+    parsed.metadata, parsed.metadataBuffer = [], None  # they describe the graph as it was
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(parsed.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _remove_after(graph: Any, features: int) -> None:
+    """Removes the operators that need the features: the old head."""
+    needs = {features}
+    kept = []
+    for operator in graph.operators:
+        if needs & set(operator.inputs):
+            needs |= set(operator.outputs)
+        else:
+            kept.append(operator)
+    graph.operators = kept
+
+
+def _tensor_map(schema: Any, name: bytes, index: int) -> Any:
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = name, index
+    return entry
+
+
+class _Adder:
+    """Appends operators and constants of float32 or int32 to the graph of a model."""
+
+    def __init__(self, schema: Any, model: Any) -> None:
+        self._schema, self._model, self._graph = schema, model, model.subgraphs[0]
+
+    def __call__(self, name: str, inputs: list[int], shape: tuple[int, ...], options: Any = None) -> int:
+        """Returns the index of the tensor that the operator computes."""
+        operator = self._schema.OperatorT()
+        operator.opcodeIndex = self._code(name)
+        operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([self._tensor(shape)], np.int32)
+        if options is not None:
+            kind = type(options).__name__.removesuffix("T")
+            operator.builtinOptions, operator.builtinOptionsType = options, getattr(self._schema.BuiltinOptions, kind)
+        self._graph.operators.append(operator)
+        return int(operator.outputs[0])
+
+    def constant(self, values: np.ndarray) -> int:
+        buffer = self._schema.BufferT()
+        buffer.data = np.frombuffer(values.tobytes(), np.uint8)
+        self._model.buffers.append(buffer)
+        kind = self._schema.TensorType.INT32 if values.dtype == np.int32 else self._schema.TensorType.FLOAT32
+        return self._tensor(np.shape(values), kind, len(self._model.buffers) - 1)
+
+    def _tensor(self, shape: tuple[int, ...], kind: int = 0, buffer: int = 0) -> int:
+        tensor = self._schema.TensorT()
+        tensor.shape, tensor.type, tensor.buffer = np.array(shape, np.int32), kind, buffer
+        tensor.name = f"head_{len(self._graph.tensors)}".encode()
+        self._graph.tensors.append(tensor)
+        return len(self._graph.tensors) - 1
+
+    def _code(self, name: str) -> int:
+        code = self._schema.OperatorCodeT()
+        code.builtinCode = number = getattr(self._schema.BuiltinOperator, name)
+        code.deprecatedBuiltinCode = min(number, 127)
+        self._model.operatorCodes.append(code)
+        return len(self._model.operatorCodes) - 1

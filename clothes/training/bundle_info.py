@@ -1,0 +1,54 @@
+"""The entries of bundle.json that every way of training writes."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+
+from clothes.config import Config
+from clothes.inference.run import Run, now
+from clothes.metrics import log_loss, wilson_interval
+from clothes.photos.split_file import Split
+from clothes.system.text import utf8
+from clothes.system.version import __version__
+
+
+def describe(run: Run, config: Config, split: Split) -> dict[str, Any]:
+    """Returns the entries that are known before the network is measured."""
+    return {
+        "name": utf8(run.path.resolve().name),
+        "created": now(),
+        "classes": list(split.classes),
+        "image_size": config.model.image_size,
+        "fit": "letterbox",
+        "config": config.to_dict(),
+        "photos": {part: sum(counts.values()) for part, counts in split.counts().items()},
+        "fingerprint": split.fingerprint,
+        "versions": {"clothes": __version__, "python": platform.python_version()},
+    }
+
+
+def measure(scores: np.ndarray, labels: np.ndarray, accepted: np.ndarray) -> dict[str, Any]:
+    """Returns the metrics of probabilities (N, classes); label -1 marks a photo of no class. `accepted` bool (N,)."""
+    inside = labels >= 0
+    chosen, truth = scores[inside], labels[inside]
+    right = int((chosen.argmax(axis=1) == truth).sum())
+    metrics = {
+        "photos": len(truth),
+        "accuracy": right / len(truth),
+        "interval": list(wilson_interval(right, len(truth))),
+        "loss": log_loss(chosen, truth),
+        "known": float(accepted[inside].mean()),
+    }
+    if not inside.all():
+        metrics["others_known"] = float(accepted[~inside].mean())
+    return metrics
+
+
+def tensorflow_version() -> str:
+    """Returns TensorFlow's version, from the package with GPU support or the one without."""
+    try:
+        return version("tensorflow")
+    except PackageNotFoundError:
+        return version("tensorflow-cpu")

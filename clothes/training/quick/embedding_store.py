@@ -1,0 +1,105 @@
+"""Embeddings of photos, kept in the cache by the photo's SHA-256: a photo is looked at once by each network."""
+
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clothes.errors import PhotoError, SplitError, TrainingError
+from clothes.inference.bundle import MODEL
+from clothes.inference.classifier import Classifier
+from clothes.photos.split_file import Row
+from clothes.system.progress import Progress
+from clothes.system.user_folders import cache_folder
+from clothes.training.datasets import DECODER, read_photo
+
+_BLOCK = 500  # photos
+_WAIT = 60  # seconds for another process that writes
+_TABLE = "CREATE TABLE IF NOT EXISTS embeddings (sha256 TEXT PRIMARY KEY, seen REAL, data BLOB) WITHOUT ROWID"
+
+
+class EmbeddingStore:
+    """The embeddings that a network gives. They are kept as they are, and read with length 1."""
+
+    def __init__(self, network: Classifier) -> None:
+        self._network = network
+        self._path = cache_folder() / "embeddings" / f"{network.info['files'][MODEL][:32]}-{DECODER}.sqlite"
+
+    def fill(self, root: Path, rows: Sequence[Row], progress: Progress) -> None:
+        """Looks at the photos that are not kept yet.
+
+        Raises SplitError if a photo is missing or has changed since the split, TrainingError if the cache cannot be
+        written to.
+        """
+        try:
+            with closing(self._open()) as kept:
+                self._fill(kept, root, rows, progress)
+        except (sqlite3.Error, OSError) as error:
+            raise TrainingError(
+                f"The embeddings of the photos cannot be kept in {self._path.parent} ({error}). Make room there, or "
+                "name another folder by the environment variable CLOTHES_CACHE."
+            ) from None
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        for attempt in range(2):
+            kept = sqlite3.connect(self._path, timeout=_WAIT)
+            try:
+                kept.execute(_TABLE)
+                return kept
+            except sqlite3.OperationalError:  # full, read-only or in use
+                kept.close()
+                raise
+            except sqlite3.DatabaseError:  # damaged: all of it can be made again
+                kept.close()
+                if attempt:
+                    raise
+                self._path.unlink()
+        raise AssertionError
+
+    def _fill(self, kept: sqlite3.Connection, root: Path, rows: Sequence[Row], progress: Progress) -> None:
+        seen: dict[str, float] = {}
+        for start in range(0, len(rows), _BLOCK):
+            seen |= _select(kept, "seen", rows[start : start + _BLOCK])
+        for row in rows:
+            with suppress(OSError):  # a deleted photo is still kept
+                if row.sha256 in seen and (root / row.photo).stat().st_mtime > seen[row.sha256]:
+                    read_photo(root, row)
+        todo = list({row.sha256: row for row in rows if row.sha256 not in seen}.values())
+        done = len(rows) - len(todo)
+        for start in range(0, len(todo), _BLOCK):
+            block, began = todo[start : start + _BLOCK], time.time()
+            found = self._network.features_many(read_photo(root, row) for row in block)
+            for row, features in zip(block, found, strict=True):
+                if isinstance(features, PhotoError):
+                    raise SplitError(f"{row.photo} is in the split but cannot be used: {features.reason}. Split again.")
+                done += 1
+                progress(done, len(rows))
+                data = features.astype("<f4").tobytes()
+                kept.execute("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", (row.sha256, began, data))
+            kept.commit()
+
+    def blocks(self, rows: Sequence[Row]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields positions int (n,) in `rows` and their embeddings float32 (n, units) of length 1, in order."""
+        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as kept:
+            for start in range(0, len(rows), _BLOCK):
+                block = rows[start : start + _BLOCK]
+                data = _select(kept, "data", block)
+                values = np.stack([np.frombuffer(data[row.sha256], "<f4") for row in block])
+                yield np.arange(start, start + len(block)), normalize(values)
+
+
+def normalize(values: np.ndarray) -> np.ndarray:
+    """Returns the vectors with length 1: float32 (N, units)."""
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-6))
+
+
+def _select(kept: sqlite3.Connection, column: str, rows: Sequence[Row]) -> dict[str, Any]:
+    """Returns a column of the photos that are kept, by their SHA-256."""
+    marks = ",".join("?" * len(rows))
+    query = f"SELECT sha256, {column} FROM embeddings WHERE sha256 IN ({marks})"  # noqa: S608 - no text from outside
+    return dict(kept.execute(query, [row.sha256 for row in rows]))

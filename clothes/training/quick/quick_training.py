@@ -1,0 +1,95 @@
+"""The training of the quick model: a split -> a new head on another bundle's network. Imports no TensorFlow."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from clothes.config import QUICK, Config
+from clothes.errors import ConfigError
+from clothes.inference.bundle import MODEL, PROBES, Bundle, make_probes, write_bundle
+from clothes.inference.classifier import Classifier, load
+from clothes.inference.litert import LiteModel
+from clothes.inference.run import Run
+from clothes.models.head import replace_head
+from clothes.photos.folders import OTHER
+from clothes.photos.split_file import Row, Split
+from clothes.system.arrays import pack_arrays
+from clothes.training.bundle_info import describe, measure
+from clothes.training.callbacks import TrainingCallback
+from clothes.training.plan import Changes
+from clothes.training.quick.discriminant import Fit, fit, make_folds, recalibrate
+from clothes.training.quick.embedding_store import EmbeddingStore
+
+FOLDS = 5
+_ENOUGH = 100  # validation photos to set temperature and threshold by
+
+
+class QuickTraining:
+    """Fits a head to the embeddings of the train photos; with `folds` of the validation photos, too."""
+
+    def __init__(self, trunk: str | os.PathLike[str] | None, folds: int | None) -> None:
+        if folds is not None and not 2 <= folds <= 100:
+            raise ConfigError(f"folds must be between 2 and 100; got {folds}.")
+        self._network, self._folds = load(trunk), folds
+
+    def choose_config(self, config: Config | None, changes: Changes, split: Split) -> Config:
+        """Returns the config. Raises ConfigError if the changes ask for more than the architecture."""
+        asked = [name for settings in changes.values() for name, value in settings.items() if value is not None]
+        if other := sorted(set(asked) - {"architecture"}):
+            raise ConfigError(f"The quick model has no setting {other[0]!r}: it is fitted at once. Leave it out.")
+        return Config().changed({"model": {"architecture": QUICK, "image_size": self._network.image_size}})
+
+    def prepare(self, split: Split, config: Config, callback: TrainingCallback) -> EmbeddingStore:
+        """Computes the embeddings of the train and validation photos. Raises SplitError if one cannot be used."""
+        store = EmbeddingStore(self._network)
+        rows = [row for row in split.rows if row.part != "test"]
+        store.fill(split.root, rows, lambda *at: callback.on_progress("embed", *at))
+        return store
+
+    def fit(
+        self, run: Run, split: Split, prepared: EmbeddingStore, callback: TrainingCallback, *, resume: bool
+    ) -> None:
+        """Fits the head, writes the bundle, and marks the run as finished."""
+        callback.on_start(run, run.config, split)
+        fitted, metrics = self.measure(split, prepared)
+        info = describe(run, run.config, split) | {"metrics": metrics}
+        write_quick_bundle(run.path / "bundle", info, self._network, fitted)
+        run.finish()
+
+    def measure(self, split: Split, store: EmbeddingStore) -> tuple[Fit, dict[str, Any]]:
+        """Returns the fitted head with its metrics by cross-validation and on the validation photos."""
+        validation = split.part("validation")
+        rows = [row for row in (*split.part("train"), *(validation if self._folds else ())) if row.label != OTHER]
+        labels = _labels(split, rows)
+        folds = make_folds(labels, [row.group for row in rows], self._folds or FOLDS)
+        fitted = fit(lambda: store.blocks(rows), labels, folds, len(split.classes))
+        metrics = {}
+        if len(fitted.judged):
+            accepted = fitted.similarity >= fitted.threshold
+            metrics["cross-validation"] = measure(fitted.scores, labels[fitted.judged], accepted)
+        truth = _labels(split, validation)
+        if (truth >= 0).any() and not self._folds:
+            values = np.concatenate([block for _, block in store.blocks(validation)])
+            if (truth >= 0).sum() >= _ENOUGH:
+                fitted = recalibrate(fitted, values[truth >= 0], truth[truth >= 0])
+            scores, similarity = fitted.head.apply(values)
+            metrics["validation"] = measure(scores, truth, similarity >= fitted.threshold)
+        return fitted, metrics
+
+
+def _labels(split: Split, rows: Sequence[Row]) -> np.ndarray:
+    index = {name: i for i, name in enumerate(split.classes)} | {OTHER: -1}
+    return np.array([index[row.label] for row in rows], dtype=np.int64)
+
+
+def write_quick_bundle(path: Path, info: dict[str, Any], network: Classifier, fitted: Fit) -> Bundle:
+    """Writes a bundle of the network with the fitted head."""
+    model, probes = replace_head(network.model.data, fitted.head), make_probes(network.image_size)
+    lite = LiteModel(model)
+    scores = np.stack([lite.run(picture).scores for picture in probes])
+    trunk = {"name": network.info.get("name", ""), "sha256": network.info["files"][MODEL]}
+    files = {MODEL: model, PROBES: pack_arrays(pictures=probes, scores=scores)}
+    return write_bundle(path, info | {"trunk": trunk, "threshold": fitted.threshold}, files)
