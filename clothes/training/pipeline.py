@@ -82,8 +82,7 @@ def train(
         return run
 
     folder = Run.free_folder(out, overwrite=overwrite)
-    check_changes(config, changes)
-    architecture = (config or Config()).changed(changes).model.architecture
+    architecture = check_changes(config, changes)
     method = _method(architecture, trunk, folds)
     used = find_split(photos, split, progress=lambda *at: callback.on_progress("look", *at))
     check_split(used, needs_validation=architecture != QUICK)

@@ -100,14 +100,17 @@ def check_split(split: Split, *, needs_validation: bool = True) -> None:
         raise SplitError("The validation part is empty, so no epoch can be chosen. Add photos and split again.")
 
 
-def check_changes(config: Config | None, changes: Changes) -> None:
-    """Raises ConfigError if the changes are wrong, or ask for another network than the given config has."""
+def check_changes(config: Config | None, changes: Changes) -> str:
+    """Returns the architecture that is asked for.
+
+    Raises ConfigError if the changes are wrong, or ask for another network than the given config has.
+    """
     asked = changes.get("model", {}).get("architecture")
     if config is not None and asked not in (None, config.model.architecture):
         raise ConfigError(
             f"The config is one for {config.model.architecture}, and --model asks for {asked}. Leave one of them out."
         )
-    (config or Config()).changed(changes)
+    return (config or Config()).changed(changes).model.architecture
 
 
 def choose_config(config: Config | None, changes: Changes, split: Split) -> Config:

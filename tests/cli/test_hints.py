@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import clothes
-from clothes.cli.commands.training import render_training
+from clothes.cli.commands.training import render_next_step
 from clothes.errors import RunError
 from clothes.inference.run import Run
 from clothes.system.text import plain, quote
@@ -69,7 +69,7 @@ def test_a_run_without_a_test_part_is_measured_on_other_photos(
     Path("a run/split.csv").write_text("\n".join([*(line for line in table if ",test," not in line), *lines]))
     copied = Run.open("a run")
     copied.note(photos=str(run.photos))
-    render_training(copied, Path("photos"), plot=Path("history.png"))
+    render_next_step(copied)
     out = capsys.readouterr().out
     words = hints(Result(0, out, ""))[-1]
     assert words == ["evaluate", "a run", "--photos", "DIR"]

@@ -74,7 +74,7 @@ def test_formats_in_float32_refuse_int8(bundle: Path, tmp_path: Path, to: str) -
 
 @pytest.mark.parametrize("to", ["onnx", "saved-model", "keras"])
 def test_bundle_without_weights_cannot_be_converted(tmp_path: Path, to: str) -> None:
-    with pytest.raises(BundleError, match=r"has no weights.npz, .*`clothes train` wrote has it; .* litert and space"):
+    with pytest.raises(BundleError, match=r"has no weights.npz, .*Keras trained has them, .* litert and space"):
         clothes.export(BUNDLED, to=to, out=tmp_path / "out")
     assert list(tmp_path.iterdir()) == []
 

@@ -36,6 +36,13 @@ SplitFile = Annotated[
         "--split", metavar="FILE", help="Which photo is in which part. [default: PHOTOS/split.csv, made if missing]"
     ),
 ]
+Trunk = Annotated[
+    Path | None, typer.Option(metavar="BUNDLE", help="quick: the bundle to build on. [default: the bundled model]")
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(metavar="K", help="quick: learn from validation photos too, and cross-validate in K folds."),
+]
 EpochsOfTrial = Annotated[
     int | None,
     typer.Option(metavar="N", min=1, help="Of a trial; few favour what learns fast. [default: as for train]"),
@@ -68,13 +75,8 @@ def train(
     image_size: Annotated[int | None, typer.Option(metavar="N", help="Side of the square images in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Train at most N epochs.")] = None,
     seed: Annotated[int | None, typer.Option(metavar="N", help="Of the training, not of the split.")] = None,
-    trunk: Annotated[
-        Path | None, typer.Option(metavar="BUNDLE", help="quick: the bundle to build on. [default: the bundled model]")
-    ] = None,
-    folds: Annotated[
-        int | None,
-        typer.Option(metavar="K", help="quick: learn from validation photos too, and cross-validate in K folds."),
-    ] = None,
+    trunk: Trunk = None,
+    folds: Folds = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
 ) -> None:
