@@ -111,9 +111,9 @@ def _read_state(data: dict[str, Any]) -> State:
     state, hints = State(**data), typing.get_type_hints(State)
     for name, value in vars(state).items():
         check_type(value, hints[name], name)
-    if min(state.epoch, state.step, state.best_epoch) < 0 or any(
-        set(HISTORY_COLUMNS) - row.keys() for row in state.history
-    ):
+    lengths = [len(state.history), len(state.losses), len(state.accuracies)]
+    fits = lengths == [state.epoch, state.step, state.step] and 0 <= state.best_epoch <= state.epoch
+    if not fits or any(set(HISTORY_COLUMNS) - row.keys() for row in state.history):
         raise ValueError("its epochs, steps or history are impossible")
     state.best = (state.best[0], state.best[1])
     return state

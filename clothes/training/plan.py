@@ -12,6 +12,7 @@ import numpy as np
 from clothes.config import Config
 from clothes.errors import ConfigError, PhotoError, PhotosError, SplitError, TrainingError
 from clothes.photos import decode
+from clothes.photos.class_names import choose_spellings
 from clothes.photos.folders import list_class_folders
 from clothes.photos.split import split as make_split
 from clothes.photos.split_file import Split
@@ -92,6 +93,12 @@ def check_split(split: Split, *, needs_validation: bool = True) -> None:
             f"A recogniser needs at least two classes; {split.root} has {len(split.classes)} "
             f"({', '.join(split.classes) or 'none'}). Put the photos of each kind into a folder of its own."
         )
+    for name, other in choose_spellings(split.classes, ()).items():
+        if name != other:
+            raise SplitError(
+                f"{other} and {name} are spellings of one class, and the split has both. Split again, or give the "
+                "class one name in split.csv."
+            )
     counts = split.counts()
     untrained = [name for name in split.classes if not counts["train"].get(name)]
     if untrained:

@@ -15,7 +15,7 @@ from types import FrameType
 
 import numpy as np
 
-from clothes.inference.run import run_lock
+from clothes.inference.run import HISTORY_COLUMNS, run_lock
 from clothes.system import checksums, files
 from clothes.training import checkpoints
 
@@ -26,7 +26,7 @@ LINES = {module.__file__ for module in (checkpoints, checksums, files)}
 
 def save(folder: Path, epoch: int) -> None:
     arrays = {"variables": [np.full(1000, epoch)]}
-    state = checkpoints.State(epoch=epoch)
+    state = checkpoints.State(epoch=epoch, history=[dict.fromkeys(HISTORY_COLUMNS, 0.5)] * epoch)
     checkpoints.write_checkpoint(folder / "checkpoints", of=OF, state=state, arrays=arrays)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import clothes
 from clothes.errors import RunError
+from clothes.inference.run import HISTORY_COLUMNS
 from clothes.system.checksums import write_verified_folder
 from clothes.training.checkpoints import Arrays, State, read_checkpoints, write_checkpoint
 
@@ -22,14 +23,18 @@ def arrays_of(epoch: int) -> Arrays:
     return {"variables": [np.full((2, 3), epoch, np.float32), np.array(epoch)], "best": []}
 
 
+def state_of(epoch: int) -> State:
+    return State(epoch=epoch, history=[dict.fromkeys(HISTORY_COLUMNS, 0.5)] * epoch)
+
+
 def write(folder: Path, epoch: int) -> None:
-    write_checkpoint(folder, of=OF, state=State(epoch=epoch), arrays=arrays_of(epoch))
+    write_checkpoint(folder, of=OF, state=state_of(epoch), arrays=arrays_of(epoch))
 
 
 def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     write(tmp_path / "c", 7)
     state, arrays = next(read_checkpoints(tmp_path / "c", of=OF, like=arrays_of(0)))
-    assert state == State(epoch=7)
+    assert state == state_of(7)
     assert [(value.dtype, value.shape) for value in arrays["variables"]] == [(np.float32, (2, 3)), (np.int64, ())]
     assert [value.max() for value in arrays["variables"]] == [7, 7]
     assert arrays["best"] == []
@@ -117,6 +122,11 @@ def test_arrays_of_another_size_are_refused(tmp_path: Path, size: int) -> None:
         {"seconds": None},
         {"unknown": 1},
         {"step": 2**70},
+        {"epoch": 10**9},
+        {"epoch": 0},
+        {"step": 10**6},
+        {"losses": [0.5]},
+        {"best_epoch": 2},
     ],
 )
 def test_a_progress_that_is_impossible_is_refused(tmp_path: Path, state: object) -> None:

@@ -15,7 +15,7 @@ from clothes.config import Config
 from clothes.errors import SplitError
 from clothes.inference.run import Run
 from clothes.photos import split_file
-from clothes.photos.split_file import Split
+from clothes.photos.split_file import Row, Split
 from clothes.training import plan
 from clothes.training.callbacks import SearchCallback, TrainingCallback
 from tests.support.commands import run_command
@@ -41,6 +41,12 @@ def test_others_alone_do_not_make_a_validation_part(tmp_path: Path) -> None:
     )
     with pytest.raises(SplitError, match="The validation part is empty"):
         plan.check_split(dataclasses.replace(split, rows=rows))
+
+
+def test_two_spellings_in_a_split_of_the_user_are_not_two_classes(tmp_path: Path) -> None:
+    rows = [Row(f"{name}/{i}.png", name, "train", "", "") for i, name in enumerate(("hat", "Shirt", "shirt "))]
+    with pytest.raises(SplitError, match="Shirt and shirt  are spellings of one class"):
+        plan.check_split(Split(tmp_path, tuple(rows)))
 
 
 def test_minutes_pick_size_and_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
