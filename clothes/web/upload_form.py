@@ -22,7 +22,6 @@ MAX_PHOTOS = 500  # of one request
 MAX_MEGABYTES = 25  # of one photo
 _MAX_REQUEST_BYTES = 2_000_000_000
 _MIN_FREE_BYTES = 1_000_000_000  # of the disk
-_BETWEEN_LOOKS = 16_000_000  # bytes written between two looks at the disk
 
 
 class Form:
@@ -45,13 +44,11 @@ class Form:
         self._uploads = uploads
         self._header = self._value = self._disposition = b""
         self._file: BinaryIO | None = None
-        self._total = self._checked = 0
+        self._total = 0
 
     def write(self, data: bytes) -> None:
-        if self._total - self._checked >= _BETWEEN_LOOKS or not self._total:
-            self._checked = self._total
-            if shutil.disk_usage(self._uploads.folder).free < _MIN_FREE_BYTES:
-                raise HTTPException(507, "The server has no room for photos at present.")
+        if shutil.disk_usage(self._uploads.folder).free < _MIN_FREE_BYTES:  # each time: others write at the same time
+            raise HTTPException(507, "The server has no room for photos at present.")
         self._total += len(data)
         if self._total > _MAX_REQUEST_BYTES:
             raise HTTPException(413, f"More than {_MAX_REQUEST_BYTES / 1e9:g} GB at once. Send fewer photos.")

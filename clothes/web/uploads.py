@@ -31,6 +31,8 @@ _MAX_KEPT, _MAX_KEPT_BYTES = 5_000, 4_000_000_000  # of all uploads: the oldest 
 _QUESTION_BYTES = 1_000_000  # enough to name 500 uploads
 _MAX_VALUES = 20_000  # of a question's JSON
 
+_SECONDS_TO_LOCK = 60  # more than a page needs to lock its new folder
+
 _LOCK = ExitStack()  # holds the lock of this process's folder until it ends
 
 
@@ -48,14 +50,20 @@ def prepare_folder() -> None:
             _LOCK.enter_context(folder_lock(PAGE_FOLDER))
             atexit.register(_remove_own_folder, os.getpid())
         for folder in user_folder.iterdir():
-            with suppress(OSError), folder_lock(folder) as is_free:  # another page may remove it too
-                if is_free and folder != PAGE_FOLDER:
-                    shutil.rmtree(folder)
+            with suppress(OSError):  # another page may remove it too
+                if folder.stat().st_mtime < time.time() - _SECONDS_TO_LOCK:
+                    _remove_unless_locked(folder)
     except OSError as error:
         raise ClothesError(
             f"The page cannot keep its photos in {user_folder}: {error.strerror}. "
             "Set GRADIO_TEMP_DIR to a folder of yours."
         ) from None
+
+
+def _remove_unless_locked(folder: Path) -> None:
+    with folder_lock(folder) as is_free:
+        if is_free:
+            shutil.rmtree(folder)
 
 
 def _remove_own_folder(process: int) -> None:

@@ -97,12 +97,15 @@ def test_a_second_page_removes_only_what_ended_pages_left(tmp_path: Path) -> Non
         return running, Path(running.stdout.readline().strip())
 
     (killed, left), (first, kept) = start(), start()
-    os.utime(kept.parent.parent, (0, 0))
+    beginning = left.parents[3] / "beginning"  # of a page that has not locked it yet
+    beginning.mkdir()
+    for folder in (left.parents[2], kept.parents[2]):
+        os.utime(folder, (0, 0))
     killed.kill()
     killed.wait()
     assert left.exists()
     second, other = start()
-    assert (left.exists(), kept.exists(), other.exists()) == (False, True, True)
+    assert (left.exists(), kept.exists(), other.exists(), beginning.exists()) == (False, True, True, True)
     for page in (first, second):
         page.communicate()
     assert not files(tmp_path)
@@ -192,6 +195,16 @@ def test_the_disk_is_looked_at_while_photos_are_written(url: str, monkeypatch: p
     status, text = post(url, files=[("files", (f"{i}.png", bytes(20_000_000))) for i in range(5)])
     assert status == 507 and "no room for photos" in text
     assert files(PAGE_FOLDER) == before
+
+
+def test_the_disk_is_looked_at_at_each_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = [5_000_000_000]
+    monkeypatch.setattr(upload_form.shutil, "disk_usage", lambda _: Usage(0, 0, free[0]))
+    form = Form("multipart/form-data; boundary=x", Uploads(tmp_path))
+    form.write(PART)
+    free[0] = 10  # others have filled it
+    with pytest.raises(HTTPException, match="507"):
+        form.write(b"x")
 
 
 @pytest.mark.parametrize(
