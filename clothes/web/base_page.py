@@ -16,7 +16,7 @@ from gradio import networking
 from clothes.errors import ClothesError, PhotoError
 from clothes.web import PAGE_FOLDER
 from clothes.web.request_rules import request_rules
-from clothes.web.server import DEFAULT_PORT, Server, open_socket, page_url
+from clothes.web.server import DEFAULT_PORT, Server, https_context, open_socket, page_url
 from clothes.web.upload_form import MAX_MEGABYTES
 from clothes.web.uploads import KEEP_SECONDS, Uploads, prepare_folder
 
@@ -71,13 +71,14 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         Without a name or a port they are those of GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, as a Space sets them, or
         127.0.0.1 and 7860. Waits for Ctrl-C if called by a script. `settings` are those of `gradio.mount_gradio_app`.
         Unlike Gradio's own `launch` it asks no server, so that no proxy is in its way. Raises ClothesError if the port
-        cannot be opened.
+        cannot be opened or the certificate cannot be used.
         """
         self.close()
+        https = https_context(ssl_certfile, ssl_keyfile) if ssl_certfile else None
         host = server_name or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
         port = int(os.environ.get("GRADIO_SERVER_PORT", DEFAULT_PORT)) if server_port is None else server_port
         listening = open_socket(host, port)
-        self.share, self.local_url = share, page_url(host, listening, https=ssl_certfile is not None)
+        self.share, self.local_url = share, page_url(host, listening, https=https is not None)
         # A proxy that is trusted, or Gradio's for `share`, passes on requests with the names of other hosts.
         local_names_only = self._writes and not share and "FORWARDED_ALLOW_IPS" not in os.environ
         rules = request_rules(
@@ -88,7 +89,7 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         )
         served = FastAPI(openapi_url=None, middleware=rules, lifespan=self.uploads.lifespan)
         gr.mount_gradio_app(served, self, "/", **{**self._settings, **settings})
-        self.server = Server(served, ssl_certfile=ssl_certfile, ssl_keyfile=ssl_keyfile)
+        self.server = Server(served, https)
         self.server.start(listening)
         self.share_url = _public_url(listening.getsockname()[1]) if share else None
         if not (prevent_thread_lock or hasattr(sys, "ps1")):

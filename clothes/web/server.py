@@ -30,14 +30,12 @@ _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # parameters of glibc's mallopt, from 
 class Server(uvicorn.Server):
     """Serves an application in a thread of its own."""
 
-    def __init__(self, app: ASGIApp, *, ssl_certfile: str | None, ssl_keyfile: str | None) -> None:
+    def __init__(self, app: ASGIApp, https: ssl.SSLContext | None) -> None:
         config = uvicorn.Config(
             app,
             http=Connection,
             ws="none",
             workers=1,  # whatever the environment says
-            ssl_certfile=ssl_certfile,
-            ssl_keyfile=ssl_keyfile,
             backlog=128,  # that many connections are accepted at once
             proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,  # uvicorn's list of the proxies to trust
             server_header=False,
@@ -45,6 +43,8 @@ class Server(uvicorn.Server):
             log_level="error",
             timeout_graceful_shutdown=2,
         )
+        config.load()
+        config.ssl = https
         super().__init__(config)
 
     def start(self, listening: socket.socket) -> None:
@@ -78,10 +78,7 @@ def serve(
     """
     give_memory_back()
     _allow_descriptors()
-    https = {}
-    if certificate:
-        _check_certificate(*certificate)
-        https = {"ssl_certfile": str(certificate[0]), "ssl_keyfile": str(certificate[1])}
+    https = {"ssl_certfile": str(certificate[0]), "ssl_keyfile": str(certificate[1])} if certificate else {}
     with redirect_stderr(LimitedLog(sys.stderr)), _interrupt_at_sigterm():
         _, url, _ = page.launch(server_name=host, server_port=port, auth=auth, prevent_thread_lock=True, **https)
         on_ready(url)
@@ -213,11 +210,14 @@ def open_socket(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _check_certificate(certificate: Path, key: Path) -> None:
+def https_context(certificate: str, key: str | None) -> ssl.SSLContext:
+    """The settings for https with these PEM files. Raises ClothesError if they cannot be used."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password="")
+        context.load_cert_chain(certificate, key, password="")
     except OSError as error:  # SSLError too
         raise ClothesError(
             f"{certificate} and {key} cannot be used for https: {error.strerror or error}. --ssl-certfile takes a "
             "certificate, --ssl-keyfile its key without a password, both PEM files."
         ) from None
+    return context

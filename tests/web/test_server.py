@@ -2,12 +2,14 @@
 
 import inspect
 import io
+import os
 import platform
 import shutil
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,19 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     return certificate, key
 
 
+@contextmanager
+def piped(path: Path) -> Iterator[Path]:
+    """A file that can be read once, as a shell's <(...) gives it."""
+    if not Path("/dev/fd").exists():
+        yield path
+        return
+    reading, writing = os.pipe()
+    os.write(writing, path.read_bytes())
+    os.close(writing)
+    yield Path(f"/dev/fd/{reading}")
+    os.close(reading)
+
+
 def test_https_with_a_self_signed_certificate(
     certificate: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +128,9 @@ def test_https_with_a_self_signed_certificate(
 
     given: dict[str, Any] = {"host": "127.0.0.1", "port": 0, "auth": None, "on_ready": look}
     server.serve(app, **given, certificate=certificate)
-    assert seen == [("https", 200)]
+    with ExitStack() as pipes:
+        server.serve(app, **given, certificate=tuple(pipes.enter_context(piped(path)) for path in certificate))
+    assert seen == [("https", 200)] * 2
     for wrong in (certificate[::-1], (certificate[0], tmp_path / "none.pem")):
         with pytest.raises(clothes.ClothesError, match=r"cannot be used for https: .*--ssl-certfile"):
             server.serve(app, **given, certificate=wrong)
