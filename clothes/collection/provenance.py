@@ -33,6 +33,7 @@ NAME_LENGTHS = (16, 32, 64)  # of a photo's name: the first characters of its ch
 COLUMNS = ("file", "sha256", "origin", "when", "licence", "author", "title", "page")
 _JOURNAL = ".collecting.csv"
 _LONGEST = 2000  # characters of a cell
+_MOST_BYTES = 100_000_000  # of the journal: more than a row for each photo of the largest collection
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Sources(AbstractContextManager["Sources"]):
     def add(self, path: Path, data: bytes, sha256: str, when: str, origin: Origin) -> None:
         """Stores a photo at a free path and adds its row to the table."""
         file = path.relative_to(self.root).as_posix()
+        if not stays_below(file):  # the table would be refused from now on
+            raise PhotosError(f"{path.parent} is a name that leads elsewhere on some systems. Rename the folder.")
         origin_cell, *rest = map(_safe, astuple(origin))
         line = _line((file, sha256, origin_cell, when, *rest))
         append_synced(self._journal, line)
@@ -85,7 +88,7 @@ class Sources(AbstractContextManager["Sources"]):
             path.parent.mkdir()
             self._made.add(path.parent)
         self._folders.add(path.parent)
-        with _beside(path).open("xb") as photo:
+        with _open_beside(path) as photo:
             append_synced(photo, data)
         _beside(path).rename(path)
         if file not in self._known:  # else the photo was collected before and removed by hand
@@ -125,6 +128,8 @@ class Sources(AbstractContextManager["Sources"]):
     def _settle(self) -> list[list[str]]:
         """Makes photos and rows agree with the journal, on the disk too. Returns the rows of the table."""
         _beside(self._path).unlink(missing_ok=True)
+        if self._journal.seek(0, os.SEEK_END) > _MOST_BYTES:
+            raise PhotosError(f"{self.root / _JOURNAL} is longer than any journal of clothes. Remove it.")
         self._journal.seek(0)
         announced = [line for line in self._journal.read().splitlines(keepends=True) if line.endswith(b"\n")]
         before = _read(self._path)
@@ -234,7 +239,14 @@ def _beside(path: Path) -> Path:
     return path.with_name(f"{TEMP_PREFIX}{path.name}")
 
 
+def _open_beside(path: Path) -> BinaryIO:
+    """Opens a new temporary file. What has its name is a remainder, or a link whose target would be written."""
+    _beside(path).unlink(missing_ok=True)
+    return _beside(path).open("xb")
+
+
 def _replace(path: Path, data: bytes) -> None:
     """Replaces a file like `files.write_bytes`, by way of a temporary name that is found after a kill."""
-    _beside(path).write_bytes(data)
+    with _open_beside(path) as file:
+        file.write(data)
     publish(_beside(path), path)

@@ -19,6 +19,7 @@ _ARCHIVES = frozenset({".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".zst", ".7
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # zipfile unpacks the other methods without a limit
 _ENCRYPTED = 0x1 | 0x40 | 0x2000  # flags of a file: traditional, strong, encrypted directory
 _UTF8 = 0x800  # flag: the name is in UTF-8
+_UNIX = (3, 19)  # systems, Unix and macOS, that store names in UTF-8 without the flag; Windows stores its code page
 _UNICODE_PATH = 0x7075  # Info-ZIP's extra field: version 1, CRC-32 of the stored name, the name in UTF-8
 _NAME = 500  # bytes of the directory allowed for each file
 
@@ -66,6 +67,8 @@ class Archive(AbstractContextManager["Archive"]):
         for name, info in zip(names, infos, strict=True):
             if reason := _why_not(name, info, limits):
                 self.skipped.append(Skipped(name, reason))
+            elif name in self._infos:
+                self.skipped.append(Skipped(name, "another file of the archive has the same name"))
             elif not name.endswith("/"):
                 self._infos[name] = info
         self.photos = list(self._infos)
@@ -79,7 +82,7 @@ class Archive(AbstractContextManager["Archive"]):
         try:
             with self._packed.open(info) as file:
                 return file.read(info.file_size + 1)  # at most; a longer file fails its checksum
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
             raise PhotoError(photo, "damaged", f"it cannot be unpacked ({error})") from None
 
     def classes(self) -> list[str]:
@@ -118,7 +121,7 @@ def _decoded(info: zipfile.ZipInfo) -> tuple[str, bool]:
     if info.flag_bits & _UTF8 or info.orig_filename.isascii():
         return info.orig_filename, True
     stored = info.orig_filename.encode("cp437")  # which zipfile assumed
-    candidates, extra = [stored], info.extra
+    candidates, extra = [stored] if info.create_system in _UNIX else [], info.extra
     while len(extra) > 9:
         kind, size, version, crc = struct.unpack_from("<HHBL", extra)
         if (kind, version, crc) == (_UNICODE_PATH, 1, zlib.crc32(stored)):

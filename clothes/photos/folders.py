@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from clothes.errors import PhotosError
@@ -208,7 +209,7 @@ class _Lister:
         folders, loose = self.sort_entries(base)
         if base and loose:
             return None
-        filled = [name for name in folders if any(_Lister(self.root).walk(base + name))]
+        filled = list(islice((name for name in folders if any(_Lister(self.root).walk(base + name))), 2))
         if len(filled) > 1 or _part_folders(self.root / base, folders):
             return base, folders, loose
         if not filled or (found := self._descend(f"{base}{filled[0]}/")) is None:

@@ -129,6 +129,39 @@ def test_a_journal_that_names_files_elsewhere_touches_none(tmp_path: Path) -> No
     assert below(tmp_path).keys() == {".making-mine.jpg", "photos/sources.csv"}
 
 
+def test_what_lies_in_the_place_of_a_temporary_file_is_not_written(tmp_path: Path) -> None:
+    """A foreign folder may hold links there, and a remainder whose journal is lost is no reason to stop."""
+    data = encode(draw("bar", 1), "PNG")
+    name = f".making-{hashlib.sha256(data).hexdigest()[:16]}.png"
+    (tmp_path / "mine").write_bytes(b"mine")
+    (tmp_path / "photos" / "hat").mkdir(parents=True)
+    for place in (tmp_path / "photos" / ".making-sources.csv", tmp_path / "photos" / "hat" / name):
+        place.symlink_to(tmp_path / "mine")
+    with Store(tmp_path / "photos") as store:
+        assert store.put(examine(data, name="1.png"), "hat", Origin("camera")) is not None
+    assert below(tmp_path).keys() == {"mine", "photos/sources.csv", f"photos/hat/{name.removeprefix('.making-')}"}
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+
+
+def test_a_journal_without_an_end_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / ".collecting.csv").open("wb") as file:
+        file.truncate(30_000_000_000)
+    with pytest.raises(PhotosError, match=r"collecting\.csv is longer than any journal of clothes\. Remove it\."):
+        Store(tmp_path)
+
+
+def test_a_folder_that_the_table_may_not_name_gets_no_photo(tmp_path: Path) -> None:
+    """Its row would be refused by each later command."""
+    for label in ("hat", "coat"):
+        (tmp_path / "a\\..\\b" / label).mkdir(parents=True)
+        (tmp_path / "a\\..\\b" / label / "1.png").write_bytes(encode(draw("frame", len(label)), "PNG"))
+    photo = examine(encode(draw("bar", 1), "PNG"), name="1.png")
+    with Store(tmp_path) as store, pytest.raises(PhotosError, match="leads elsewhere on some systems"):
+        store.put(photo, "hat", Origin("camera"))
+    with Store(tmp_path):
+        assert len(rows(tmp_path)) == 0
+
+
 def test_a_full_disk_leaves_whole_photos_and_their_rows(tmp_path: Path) -> None:
     code = (
         "import resource, signal, sys\n"

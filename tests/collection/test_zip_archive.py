@@ -157,6 +157,14 @@ HARMLESS: dict[str, tuple[bytes, str]] = {
     "socket": (special(stat.S_IFSOCK | 0o666), "not a regular file"),
     "folder with bytes": (pack({"hat/good.png": GOOD, "hat/x.jpg/": GOOD}), "a folder that holds bytes of its own"),
     "encrypted": (flagged(0x1), "it is encrypted"),
+    "two of a name": (
+        pack({"hat/1.png": GOOD, "hat/2.png": OTHER}).replace(b"hat/2.png", b"hat/1.png"),
+        "another file of the archive has the same name",
+    ),
+    "another name in its own header": (
+        patched(pack({"hat/odd.png": GOOD}), central={8: b"\0\x08"}, local={6: b"\0\x08", 30: b"\xff"}),
+        "it cannot be unpacked ('utf-8' codec",
+    ),
     "strongly encrypted": (flagged(0x41), "it is encrypted"),
     "with an encrypted directory": (flagged(0x2000), "it is encrypted"),
     "AES": (by_method(99), "packed in a way that is not read here (method 99)"),
@@ -301,13 +309,13 @@ def test_folders_that_leave_the_class_open_are_refused(tmp_path: Path, names: tu
     assert collect_folder(tmp_path / "a.zip", into=tmp_path / "photos", label="all").new == {"all": len(names)}
 
 
-def with_stored_names(names: dict[bytes, bytes]) -> bytes:
-    """A zip file whose names are these bytes, without a flag that tells their encoding, each with an extra field."""
+def with_stored_names(names: dict[bytes, bytes], *, system: int = 0) -> bytes:
+    """A zip file of Windows or of another system whose names are these bytes, each with an extra field, unflagged."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as packed:
         for i, (name, extra) in enumerate(names.items()):
             info = zipfile.ZipInfo("x" * len(name))
-            info.extra = extra
+            info.extra, info.create_system = extra, system
             packed.writestr(info, encode(draw("bar", i), "PNG"))
     data = file.getvalue()
     for name in sorted(names, key=len, reverse=True):
@@ -323,7 +331,10 @@ def unicode_path(name: bytes, text: str, *, version: int = 1) -> bytes:
 
 @pytest.mark.parametrize(
     ("text", "encoding"),
-    [("Röcke", "cp437"), ("Röcke", "latin-1"), ("裙子", "gbk"), ("スカート", "shift-jis"), ("юбка", "cp866")],
+    [
+        *(("Röcke", "cp437"), ("Röcke", "latin-1"), ("裙子", "gbk"), ("スカート", "shift-jis"), ("юбка", "cp866")),
+        *(("鞋", "gbk"), ("帽", "gbk")),  # shoes and hats, which are UTF-8 for other letters, too
+    ],
 )
 def test_names_in_another_encoding_are_those_of_the_extra_field(tmp_path: Path, text: str, encoding: str) -> None:
     name, other = f"{text}/1.png".encode(encoding), f"{text}/a {text}.png".encode(encoding)
@@ -341,7 +352,7 @@ def test_names_in_another_encoding_are_those_of_the_extra_field(tmp_path: Path, 
 def test_names_in_utf8_without_a_flag_and_odd_names_of_files_are_read(tmp_path: Path) -> None:
     """As macOS writes them; and the encoding does not matter where only the names of files need it."""
     (tmp_path / "a.zip").write_bytes(
-        with_stored_names({"Röcke/1.png".encode(): b"", "hat/Öl.png".encode("latin-1"): b""})
+        with_stored_names({"Röcke/1.png".encode(): b"", "hat/Öl.png".encode("latin-1"): b""}, system=3)
     )
     assert collect_folder(tmp_path / "a.zip", into=tmp_path / "photos").new == {"Röcke": 1, "hat": 1}
 

@@ -266,3 +266,13 @@ def test_class_folders_below_a_folder_beside_a_class_are_told(tmp_path: Path) ->
     touch(*(tmp_path / "data" / "photos" / name / "1.jpg" for name in ("hat", "shirt")), tmp_path / "coat" / "1.jpg")
     (note,) = list_class_folders(tmp_path).notes
     assert "data (photos/hat, photos/shirt): each counts as one class" in note
+
+
+def test_a_class_is_found_without_a_look_into_every_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else collecting many classes takes the square of their number."""
+    touch(*(tmp_path / f"class{i}" / "1.jpg" for i in range(50)))
+    entered: list[object] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: entered.append(path) or scandir(path))
+    assert class_folder(tmp_path, "Class7") == tmp_path / "class7"
+    assert len(entered) < 10
