@@ -1,32 +1,38 @@
 """The entries of bundle.json that every way of training writes."""
 
 import platform
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from clothes.config import Config
-from clothes.inference.run import Run, now
+from clothes.inference.run import now
 from clothes.metrics import log_loss, wilson_interval
 from clothes.photos.split_file import Split
 from clothes.system.text import utf8
 from clothes.system.version import __version__
 
 
-def describe(run: Run, config: Config, split: Split) -> dict[str, Any]:
-    """Returns the entries that are known before the network is measured."""
+def describe(path: Path, classes: Sequence[str], config: Config) -> dict[str, Any]:
+    """Returns the entries of the bundle of a run, or of a bundle, in the folder `path`."""
     return {
-        "name": utf8(run.path.resolve().name),
+        "name": utf8(path.resolve().name),
         "created": now(),
-        "classes": list(split.classes),
+        "classes": list(classes),
         "image_size": config.model.image_size,
         "fit": "letterbox",
         "config": config.to_dict(),
-        "photos": {part: sum(counts.values()) for part, counts in split.counts().items()},
-        "fingerprint": split.fingerprint,
         "versions": {"clothes": __version__, "python": platform.python_version()},
     }
+
+
+def describe_photos(split: Split) -> dict[str, Any]:
+    """Returns the number of photos of each part, and the fingerprint of all."""
+    photos = {part: sum(counts.values()) for part, counts in split.counts().items()}
+    return {"photos": photos, "fingerprint": split.fingerprint}
 
 
 def measure(scores: np.ndarray, labels: np.ndarray, accepted: np.ndarray) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from clothes.models.backend import keras
 from clothes.models.conversion import to_litert
 from clothes.photos.split_file import Split
 from clothes.system.arrays import pack_arrays
-from clothes.training.bundle_info import describe, measure, tensorflow_version
+from clothes.training.bundle_info import describe, describe_photos, measure, tensorflow_version
 from clothes.training.trainer import Trainer
 
 COVERAGE = 0.95  # share of the validation photos whose prediction is accepted, which sets the threshold
@@ -51,7 +51,7 @@ def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float
         PROBES: pack_arrays(pictures=probes, scores=np.stack([lite.run(picture)[0] for picture in probes])),
         WEIGHTS: pack_arrays(*trainer.best_weights),
     }
-    info = describe(run, trainer.full_config, split)
+    info = describe(run.path, split.classes, trainer.full_config) | describe_photos(split)
     info["versions"] |= {
         "keras": keras.__version__,
         "backend": keras.backend.backend(),

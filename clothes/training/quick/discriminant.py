@@ -156,9 +156,9 @@ def _basis(blocks: Blocks, count: int) -> np.ndarray:
     values = np.concatenate([block for _, block in blocks()]).astype(np.float64)
     if np.abs(values - values[0]).max() < 1e-6:
         raise PhotosError("All photos look the same to the network, so no class can be told from another. Take others.")
-    sizes, axes = np.linalg.eigh(values @ values.T)
-    kept = sizes > 1e-10 * sizes[-1]
-    return values.T @ (axes[:, kept] / np.sqrt(sizes[kept]))
+    products = values @ values.T
+    products[np.diag_indices_from(products)] += 1e-9  # the same photo twice spans one axis
+    return values.T @ np.linalg.inv(np.linalg.cholesky(products)).T
 
 
 def _choose_judged(labels: np.ndarray, folds: np.ndarray, left: np.ndarray) -> np.ndarray:

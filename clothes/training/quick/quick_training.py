@@ -17,7 +17,7 @@ from clothes.models.head import replace_head
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import Row, Split
 from clothes.system.arrays import pack_arrays
-from clothes.training.bundle_info import describe, measure
+from clothes.training.bundle_info import describe, describe_photos, measure
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.plan import Changes
 from clothes.training.quick.discriminant import Fit, fit, make_folds, recalibrate
@@ -40,7 +40,7 @@ class QuickTraining:
         asked = [name for settings in changes.values() for name, value in settings.items() if value is not None]
         if other := sorted(set(asked) - {"architecture"}):
             raise ConfigError(f"The quick model has no setting {other[0]!r}: it is fitted at once. Leave it out.")
-        return Config().changed({"model": {"architecture": QUICK, "image_size": self._network.image_size}})
+        return quick_config(self._network)
 
     def prepare(self, split: Split, config: Config, callback: TrainingCallback) -> EmbeddingStore:
         """Computes the embeddings of the train and validation photos. Raises SplitError if one cannot be used."""
@@ -55,7 +55,7 @@ class QuickTraining:
         """Fits the head, writes the bundle, and marks the run as finished."""
         callback.on_start(run, run.config, split)
         fitted, metrics = self.measure(split, prepared)
-        info = describe(run, run.config, split) | {"metrics": metrics}
+        info = describe(run.path, split.classes, run.config) | describe_photos(split) | {"metrics": metrics}
         write_quick_bundle(run.path / "bundle", info, self._network, fitted)
         run.finish()
 
@@ -66,10 +66,7 @@ class QuickTraining:
         labels = _labels(split, rows)
         folds = make_folds(labels, [row.group for row in rows], self._folds or FOLDS)
         fitted = fit(lambda: store.blocks(rows), labels, folds, len(split.classes))
-        metrics = {}
-        if len(fitted.judged):
-            accepted = fitted.similarity >= fitted.threshold
-            metrics["cross-validation"] = measure(fitted.scores, labels[fitted.judged], accepted)
+        metrics = cross_validated(fitted, labels)
         truth = _labels(split, validation)
         if (truth >= 0).any() and not self._folds:
             values = np.concatenate([block for _, block in store.blocks(validation)])
@@ -78,6 +75,18 @@ class QuickTraining:
             scores, similarity = fitted.head.apply(values)
             metrics["validation"] = measure(scores, truth, similarity >= fitted.threshold)
         return fitted, metrics
+
+
+def quick_config(network: Classifier) -> Config:
+    """Returns the config of a quick model on this network."""
+    return Config().changed({"model": {"architecture": QUICK, "image_size": network.image_size}})
+
+
+def cross_validated(fitted: Fit, labels: np.ndarray) -> dict[str, Any]:
+    """Returns the metrics on the photos that were held out, as an entry of the metrics; nothing if none could be."""
+    if not len(fitted.judged):
+        return {}
+    return {"cross-validation": measure(fitted.scores, labels[fitted.judged], fitted.similarity >= fitted.threshold)}
 
 
 def _labels(split: Split, rows: Sequence[Row]) -> np.ndarray:
