@@ -10,6 +10,7 @@ from clothes.cli.commands import collection, demo, drive, evaluation, inference,
 from clothes.cli.options import missing_package
 from clothes.cli.output import note, show
 from clothes.errors import ClothesError
+from clothes.system.files import DISK_ERRORS
 from clothes.system.version import __version__
 
 app = typer.Typer(
@@ -68,7 +69,8 @@ def _note_error(error: Exception) -> int:
         note(f"Error: {error}")
         return 1
     if isinstance(error, OSError):
-        note(f"Error: {error.filename}: {error.strerror}." if error.filename else f"Error: {error}.")
+        advice = " Check its permissions, and the room on its disk." if error.errno in DISK_ERRORS else ""
+        note((f"Error: {error.filename}: {error.strerror}." if error.filename else f"Error: {error}.") + advice)
         return 1
     if show_usage := getattr(error, "show", None):  # Typer's errors of usage
         text = StringIO()

@@ -12,7 +12,7 @@ from typing import Any
 from clothes.system.files import read_regular_file, write_folder
 
 CHECKSUM = "sha256"  # the entry of a JSON file with the checksum of its other entries
-_MAX_BYTES = 4_000_000_000  # of one file
+_MAX_BYTES = 2_000_000_000  # of one file; LiteRT reads no larger one
 
 
 def sha256(data: bytes) -> str:

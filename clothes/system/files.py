@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 TEMP_PREFIX = ".making-"
+_FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
+DISK_ERRORS = _FULL | {errno.EROFS, errno.EACCES, errno.EPERM}  # full, or not to be written to
 
 
 def read_regular_file(path: Path, max_bytes: int, *, follow: bool = False) -> bytes:
@@ -54,11 +56,16 @@ def write_new(path: Path, data: bytes) -> None:
 def replacing(path: Path, *, size: int = 0, mode: int = 0o666) -> Iterator[Path]:
     """Yields a temporary file that replaces `path` at the end of the block, unless the block raises.
 
-    `size` is the number of bytes that the error for a full disk names.
+    `size` is the number of bytes that the error for a full disk names. An error of the disk names `path`.
     """
-    with explain_full_disk(size), _temporary_file(path.parent, mode) as temporary:
-        yield temporary
-        publish(temporary, path)
+    try:
+        with explain_full_disk(size), _temporary_file(path.parent, mode) as temporary:
+            yield temporary
+            publish(temporary, path)
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None
 
 
 @contextmanager
@@ -180,7 +187,7 @@ def explain_full_disk(size: int) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if size and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None), errno.EFBIG):
+        if size and error.errno in _FULL:
             raise OSError(error.errno, f"{error.strerror}, {megabytes(size)} needed", error.filename) from None
         raise
 

@@ -11,7 +11,7 @@ from clothes.system.files import read_regular_file
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would compute, quoted or not
 _DELIMITER = re.compile("[,;\t]")
-_MOST_BYTES, _MOST_LINES = 500_000_000, 5_000_000  # of a table
+_MOST_BYTES, _MOST_LINES = 200_000_000, 2_000_000  # of a table
 
 
 def decode_text(data: bytes, errors: str = "strict") -> str:

@@ -21,6 +21,7 @@ def commands(group: object, name: str = "") -> list[str]:
     return [found for word in below for found in commands(below[word], f"{name} {word}".strip())] or [name]
 
 
+CHECK = "Check its permissions, and the room on its disk.\n"
 COMMANDS = commands(typer.main.get_command(main.app))
 
 
@@ -92,7 +93,8 @@ def test_an_error_is_one_sentence(place: Path, words: str, message: str) -> None
     ("error", "status", "message"),
     [
         (clothes.PhotosError("No photo."), 1, "Error: No photo.\n"),
-        (PermissionError(13, "Permission denied", "photos"), 1, "Error: photos: Permission denied.\n"),
+        (PermissionError(13, "Permission denied", "photos"), 1, "Error: photos: Permission denied. " + CHECK),
+        (OSError(28, "No space left", "report.html"), 1, "Error: report.html: No space left. " + CHECK),
         (OSError("the disk is gone"), 1, "Error: the disk is gone.\n"),
         (KeyboardInterrupt(), 130, "Stopped.\n"),
         (ModuleNotFoundError(name="onnx.helper"), 1, "Error: This command needs the extra 'export'."),

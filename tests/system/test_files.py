@@ -1,5 +1,6 @@
 """Files and folders that clothes writes have the permissions that the user's umask allows."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import clothes
 from clothes.collection.collect import collect_folder
 from clothes.photos.split_copies import copy_parts
 from clothes.system import files
+from clothes.system.files import replacing
 from tests.support.pictures import make_photos
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
@@ -52,3 +54,14 @@ def test_photos_and_tables_keep_the_umask(tmp_path: Path, umask: int) -> None:
     split.write(tmp_path / "made" / "photos" / "split.csv")
     copy_parts(split, tmp_path / "made" / "parts")
     assert permissions(tmp_path / "made") == {True: {0o777 & ~umask}, False: {0o666 & ~umask}}
+
+
+def test_an_error_of_the_disk_names_the_file_that_was_to_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    with (
+        pytest.raises(OSError, match=r"No space, 2\.0 MB") as caught,
+        replacing(path, size=2_000_000) as temporary,
+    ):
+        raise OSError(errno.ENOSPC, "No space", str(temporary))
+    assert caught.value.filename == str(path)
+    assert not list(tmp_path.iterdir())
