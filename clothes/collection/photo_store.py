@@ -141,7 +141,7 @@ class Store(AbstractContextManager["Store"]):
             if path not in self._hashes:
                 with suppress(OSError):
                     self._hashes[path] = sha256_file(path)
-            if self._hashes.get(path) == photo.sha256:
+            if self._hashes.get(path) == photo.sha256 and path.exists():  # or somebody removed it since
                 return path
         return None
 

@@ -1,6 +1,6 @@
 """A classifier -> web pages: predict, collect by camera, review corrections.
 
-Imports Gradio, which reads its settings from the environment at that moment.
+Imports Gradio, which reads its settings from the environment. Those that these pages do not use are removed from it.
 """
 
 import os
@@ -30,10 +30,13 @@ _SETTINGS = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_ANALYTICS_MAX_EVENTS": "100",  # Gradio notes each answer in memory even so
 }
+_USED = ("GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_ROOT_PATH")
 _hidden = {name: os.environ.pop(name) for name in list(os.environ) if _can_break_import(name)}
 os.environ.update(_SETTINGS, no_proxy="*")  # hides the system's proxies too
 try:
     import gradio  # noqa: F401
 finally:
     del os.environ["no_proxy"]
-    os.environ.update(_hidden | _SETTINGS)
+    # Gradio would read its other variables at the start of a page, and fail at odd ones.
+    _restored = {name: _hidden[name] for name in _hidden if not name.startswith("GRADIO_") or name in _USED}
+    os.environ.update(_restored | _SETTINGS)

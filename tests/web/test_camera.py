@@ -1,6 +1,7 @@
 """The camera page: its folder of photos, and the answers of its server."""
 
 import base64
+import errno
 import hashlib
 import json
 import os
@@ -9,11 +10,13 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import pytest
 
 import clothes
+from clothes.collection import provenance
 from clothes.collection.photo_store import Store
 from clothes.web import PAGE_FOLDER, camera_page
 from clothes.web.base_page import Page
@@ -171,6 +174,29 @@ def test_a_password_is_asked_for(tmp_path: Path) -> None:
         assert stored_hashes(tmp_path) == {}
         assert client.post("login", data={"username": "me", "password": "secret"}).status_code == 200
         assert call_function(client, "keep", ["hat", address(photo(0))]).json()["key"]
+
+
+def test_a_photo_is_stored_again_after_a_full_disk_or_if_it_was_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = provenance.append_synced
+
+    def fail(file: BinaryIO, data: bytes) -> None:
+        file.write(data[: len(data) // 2])
+        if not str(file.name).endswith(".csv"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(file, b"")
+
+    with Camera(tmp_path) as camera:
+        monkeypatch.setattr(provenance, "append_synced", fail)
+        with pytest.raises(clothes.PhotosError, match="No space left"):
+            camera.store("shirt", photo(1))
+        monkeypatch.setattr(provenance, "append_synced", real)
+        for _ in range(2):
+            assert camera.store("shirt", photo(1))
+            (stored,) = (tmp_path / "shirt").iterdir()
+            assert stored.read_bytes() == photo(1)
+            stored.unlink()  # by somebody else
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "nonsense.invalid"])

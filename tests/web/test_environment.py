@@ -27,6 +27,8 @@ KINDS = {
         "GRADIO_NUM_PORTS": "all",
         "GRADIO_SERVER_NAME": "nonsense.invalid",
         "GRADIO_ALLOWED_PATHS": "/",
+        "GRADIO_ANALYTICS_CACHE_FREQUENCY": "",
+        "GRADIO_DEFAULT_CONCURRENCY_LIMIT": "many",
         "GRADIO_SHARE": "True",
         "GRADIO_SSR_MODE": "True",
         "GRADIO_MCP_SERVER": "True",
