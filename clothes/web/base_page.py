@@ -80,7 +80,7 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         listening = open_socket(host, port)
         self.share, self.local_url = share, page_url(host, listening, https=https is not None)
         # A proxy that is trusted, or Gradio's for `share`, passes on requests with the names of other hosts.
-        local_names_only = self._writes and not share and "FORWARDED_ALLOW_IPS" not in os.environ
+        local_names_only = self._writes and not share and not os.environ.get("FORWARDED_ALLOW_IPS")
         rules = request_rules(
             self.uploads,
             local_names_only=local_names_only,

@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
             ws="none",
             workers=1,  # whatever the environment says
             backlog=128,  # that many connections are accepted at once
-            proxy_headers="FORWARDED_ALLOW_IPS" in os.environ,  # uvicorn's list of the proxies to trust
+            proxy_headers=bool(os.environ.get("FORWARDED_ALLOW_IPS")),  # uvicorn's list of the proxies to trust
             server_header=False,
             log_config=None,
             log_level="error",

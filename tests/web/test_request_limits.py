@@ -191,8 +191,9 @@ def test_a_question_that_no_page_asks_writes_no_traceback(
 
 
 def test_a_page_that_keeps_photos_refuses_foreign_names(
-    classifier: clothes.Classifier, inbox: Inbox, predict_url: str
+    classifier: clothes.Classifier, inbox: Inbox, predict_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "")  # trusts no proxy
     foreign = {"host": "elsewhere.test"}
     with served(build_app(classifier, inbox=inbox)) as url:
         assert httpx.get(f"{url}config", headers=foreign).status_code == 403
