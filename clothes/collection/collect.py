@@ -101,9 +101,9 @@ def collect_urls(
 ) -> Collected:
     """Downloads photos from web addresses into the class `label` of `into`.
 
-    Empty lines and lines that begin with # are ignored. An address that was collected before is not fetched again, even
-    if its photo was removed since. A `fetcher` can have other limits, or allow addresses of a private network. Failed
-    downloads are listed in `refused`.
+    Empty lines and lines that begin with # are ignored. An address that was collected before is not fetched again, and
+    a photo that was removed since is not stored again. A `fetcher` can have other limits, or allow addresses of a
+    private network. Failed downloads are listed in `refused`.
     """
     label = class_name(label)
     lines = dict.fromkeys(line.strip() for line in addresses)
@@ -198,7 +198,7 @@ def _collect(
     def take() -> None:
         source, photo = waiting.popleft()
         with _refusals(source, refused):
-            store.put(photo.result(), source.label, source.origin)
+            store.put(photo.result(), source.label, source.origin, again=not source.lasting)
         tell()
 
     pool = ThreadPoolExecutor(threads)

@@ -5,8 +5,12 @@ import http.client
 import time
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
+from clothes.collection.ip_filter import resolve, why_inside
 from clothes.collection.proxies import proxy_urls
 from clothes.errors import DownloadError
 from clothes.system.files import publish
@@ -62,7 +66,7 @@ def download(
             damaged += 1
             if damaged > 1:
                 break
-        failed = 0 if _size(part) > farthest else failed + 1
+        failed = 0 if _size(part) >= farthest + _CHUNK else failed + 1
     kept = " Run the same command again to go on where it stopped, or" if part.exists() else " Try again later, or"
     raise DownloadError(f"{url} could not be downloaded: {problem}.{kept} fetch it by other means and name it: --from.")
 
@@ -76,6 +80,19 @@ def file_md5(path: Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to the public network only."""
+
+    def redirect_request(self, request: urllib.request.Request, *about: Any) -> urllib.request.Request | None:
+        where = urlsplit(about[-1])
+        ips: list[str] = []
+        with suppress(DownloadError):  # a proxy may find the host
+            ips = resolve(where.hostname or "", where.port or 443)
+        if where.scheme not in ("http", "https") or any(map(why_inside, ips)):
+            raise DownloadError(f"{request.full_url} redirects to {about[-1][:200]}, which is no public web address.")
+        return super().redirect_request(request, *about)
+
+
 def _fetch(url: str, part: Path, expect: int, most: int, progress: Progress | None) -> bool:
     """Appends the missing bytes to `part`. Returns whether it is complete."""
     mark = part.with_name(f"{part.name}.etag")
@@ -85,12 +102,12 @@ def _fetch(url: str, part: Path, expect: int, most: int, progress: Progress | No
         request.add_header("Range", f"bytes={have}-")
         if mark.exists():
             request.add_header("If-Range", mark.read_text(encoding="latin-1"))
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxy_urls()))
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxy_urls()), _Redirects)
     with opener.open(request, timeout=_TIMEOUT) as answer:
         if answer.status != 206:
             have = 0
         elif not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            part.unlink()
+            part.unlink(missing_ok=True)
             return False
         tag = answer.headers.get("ETag", "")
         if tag.startswith('"'):

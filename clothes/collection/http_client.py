@@ -23,6 +23,7 @@ from clothes.collection.ip_filter import resolve, why_inside
 from clothes.collection.pinned_connection import Connection
 from clothes.collection.proxies import Proxy, find_proxy
 from clothes.errors import DownloadError
+from clothes.system.text import plain
 
 _AGENT = "clothes (collects photos to learn from)"
 _LONGEST_ADDRESS = 2000  # characters
@@ -147,7 +148,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             except (OSError, http.client.HTTPException, ValueError) as error:
                 if connection.was_cut:
                     raise DownloadError(self._too_long()) from None
-                what = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                what = getattr(error, "strerror", None) or str(error)[:200] or type(error).__name__
                 raise _BusyError(f"the connection failed ({what})") from None
             finally:
                 late.cancel()
@@ -174,6 +175,8 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         connection.request("GET", target, headers=headers)
         with connection.getresponse() as answer:
             if answer.status in _REDIRECTS and (there := answer.headers.get("Location")):
+                with suppress(UnicodeError):  # many servers send UTF-8, which is read as Latin-1
+                    return there.encode("latin-1").decode()
                 return there
             if answer.status != HTTPStatus.OK:
                 reason = f"the server answered {_status(answer.status)}"
@@ -207,6 +210,8 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             with place.lock:
                 now = time.monotonic()
                 start = max(now, place.free_at)
+                if start - now > self._manners.patience:
+                    raise DownloadError(f"{host} asks to wait {start - now:,.0f} seconds: try again later")
                 place.free_at = start + self._manners.pause
             if self._over.wait(start - now):
                 raise DownloadError("stopped")
@@ -214,7 +219,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             try:
                 yield
             except _BusyError as busy:  # the wait holds for all threads
-                place.free_at = max(place.free_at, time.monotonic() + min(busy.wait or 0, self._manners.patience))
+                place.free_at = max(place.free_at, time.monotonic() + (busy.wait or 0))
                 raise
 
 
@@ -222,7 +227,7 @@ def _parsed(address: str) -> tuple[str, str, int, str]:
     """Splits an address into scheme, host in ASCII, port, and path with query. Raises DownloadError."""
     if len(address) > _LONGEST_ADDRESS:
         raise DownloadError(f"the address is longer than {_LONGEST_ADDRESS:,} characters")
-    if re.search(r"[\0- \\\x7f\ud800-\udfff]", address):
+    if plain(address) != address or re.search(r"[ \\\ud800-\udfff]", address):
         raise DownloadError("the address contains a space, a backslash or an invisible character")
     try:
         parts = urlsplit(address)

@@ -14,6 +14,8 @@ from clothes.photos.folders import Skipped
 API = "https://api.openverse.org/v1/"
 MOST = 240  # photos per search without an account
 _PAGE = 20  # photos per page without an account
+_MOST_BYTES = 5_000_000  # of a page, many times what one has
+_LONGEST = 3000  # characters of a text; a longer address is refused
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ def search(words: str, fetcher: Fetcher, *, api: str = API) -> Iterator[Found | 
 
     Raises DownloadError if the first page cannot be fetched. Another page that fails is skipped and ends the search.
     """
+    seen: set[str] = set()  # the pages of a search overlap
     for page in range(1, MOST // _PAGE + 1):
         query = {"q": words, "page": page, "page_size": _PAGE, "category": "photograph"}
         try:
@@ -39,27 +42,33 @@ def search(words: str, fetcher: Fetcher, *, api: str = API) -> Iterator[Found | 
                 yield Skipped(f"page {page} of the search", str(error))
                 return
             raise DownloadError(f"Openverse cannot be searched: {error}. Try again later.") from None
-        yield from map(_found, answer["results"])
+        for item in map(_found, answer["results"]):
+            if isinstance(item, Skipped):
+                yield item
+            elif item.origin.origin not in seen:
+                seen.add(item.origin.origin)
+                yield item
         if page >= answer["page_count"]:
             return
 
 
 def _page(data: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(data)
+        answer = json.loads(data) if len(data) <= _MOST_BYTES else None
     except (ValueError, RecursionError):
         answer = None
-    fits = isinstance(answer, dict) and isinstance(answer.get("page_count"), int)
-    if not fits or not isinstance(answer.get("results"), list):
-        raise DownloadError("the answer is not one of its API")
-    return answer
+    if isinstance(answer, dict) and isinstance(answer.get("page_count"), int):
+        results = answer.get("results")
+        if isinstance(results, list) and len(results) <= _PAGE:
+            return answer
+    raise DownloadError("the answer is not one of its API")
 
 
 def _found(result: object) -> Found | Skipped:
     about = result if isinstance(result, dict) else {}
 
     def text(name: str) -> str:
-        return value if isinstance(value := about.get(name), str) else ""
+        return value[:_LONGEST] if isinstance(value := about.get(name), str) else ""
 
     def pixels(name: str) -> int:
         return value if isinstance(value := about.get(name), int) else 0

@@ -19,6 +19,8 @@ from clothes.photos.split_file import Split
 from clothes.system.checksums import sha256, sha256_file
 from clothes.system.progress import StepProgress
 
+_REMOVED = "it was collected before, and removed since"
+
 
 @dataclass(frozen=True)
 class Photo:
@@ -82,12 +84,12 @@ class Store(AbstractContextManager["Store"]):
         if (file := self._sources.files.get(address)) is None:
             return False
         if not (self.root / file).exists():
-            raise PhotoError(address, "removed", "it was collected before, and removed since")
+            raise PhotoError(address, "removed", _REMOVED)
         self._count(self.root / file, label, address)
         return True
 
-    def put(self, photo: Photo, label: str, origin: Origin) -> Path | None:
-        """Stores a photo and returns its path, or None if it is stored already.
+    def put(self, photo: Photo, label: str, origin: Origin, *, again: bool = True) -> Path | None:
+        """Stores a photo and returns its path, or None if it is stored already. Without `again` no removed photo.
 
         Raises PhotoError if it is stored in another class or is a near-duplicate of a test photo, PhotosError if no
         class can have this name or the disk is full.
@@ -102,6 +104,8 @@ class Store(AbstractContextManager["Store"]):
             reason = f"it looks like {known.path}, a photo of the test part, and would make the test too easy"
             raise PhotoError(origin.origin, "test", reason)
         names = [folder / f"{photo.sha256[:length]}{photo.seen.ending}" for length in NAME_LENGTHS]
+        if not again and any(map(self._sources.lists, names)):
+            raise PhotoError(origin.origin, "removed", _REMOVED)
         path = next((path for path in names if not os.path.lexists(path)), None)
         if path is None:
             raise PhotoError(origin.origin, "taken", f"other files are called like it, such as {names[-1].name}")

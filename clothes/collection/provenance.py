@@ -76,6 +76,10 @@ class Sources(AbstractContextManager["Sources"]):
         self._known = {cells[0] for cells in table}
         self.files = {cells[2]: cells[0] for cells in table}
 
+    def lists(self, path: Path) -> bool:
+        """Returns whether a photo of this path was stored, perhaps removed since."""
+        return path.relative_to(self.root).as_posix() in self._known
+
     def add(self, path: Path, data: bytes, sha256: str, when: str, origin: Origin) -> None:
         """Stores a photo at a free path and adds its row to the table."""
         file = path.relative_to(self.root).as_posix()

@@ -24,6 +24,7 @@ from clothes.collection.download import download
 from clothes.collection.zip_archive import Archive, Limits
 from clothes.errors import ClothesError, DownloadError
 from clothes.photos.class_names import PART_FOLDERS
+from clothes.photos.decode import read_file
 from clothes.photos.folders import list_class_folders
 from clothes.system.checksums import sha256
 from clothes.system.progress import Progress
@@ -44,6 +45,7 @@ _FASHION_MNIST_MD5 = {  # as published, for downloads
     "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
     "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
 }
+_FASHION_MNIST_MOST = 47_040_016  # bytes that the largest of them unpacks to
 # Of what is in those files. Debian's are packed without name and date: with these put back they have the MD5 above.
 _FASHION_MNIST_SHA256 = {
     "train-images-idx3-ubyte.gz": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -140,7 +142,8 @@ def clothing_small(
     try:
         with contextlib.ExitStack() as stack:
             if where.is_dir():
-                photos = {photo.path: (where / photo.path).read_bytes for photo in list_class_folders(where).photos}
+                listing = list_class_folders(where)
+                photos = {photo.path: partial(read_file, where / photo.path) for photo in listing.photos}
             else:
                 archive = stack.enter_context(Archive(where, limits=_ZIP_LIMITS))
                 photos = {
@@ -183,7 +186,8 @@ def read_idx(folder: str | os.PathLike[str], prefix: str) -> tuple[np.ndarray, n
     for name in (f"{prefix}-images-idx3-ubyte.gz", f"{prefix}-labels-idx1-ubyte.gz"):
         path = Path(folder) / name
         try:
-            content = gzip.decompress(path.read_bytes())
+            with gzip.open(path) as file:
+                content = file.read(_FASHION_MNIST_MOST + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise DownloadError(
                 f"{path} cannot be read: {error}. --from needs a folder with {', '.join(_FASHION_MNIST_SHA256)}."

@@ -11,7 +11,7 @@ from clothes.collection import download as downloads
 from clothes.collection.download import download
 from clothes.errors import DownloadError
 from tests.support.download_server import DownloadServer
-from tests.support.web_server import running
+from tests.support.web_server import OUTSIDE, Canary, Handler, Server, reply, running
 
 CONTENT = np.random.default_rng(0).bytes(1_000_000)
 MD5 = hashlib.md5(CONTENT).hexdigest()
@@ -107,3 +107,29 @@ def test_what_cannot_be_had_is_explained(server: DownloadServer, tmp_path: Path)
     with pytest.raises(DownloadError, match="must begin with https://"):
         download("file:///etc/passwd", tmp_path / "b")
     assert not (tmp_path / "b").exists()
+
+
+def test_a_redirect_leads_to_no_address_inside(tmp_path: Path, canary: Canary) -> None:
+    with running(Server()) as outside:
+        for address in (f"http://127.0.0.1:{canary.port}/", f"http://localhost:{canary.port}/", "ftp://127.0.0.1/x"):
+            with pytest.raises(DownloadError, match="which is no public web address"):
+                download(outside.url(f"to/{address}", OUTSIDE), tmp_path / "a")
+    assert canary.hits == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_sends_next_to_nothing_each_time_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloads, "WAIT", 0.001)
+
+    def send_a_byte(handler: Handler) -> None:
+        start = int(handler.headers.get("Range", "bytes=0-")[6:-1])
+        about = {"Content_Length": "900000", "Content_Range": f"bytes {start}-899999/900000"}
+        handler.wfile.write(reply(b"x", status=206 if start else 200, **about))
+
+    with running(Server()) as outside:
+        outside.answers["a"] = send_a_byte
+        with pytest.raises(DownloadError, match="the connection broke off"):
+            download(outside.url("a", OUTSIDE), tmp_path / "a")
+        assert outside.asked["a"] == downloads.TRIES

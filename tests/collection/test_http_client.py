@@ -349,6 +349,21 @@ def test_a_busy_server_is_left_alone_as_long_as_it_asks(server: Server, kind: st
     assert time.monotonic() - started > 0.9
 
 
+def test_a_server_that_asks_to_wait_for_hours_is_asked_once(server: Server) -> None:
+    server.answers |= {name: reply(b"", status=429, Retry_After="40000") for name in "abc"}
+    with Fetcher(inside=inside, find=Names(), manners=MANNERS) as fetch:
+        for name in "abc":
+            with pytest.raises(DownloadError, match=r"asks to wait (40,000|39,999) seconds: try again later"):
+                fetch.get(server.url(name))
+    assert server.asked == {"a": 1}
+
+
+def test_a_redirect_in_utf8_is_followed(server: Server) -> None:
+    server.answers["h%C3%BCte.png"] = reply(PHOTO)
+    server.answers["a"] = b"HTTP/1.1 302 X\r\nContent-Length: 0\r\nLocation: h\xc3\xbcte.png\r\n\r\n"
+    assert Fetcher(inside=inside, find=Names(), manners=MANNERS).get(server.url("a")) == PHOTO
+
+
 @pytest.mark.timeout(60)  # by itself a download would wait for ten minutes
 def test_leaving_ends_what_is_under_way(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pinned_connection, "SILENCE", 600)

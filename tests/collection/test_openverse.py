@@ -1,5 +1,6 @@
 """Openverse's API as a server on this machine: pages, limits, licences, and no thumbnail."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,14 @@ from clothes.collection.collect import Collected, collect_web
 from clothes.collection.http_client import Fetcher, Manners
 from clothes.collection.openverse import search
 from clothes.errors import DownloadError, PhotosError
-from tests.support.openverse_server import Openverse
+from tests.support.openverse_server import Openverse, photo
 from tests.support.photo_folders import below, reasons, rows
 from tests.support.pictures import draw, encode
 from tests.support.web_server import Canary, Names, inside, reply, running
 
 MANNERS = Manners(pause=0, patience=2)
+MANY = json.dumps({"page_count": 1, "results": [{}] * 1000}).encode()
+LONG = json.dumps({"page_count": 1, "results": [], "x": "x" * 6_000_000}).encode()
 
 
 @pytest.fixture
@@ -58,6 +61,17 @@ def test_photos_that_were_removed_since_stay_away(tmp_path: Path, server: Openve
     assert (result.new, result.already) == ({"jacket": 2}, {"jacket": 8})
     assert set(reasons(result).values()) == {"it was collected before, and removed since"}
     assert not any((tmp_path / row["file"]).exists() for row in removed)
+    server.odd = {12: {"url": server.url("copy.png")}}  # another page shows a removed photo
+    server.answers["copy.png"] = reply(photo(1))
+    result = collect(server, tmp_path, 15)
+    assert (result.new, result.already) == ({"jacket": 5}, {"jacket": 10})
+    assert reasons(result)[server.url("copy.png")] == "it was collected before, and removed since"
+
+
+def test_pages_that_overlap_bring_each_photo_once(tmp_path: Path, server: Openverse) -> None:
+    server.odd = dict.fromkeys(range(20, 25), server.result(3))
+    result = collect(server, tmp_path, 100)
+    assert (result.new, result.already) == ({"jacket": 40}, {})
 
 
 def test_thumbnails_and_what_has_no_licence_are_refused(tmp_path: Path, server: Openverse, canary: Canary) -> None:
@@ -114,7 +128,9 @@ def test_a_later_page_that_fails_ends_the_search_and_is_told(tmp_path: Path, ser
     assert reasons(result) == {"page 2 of the search": "the server answered 401 Unauthorized"}
 
 
-@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"results": 1, "page_count": 1}', b"[" * 100_000, b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b"{}", b'{"results": 1, "page_count": 1}', b"[" * 100_000, b"\xff", MANY, LONG]
+)
 def test_an_answer_that_is_none_is_an_error(tmp_path: Path, server: Openverse, body: bytes) -> None:
     server.answers[server.page(1)] = reply(body)
     with pytest.raises(DownloadError, match="the answer is not one of its API"):

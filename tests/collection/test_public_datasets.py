@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -251,6 +252,23 @@ def test_an_archive_with_hostile_names_is_refused(tmp_path: Path, clothing: dict
     with pytest.raises(DownloadError, match=r"which is no path below a folder|not hold clothing-dataset-small"):
         clothing_small(tmp_path / "small", source=tmp_path / "evil.zip")
     assert [path.name for path in tmp_path.rglob("*")] == ["evil.zip"]
+
+
+def test_a_copy_without_an_end_is_refused(
+    tmp_path: Path, fashion: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(public_datasets, "_FASHION_MNIST_MOST", 1_000_000)
+    put(tmp_path / "copy", dict.fromkeys(fashion, gzip.compress(bytes(30_000_000))))
+    tracemalloc.start()
+    with pytest.raises(DownloadError, match="is not Fashion-MNIST as published"):
+        fashion_mnist(tmp_path / "small", source=tmp_path / "copy")
+    assert tracemalloc.get_traced_memory()[1] < 8_000_000
+    tracemalloc.stop()
+    checkout = put(tmp_path / "checkout", {"train/hat/1.jpg": b"", "test/hat/1.jpg": b""})
+    with (checkout / "train" / "hat" / "2.jpg").open("wb") as file:
+        file.truncate(30_000_000_000)
+    with pytest.raises(DownloadError, match=r"30,000 MB are more than the .* allowed"):
+        clothing_small(tmp_path / "small", source=checkout)
 
 
 def test_archives_that_are_damaged_or_bombs_are_refused(
