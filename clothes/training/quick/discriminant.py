@@ -22,8 +22,8 @@ _USUAL_THRESHOLD = 0.5  # of the similarity, if no photo can be held out
 _MOST_JUDGED = 5000  # photos held out to choose the strength
 _MARGIN = 1e-4  # of the threshold, for the rounding of other processors
 
-Blocks = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
-"""Yields positions int (n,) and embeddings float32 (n, units) of length 1, of all photos in the same order."""
+Blocks = Callable[[np.ndarray], Iterator[tuple[np.ndarray, np.ndarray]]]
+"""Of the photos at these positions yields positions int (n,) and embeddings float32 (n, units) of length 1."""
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,11 @@ def fit(blocks: Blocks, labels: np.ndarray, folds: np.ndarray, classes: int, *, 
     The strength of the shrinkage, unless given, is the one with the lowest log loss on photos that are held out, fold
     by fold. They set the temperature and the threshold too. Raises PhotosError if all embeddings are the same.
     """
-    basis = _basis(blocks, len(labels))
+    everything = np.arange(len(labels))
+    basis = _basis(blocks, everything)
     units, size = basis.shape
     parts = [_Sums(classes, size) for _ in range(int(folds.max()) + 1)]
-    for positions, values in blocks():
+    for positions, values in blocks(everything):
         projected = values @ basis
         for fold in np.unique(folds[positions]):
             chosen = folds[positions] == fold
@@ -102,10 +103,9 @@ def fit(blocks: Blocks, labels: np.ndarray, folds: np.ndarray, classes: int, *, 
     whole = parts[0]
     for part in parts[1:]:
         whole = whole.combined(part, 1)
-    rests = [whole.combined(part, -1) for part in parts]
-    judged = _choose_judged(labels, folds, np.array([rest.counts for rest in rests]))
+    judged = _choose_judged(labels, folds, whole.counts - np.array([part.counts for part in parts]))
     strengths = (strength,) if strength is not None else STRENGTHS if len(judged) else (_USUAL_STRENGTH,)
-    logits, similarity = _judge(blocks, basis, folds, judged, rests, strengths)
+    logits, similarity = _judge(blocks, basis, folds, judged, whole, parts, strengths)
     calibrated = [_calibrate(found, labels[judged]) for found in logits]
     best = min(range(len(strengths)), key=lambda i: calibrated[i][2])
     temperature, scores, _ = calibrated[best]
@@ -144,16 +144,16 @@ def make_folds(labels: np.ndarray, groups: Sequence[str], count: int) -> np.ndar
     return folds
 
 
-def _basis(blocks: Blocks, count: int) -> np.ndarray:
+def _basis(blocks: Blocks, positions: np.ndarray) -> np.ndarray:
     """Returns axes (units, N) of the space that a few embeddings span, or all axes if there are many photos.
 
     Raises PhotosError if all embeddings are the same.
     """
-    _, first = next(iter(blocks()))
+    _, first = next(blocks(positions[:1]))
     units = first.shape[1]
-    if count > units:
+    if len(positions) > units:
         return np.eye(units)
-    values = np.concatenate([block for _, block in blocks()]).astype(np.float64)
+    values = np.concatenate([block for _, block in blocks(positions)]).astype(np.float64)
     if np.abs(values - values[0]).max() < 1e-6:
         raise PhotosError("All photos look the same to the network, so no class can be told from another. Take others.")
     products = values @ values.T
@@ -174,20 +174,20 @@ def _judge(
     basis: np.ndarray,
     folds: np.ndarray,
     judged: np.ndarray,
-    rests: Sequence[_Sums],
+    whole: _Sums,
+    parts: Sequence[_Sums],
     strengths: Sequence[float],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns logits (strengths, M, classes) and similarity (M,) of photos by what the other folds say of them."""
     place = np.full(len(folds), -1)
     place[judged] = np.arange(len(judged))
-    logits = np.zeros((len(strengths), len(judged), len(rests[0].counts)), dtype=np.float32)
+    logits = np.zeros((len(strengths), len(judged), len(whole.counts)), dtype=np.float32)
     similarity = np.zeros(len(judged), dtype=np.float32)
     for fold in np.unique(folds[judged]):
-        heads = list(rests[fold].discriminants(strengths, len(basis)))
-        centres = rests[fold].centres
-        for positions, values in blocks():
-            chosen = (folds[positions] == fold) & (place[positions] >= 0)
-            projected, to = values[chosen] @ basis, place[positions[chosen]]
+        rest = whole.combined(parts[fold], -1)
+        heads, centres = list(rest.discriminants(strengths, len(basis))), rest.centres
+        for positions, values in blocks(judged[folds[judged] == fold]):
+            projected, to = values @ basis, place[positions]
             for i, (weights, bias) in enumerate(heads):
                 logits[i, to] = projected @ weights + bias
             similarity[to] = (projected @ centres.T).max(axis=1, initial=-1)

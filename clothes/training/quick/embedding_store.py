@@ -83,14 +83,19 @@ class EmbeddingStore:
                 kept.execute("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", (row.sha256, began, data))
             kept.commit()
 
-    def blocks(self, rows: Sequence[Row]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yields positions int (n,) in `rows` and their embeddings float32 (n, units) of length 1, in order."""
+    def blocks(self, rows: Sequence[Row], positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Of these positions in `rows` yields positions int (n,) and embeddings float32 (n, units) of length 1."""
         with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as kept:
-            for start in range(0, len(rows), _BLOCK):
-                block = rows[start : start + _BLOCK]
+            for start in range(0, len(positions), _BLOCK):
+                chosen = positions[start : start + _BLOCK]
+                block = [rows[i] for i in chosen]
                 data = _select(kept, "data", block)
                 values = np.stack([np.frombuffer(data[row.sha256], "<f4") for row in block])
-                yield np.arange(start, start + len(block)), normalize(values)
+                yield chosen, normalize(values)
+
+    def read(self, rows: Sequence[Row]) -> np.ndarray:
+        """Returns the embeddings float32 (N, units) of length 1 of all rows."""
+        return np.concatenate([values for _, values in self.blocks(rows, np.arange(len(rows)))])
 
 
 def normalize(values: np.ndarray) -> np.ndarray:

@@ -83,10 +83,10 @@ class QuickModel:
             if len(self._photos) > _GROWTH * self._chosen_with:
                 self._strength = None
             values = np.stack([photo.values for photo in self._photos])
-            labels, positions = self._labels(), np.arange(len(values))
+            labels, known = self._labels(), self._strength
             folds = make_folds(labels, [photo.group for photo in self._photos], FOLDS)
-            known = self._strength
-            self._fit = fit(lambda: iter([(positions, values)]), labels, folds, len(self.classes), strength=known)
+            blocks = lambda positions: iter([(positions, values[positions])])  # noqa: E731
+            self._fit = fit(blocks, labels, folds, len(self.classes), strength=known)
             if known is None:
                 self._strength, self._chosen_with = self._fit.strength, len(self._photos)
         return self._fit

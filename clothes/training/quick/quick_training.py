@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +66,11 @@ class QuickTraining:
         rows = [row for row in (*split.part("train"), *(validation if self._folds else ())) if row.label != OTHER]
         labels = _labels(split, rows)
         folds = make_folds(labels, [row.group for row in rows], self._folds or FOLDS)
-        fitted = fit(lambda: store.blocks(rows), labels, folds, len(split.classes))
+        fitted = fit(partial(store.blocks, rows), labels, folds, len(split.classes))
         metrics = cross_validated(fitted, labels)
         truth = _labels(split, validation)
         if (truth >= 0).any() and not self._folds:
-            values = np.concatenate([block for _, block in store.blocks(validation)])
+            values = store.read(validation)
             if (truth >= 0).sum() >= _ENOUGH:
                 fitted = recalibrate(fitted, values[truth >= 0], truth[truth >= 0])
             scores, similarity = fitted.head.apply(values)
