@@ -36,6 +36,13 @@ MOST_OPENINGS = 1_000_000  # of the test part, that are counted
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
 
 
+class Asked(TypedDict, total=False):
+    """The settings that a training was begun with, which --resume reads again, and others."""
+
+    trunk: str
+    folds: int
+
+
 class RunInfo(TypedDict):
     """The content of run.json: folder of the photos, start and end, settings asked for, openings of the test part."""
 
@@ -43,7 +50,7 @@ class RunInfo(TypedDict):
     finished: str | None
     started: NotRequired[str]
     test_part_opened: NotRequired[Annotated[int, (0, MOST_OPENINGS)]]
-    asked: NotRequired[dict[str, Any]]
+    asked: NotRequired[Asked]
 
 
 @dataclass(frozen=True)

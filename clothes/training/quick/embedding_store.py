@@ -1,11 +1,11 @@
 """Embeddings of photos, kept in the cache by the photo's SHA-256: a photo is looked at once by each network."""
 
+import hashlib
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from clothes.system.user_folders import cache_folder
 from clothes.training.datasets import DECODER, read_photo
 
 _BLOCK = 500  # photos
+_DIGEST = 32  # bytes of a SHA-256, behind each embedding
 _WAIT = 60  # seconds for another process that writes
 _TABLE = "CREATE TABLE IF NOT EXISTS embeddings (sha256 TEXT PRIMARY KEY, seen REAL, data BLOB) WITHOUT ROWID"
 
@@ -36,35 +37,29 @@ class EmbeddingStore:
         written to.
         """
         try:
-            with closing(self._open()) as kept:
-                self._fill(kept, root, rows, progress)
+            try:
+                self._fill(root, rows, progress)
+            except sqlite3.OperationalError:  # full, read-only or in use
+                raise
+            except sqlite3.DatabaseError:  # damaged: all of it can be made again
+                self._path.unlink()
+                self._fill(root, rows, progress)
         except (sqlite3.Error, OSError) as error:
             raise TrainingError(
                 f"The embeddings of the photos cannot be kept in {self._path.parent} ({error}). Make room there, or "
                 "name another folder by the environment variable CLOTHES_CACHE."
             ) from None
 
-    def _open(self) -> sqlite3.Connection:
+    def _fill(self, root: Path, rows: Sequence[Row], progress: Progress) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        for attempt in range(2):
-            kept = sqlite3.connect(self._path, timeout=_WAIT)
-            try:
-                kept.execute(_TABLE)
-                return kept
-            except sqlite3.OperationalError:  # full, read-only or in use
-                kept.close()
-                raise
-            except sqlite3.DatabaseError:  # damaged: all of it can be made again
-                kept.close()
-                if attempt:
-                    raise
-                self._path.unlink()
-        raise AssertionError
+        with closing(sqlite3.connect(self._path, timeout=_WAIT)) as kept:
+            kept.execute(_TABLE)
+            self._add_missing(kept, root, rows, progress)
 
-    def _fill(self, kept: sqlite3.Connection, root: Path, rows: Sequence[Row], progress: Progress) -> None:
+    def _add_missing(self, kept: sqlite3.Connection, root: Path, rows: Sequence[Row], progress: Progress) -> None:
         seen: dict[str, float] = {}
         for start in range(0, len(rows), _BLOCK):
-            seen |= _select(kept, "seen", rows[start : start + _BLOCK])
+            seen |= {name: when for name, (when, _) in _select(kept, rows[start : start + _BLOCK]).items()}
         for row in rows:
             with suppress(OSError):  # a deleted photo is still kept
                 if row.sha256 in seen and (root / row.photo).stat().st_mtime > seen[row.sha256]:
@@ -80,17 +75,18 @@ class EmbeddingStore:
                 done += 1
                 progress(done, len(rows))
                 data = features.astype("<f4").tobytes()
+                data += _digest(row.sha256, data)
                 kept.execute("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", (row.sha256, began, data))
             kept.commit()
 
     def blocks(self, rows: Sequence[Row], positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Of these positions in `rows` yields positions int (n,) and embeddings float32 (n, units) of length 1."""
-        with closing(sqlite3.connect(f"file:{self._path}?mode=ro", uri=True)) as kept:
+        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as kept:
             for start in range(0, len(positions), _BLOCK):
                 chosen = positions[start : start + _BLOCK]
                 block = [rows[i] for i in chosen]
-                data = _select(kept, "data", block)
-                values = np.stack([np.frombuffer(data[row.sha256], "<f4") for row in block])
+                data = _select(kept, block)
+                values = np.stack([np.frombuffer(data[row.sha256][1], "<f4") for row in block])
                 yield chosen, normalize(values)
 
     def read(self, rows: Sequence[Row]) -> np.ndarray:
@@ -103,8 +99,18 @@ def normalize(values: np.ndarray) -> np.ndarray:
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-6))
 
 
-def _select(kept: sqlite3.Connection, column: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Returns a column of the photos that are kept, by their SHA-256."""
+def _select(kept: sqlite3.Connection, rows: Sequence[Row]) -> dict[str, tuple[float, bytes]]:
+    """Returns when each photo that is kept was looked at and its embedding, by its SHA-256, without damaged ones."""
     marks = ",".join("?" * len(rows))
-    query = f"SELECT sha256, {column} FROM embeddings WHERE sha256 IN ({marks})"  # noqa: S608 - no text from outside
-    return dict(kept.execute(query, [row.sha256 for row in rows]))
+    query = f"SELECT sha256, seen, data FROM embeddings WHERE sha256 IN ({marks})"  # noqa: S608 - no text from outside
+    found = kept.execute(query, [row.sha256 for row in rows])
+    return {name: (seen, data[:-_DIGEST]) for name, seen, data in found if _is_intact(name, seen, data)}
+
+
+def _is_intact(name: str, seen: object, data: object) -> bool:
+    is_whole = isinstance(data, bytes) and data[-_DIGEST:] == _digest(name, data[:-_DIGEST])
+    return is_whole and isinstance(seen, float)
+
+
+def _digest(name: str, data: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + data).digest()
