@@ -60,6 +60,7 @@ def test_report_shows_the_evaluation(evaluated: clothes.Run, page: str) -> None:
     result = clothes.evaluate(evaluated.path)
     share = percent(result.accuracy).replace(" ", "\u00a0")
     assert f'<p class="big">{share}</p>' in page
+    assert f"{result.photos} test photos are few" in page
     assert all(f"{result.per_class[name]['recall']:.3f}" in page for name in result.classes)
     numbers = [int(n) for n in re.findall(r'title="[^"]*predicted [^"]*">(\d+)</a>', page)]
     assert sum(numbers) == result.photos

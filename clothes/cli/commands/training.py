@@ -158,7 +158,7 @@ def _compare_with_quick(run: "clothes.Run", photos: Path) -> list[str]:
     began, quick = time.perf_counter(), QuickTraining(None, None)
     _, metrics = quick.measure(run.split, quick.prepare(run.split, run.config, TrainingCallback()))
     seconds = time.perf_counter() - began
-    reached = f"{percent(metrics['validation']['accuracy'])} in {seconds:.0f} s"
+    reached = f"{percent(metrics['validation']['accuracy'])} in {seconds:.1f} s"
     return [
         f"The quick model, on the same validation photos: {reached}.",
         f"    clothes train {quote(photos)} --model quick",
