@@ -17,8 +17,12 @@ from tests.support.pictures import draw, encode
 from tests.support.web_server import Canary, Names, inside, reply, running
 
 MANNERS = Manners(pause=0, patience=2)
-MANY = json.dumps({"page_count": 1, "results": [{}] * 1000}).encode()
-LONG = json.dumps({"page_count": 1, "results": [], "x": "x" * 6_000_000}).encode()
+BODIES = {
+    **{"html": b"<html>", "list": b"[]", "empty": b"{}", "number": b'{"results": 1, "page_count": 1}'},
+    **{"deep": b"[" * 100_000, "no text": b"\xff"},
+    "many": json.dumps({"page_count": 1, "results": [{}] * 1000}).encode(),
+    "long": json.dumps({"page_count": 1, "results": [], "x": "x" * 6_000_000}).encode(),
+}
 
 
 @pytest.fixture
@@ -128,9 +132,7 @@ def test_a_later_page_that_fails_ends_the_search_and_is_told(tmp_path: Path, ser
     assert reasons(result) == {"page 2 of the search": "the server answered 401 Unauthorized"}
 
 
-@pytest.mark.parametrize(
-    "body", [b"<html>", b"[]", b"{}", b'{"results": 1, "page_count": 1}', b"[" * 100_000, b"\xff", MANY, LONG]
-)
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_an_answer_that_is_none_is_an_error(tmp_path: Path, server: Openverse, body: bytes) -> None:
     server.answers[server.page(1)] = reply(body)
     with pytest.raises(DownloadError, match="the answer is not one of its API"):

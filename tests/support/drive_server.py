@@ -43,6 +43,7 @@ class DriveServer(ThreadingHTTPServer):
         "cut"      half of the bytes, then silence      "late"     it is done, but the answer is 503
         "drop"     it is done, and not answered         "hang up"  the connection ends after the answer
         "ignore"   the range is ignored                 "spoil"    one byte is wrong
+        bytes      the body of the answer
 
     `log` has the kind of each request and what of it matters.
     """
@@ -217,6 +218,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.fault == "hang up":
             self.close_connection = True
         body = b"" if about is None else json.dumps(about).encode()
+        body = self.fault if isinstance(self.fault, bytes) else body
         self.send_response(status)
         for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
             self.send_header(name, value)

@@ -26,7 +26,7 @@ from clothes.collection.download import file_md5
 from clothes.collection.drive.auth import SIGN_IN, why
 from clothes.collection.drive.connection import Http
 from clothes.collection.drive.errors import AGAIN, RefusedError, explained, retry_after
-from clothes.collection.drive.item import FOLDER_TYPE, Item
+from clothes.collection.drive.item import FOLDER_TYPE, Item, read_item, read_page
 from clothes.errors import DriveError
 from clothes.system.checksums import sha256
 from clothes.system.files import write_text
@@ -38,6 +38,7 @@ LONGEST = 64.0
 ENDPOINT: str | None = None  # None is Google's own; tests set another
 CHUNK = 1 << 21  # bytes; a broken transfer loses one at most
 _FIELDS = "id, name, mimeType, size, md5Checksum, trashed"
+_PAGE, _MOST_PAGES = 1000, 1000  # files in an answer, answers for a folder
 _SESSION_DAYS = 7  # Google forgets an unfinished upload after a week
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class Drive:
 
     def _folder_of_id(self, identity: str, where: str) -> Item:
         try:
-            found = _item(self._run(self._files.get(fileId=identity, fields=_FIELDS, supportsAllDrives=True)))
+            found = self._run(self._files.get(fileId=identity, fields=_FIELDS, supportsAllDrives=True), read_item)
         except RefusedError as error:
             raise DriveError(f"{where}: {error}.") from None
         if not found.is_folder:
@@ -94,22 +95,23 @@ class Drive:
     def children(self, folder: str, *, query: str = "") -> Iterator[Item]:
         """Yields the items of a folder, by name and then the oldest first. Leaves out the trash."""
         page = None
-        while True:
-            answer = self._run(
+        for _ in range(_MOST_PAGES):
+            items, page = self._run(
                 self._files.list(
                     q=f"'{folder}' in parents and trashed = false{query}",
                     fields=f"nextPageToken, files({_FIELDS})",
                     orderBy="name,createdTime",
-                    pageSize=1000,
+                    pageSize=_PAGE,
                     pageToken=page,
                     supportsAllDrives=True,
                     includeItemsFromAllDrives=True,
-                )
+                ),
+                read_page,
             )
-            yield from map(_item, answer.get("files", []))
-            page = answer.get("nextPageToken")
+            yield from items
             if not page:
                 return
+        raise DriveError(f"A folder in Drive has over {_PAGE * _MOST_PAGES:,} files. Divide it into several.")
 
     def make_folder(self, name: str, parent: str) -> Item:
         """Creates a folder in the folder with the id `parent`."""
@@ -122,7 +124,7 @@ class Drive:
             if tried and (made := self._folders_named(name, parent)):  # it was created, but the answer was lost
                 return made[0]
             tried = True
-            return _item(request.execute(http=connection))
+            return read_item(request.execute(http=connection))
 
         try:
             return self._patiently(make)
@@ -158,7 +160,7 @@ class Drive:
                 write_text(unfinished, str(request.resumable_uri), mode=0o600)
         unfinished.unlink(missing_ok=True)
         advance(request.resumable.size() - done)
-        if answer.get("md5Checksum") != md5:
+        if answer != md5:
             raise RefusedError("it changed while it was sent: Drive has other content")
 
     def _upload(self, path: Path, name: str, parent: str, session: str) -> HttpRequest:
@@ -198,7 +200,7 @@ class Drive:
             while done < item.size:
                 request.headers["range"] = f"bytes={done}-{min(done + CHUNK, item.size) - 1}"
                 data = self._patiently(lambda connection: request.execute(http=connection))
-                if not data or len(data) > item.size - done:  # not the requested range
+                if len(data) != min(CHUNK, item.size - done):  # not the requested range
                     break
                 file.write(data)
                 done += len(data)
@@ -215,8 +217,8 @@ class Drive:
     def _new_http(self) -> AuthorizedHttp:
         return AuthorizedHttp(self._credentials, http=Http())
 
-    def _run(self, request: HttpRequest) -> Any:
-        return self._patiently(lambda connection: request.execute(http=connection))
+    def _run(self, request: HttpRequest, read: Callable[[Any], T]) -> T:
+        return self._patiently(lambda connection: read(request.execute(http=connection)))
 
     def _patiently(self, act: Callable[[AuthorizedHttp], T]) -> T:
         """Returns the result of `act`. Retries rate limits (403, 429), 408, 5xx and broken connections."""
@@ -242,18 +244,17 @@ class Drive:
             except (OSError, httplib2.HttpLib2Error, http.client.HTTPException) as error:
                 problem = str(error) or type(error).__name__
                 del self._own.http  # httplib2 would use the broken connection again
+            except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:  # Google's library
+                raise DriveError(
+                    f"The answer is none of Google Drive: does the network ask to sign in? {AGAIN}"
+                ) from error
         raise DriveError(f"Google Drive cannot be reached or is busy: {problem}. {AGAIN}")
 
 
-def _item(about: dict[str, Any]) -> Item:
-    if about.get("trashed"):
-        raise DriveError(f"{about['name']} lies in Drive's trash. Take it out there first.")
-    return Item(about["id"], about["name"], about["mimeType"], int(about.get("size", 0)), about.get("md5Checksum", ""))
-
-
-def _next_chunk(request: HttpRequest, connection: AuthorizedHttp) -> Any:
-    """Sends a chunk. Returns Drive's description of the file after the last one, else None."""
-    return request.next_chunk(http=connection)[1]
+def _next_chunk(request: HttpRequest, connection: AuthorizedHttp) -> str | None:
+    """Sends a chunk. Returns the MD5 of the file in Drive after the last one, else None."""
+    answer = request.next_chunk(http=connection)[1]
+    return None if answer is None else str(answer.get("md5Checksum"))
 
 
 class _Bytes(MediaFileUpload):  # type: ignore[misc]

@@ -7,9 +7,9 @@ digits of the MD5>, and is recognised under that name later. So nothing is overw
 import errno
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from clothes.errors import DriveError, PhotosError
 from clothes.photos.folders import RECORDS, Skipped, list_class_folders
 from clothes.system.checksums import sha256
 from clothes.system.files import publish_new
+from clothes.system.locks import folder_lock
 from clothes.system.progress import Progress, StepProgress
 
 AT_ONCE = 4  # transfers at the same time
@@ -136,19 +137,36 @@ def pull(
     todo, same = diff.plan(sources, diff.local_places(folders, sources, partial(progress, "Comparing")), skipped)
     if dry_run or not todo:
         return TransferReport(top.link, _transfers(todo), same, tuple(skipped))
-    parts = root / _PARTS
-    parts.mkdir(parents=True, exist_ok=True)
 
     def fetch(source: Source, name: str, advance: Callable[[int], object]) -> None:
-        part = parts / sha256(f"{source.origin.id} {source.md5}".encode())[:32]
+        part = root / _PARTS / sha256(f"{source.origin.id} {source.md5}".encode())[:32]
+        if part.is_symlink() or not part.is_file():  # a link's target would be written
+            part.unlink(missing_ok=True)
         drive.fetch(source.origin, part, advance=advance)
         folders[source.folder].mkdir(parents=True, exist_ok=True)
         publish_new(part, folders[source.folder] / name)
 
-    moved, failed = _each(drive, todo, fetch, partial(progress, "Fetching"))
+    with _alone_in(root):
+        moved, failed = _each(drive, todo, fetch, partial(progress, "Fetching"))
     with suppress(OSError):
-        parts.rmdir()  # fails if it holds unfinished downloads
+        (root / _PARTS).rmdir()  # fails if it holds unfinished downloads
     return TransferReport(top.link, moved, same, tuple(skipped), failed)
+
+
+@contextmanager
+def _alone_in(root: Path) -> Iterator[None]:
+    """Makes the folder of unfinished downloads and locks it: two pulls would write into each other's files."""
+    parts = root / _PARTS
+    try:
+        parts.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PhotosError(f"{parts} cannot be made: {error.strerror}. Name another folder.") from None
+    if parts.is_symlink():
+        raise PhotosError(f"{parts} is a link. Remove it.")
+    with folder_lock(parts) as locked:
+        if not locked:
+            raise PhotosError(f"Another `clothes drive pull` is fetching into {root}. Wait until it has ended.")
+        yield
 
 
 def _make_branch(drive: Drive, tree: dict[str, Branch], path: str) -> None:

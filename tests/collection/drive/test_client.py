@@ -1,5 +1,6 @@
 """Google Drive's API: folders, retries, interrupted transfers."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -163,3 +164,37 @@ def test_an_upload_that_google_has_forgotten_begins_again(drive: Drive, server: 
     os.utime(old, (0, 0))
     client.forget_old_uploads()
     assert [path.name for path in old.parent.iterdir()] == ["new"]
+
+
+FILE = {"id": "1", "name": "a.jpg", "mimeType": "image/jpeg", "size": "5", "md5Checksum": "0" * 32}
+ODD: list[object] = [[], None, 5, "x", {"files": None}, {"files": {"a": 1}}, {"files": [5]}, {"nextPageToken": {}}]
+ODD += [{"files": [FILE | odd]} for odd in ({"size": "x"}, {"size": None}, {"name": 5}, {"md5Checksum": []}, {"id": 5})]
+ODD += [{"files": [{name: value for name, value in FILE.items() if name != gone}]} for gone in ("id", "mimeType")]
+
+
+BODIES = [b"<html>", b"", b"\xff", b"[" * 10_000, *(json.dumps(odd).encode() for odd in ODD)]
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+def test_an_answer_of_something_else_is_an_error(
+    drive: Drive, server: DriveServer, tmp_path: Path, body: bytes
+) -> None:
+    identity = server.add("hat", server.add("p", server.root))
+    for kind, where in (("list", "p"), ("get", identity)):
+        server.faults[kind] = [body]
+        with pytest.raises(DriveError, match="The answer is none of Google Drive"):
+            sync.pull(where, tmp_path, drive)
+    server.faults["create"] = [body]
+    with pytest.raises(DriveError, match="The answer is none of Google Drive"):
+        drive.make_folder("shirt", identity)
+
+
+def test_a_folder_without_an_end_is_refused(
+    drive: Drive, server: DriveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_MOST_PAGES", 3)
+    server.add("p", server.root)
+    server.faults["list"] = [b'{"files": [], "nextPageToken": "1"}'] * 9
+    with pytest.raises(DriveError, match="has over 3,000 files"):
+        sync.pull("p", tmp_path, drive)
+    assert len(server.log) == 3

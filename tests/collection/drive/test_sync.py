@@ -1,6 +1,7 @@
 """Class folders to Google Drive and back."""
 
 import hashlib
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from google.auth.credentials import AnonymousCredentials
 from clothes.collection.drive import sync
 from clothes.collection.drive.client import Drive
 from clothes.collection.drive.filenames import marked
-from clothes.errors import DriveError
+from clothes.errors import DriveError, PhotosError
 from clothes.photos.folders import list_class_folders
+from clothes.system.locks import folder_lock
 from tests.support.drive import PHOTOS, content, counts, put
 from tests.support.drive_server import BLOCK, DriveServer
 from tests.support.photo_folders import below
@@ -138,3 +140,31 @@ def test_pulling_into_a_mounted_drive(mounted: Path, drive: Drive, tmp_path: Pat
     sync.push(put(tmp_path / "photos", PHOTOS), "p", drive)
     assert counts(sync.pull("p", tmp_path / "copy", drive)) == (10, 0, 0, 0)
     assert below(tmp_path / "copy") == PHOTOS
+
+
+def test_two_pulls_at_once_do_not_mix(drive: Drive, server: DriveServer, tmp_path: Path) -> None:
+    sync.push(put(tmp_path / "photos", PHOTOS), "p", drive)
+    (tmp_path / "copy" / ".drive-parts").mkdir(parents=True)
+    with folder_lock(tmp_path / "copy" / ".drive-parts"), pytest.raises(PhotosError, match="Another `clothes drive"):
+        sync.pull("p", tmp_path / "copy", drive)
+    assert counts(sync.pull("p", tmp_path / "copy", drive)) == (10, 0, 0, 0)
+
+
+def test_links_in_the_place_of_unfinished_downloads_are_not_written(
+    drive: Drive, server: DriveServer, tmp_path: Path
+) -> None:
+    sync.push(put(tmp_path / "photos", PHOTOS), "p", drive)
+    parts = tmp_path / "copy" / ".drive-parts"
+    put(tmp_path, {"mine": b"mine", "else/x": b""})
+    parts.parent.mkdir()
+    parts.symlink_to(tmp_path / "else")
+    with pytest.raises(PhotosError, match="drive-parts is a link"):
+        sync.pull("p", tmp_path / "copy", drive)
+    parts.unlink()
+    parts.mkdir()
+    for item in server.items.values():
+        name = sha256(f"{item['id']} {item.get('md5Checksum')}".encode()).hexdigest()[:32]
+        (parts / name).symlink_to(tmp_path / "mine")
+    assert counts(sync.pull("p", tmp_path / "copy", drive)) == (10, 0, 0, 0)
+    assert (tmp_path / "mine").read_bytes() == b"mine"
+    assert not any(path.is_symlink() for path in (tmp_path / "copy").rglob("*.jpg"))
