@@ -28,7 +28,7 @@ def prediction_html(prediction: Prediction) -> str:
     if prediction.known:
         answer = f"{label} <small>{sure} sure</small>"
     else:
-        answer = f"Not sure <small>Best guess: {label} {sure} sure. Perhaps it is none of these.</small>"
+        answer = f"Not sure <small>Best guess: {label}, {sure}. Perhaps it is none of these.</small>"
     return _keep_percent(f'<p class="answer">{answer}</p><ul class="bars">{bars}</ul>')
 
 

@@ -22,7 +22,7 @@ def test_bars_never_round_up_and_names_are_escaped() -> None:
 def test_a_rejected_photo_is_not_sure() -> None:
     answer = Prediction("hat", 0.31, {"hat": 0.31, "b": 0.3}, known=False)
     shown = rendering.prediction_html(answer)
-    assert "Not sure" in shown and "Best guess: hat 31.0\u00a0% sure" in shown
+    assert "Not sure" in shown and "Best guess: hat, 31.0\u00a0%." in shown
     assert "not sure (hat?)" in rendering.table_html([("cat.jpg", answer)], [None])
 
 
