@@ -36,8 +36,10 @@ def user_and_password(auth: str | None) -> tuple[str, str] | None:
     if auth is None:
         return None
     user, _, password = auth.partition(":")
-    if not (user and password):
-        raise typer.BadParameter("must look like USER:PASSWORD", param_hint="--auth or CLOTHES_AUTH")
+    user = user.strip()  # as Gradio does with what is typed
+    if not (user and password and auth.isprintable()):
+        problem = "must look like USER:PASSWORD, all in characters that can be typed"
+        raise typer.BadParameter(problem, param_hint="--auth or CLOTHES_AUTH")
     return user, password
 
 

@@ -2,7 +2,6 @@
 
 import ctypes
 import errno
-import io
 import ipaddress
 import os
 import signal
@@ -12,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,7 +22,7 @@ from clothes.errors import ClothesError
 from clothes.web.connections import Connection, Listener
 
 DEFAULT_PORT = 7860
-_LOG_BYTES = 10_000  # a minute
+_LOG_CHARACTERS = 10_000  # a minute
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # parameters of glibc's mallopt, from malloc.h
 
 
@@ -79,20 +78,20 @@ def serve(
     give_memory_back()
     _allow_descriptors()
     https = {"ssl_certfile": str(certificate[0]), "ssl_keyfile": str(certificate[1])} if certificate else {}
-    with redirect_stderr(LimitedLog(sys.stderr)), _interrupt_at_sigterm():
+    with _limited_stderr(), _interrupt_at_sigterm():
         _, url, _ = page.launch(server_name=host, server_port=port, auth=auth, prevent_thread_lock=True, **https)
         on_ready(url)
         page.block_thread()
 
 
-class LimitedLog(io.TextIOBase):
-    """Passes so many bytes a minute on: whoever asks for nonsense fills no disk with errors."""
+class LimitedLog:
+    """Passes so many characters a minute on: whoever asks for nonsense fills no disk with errors."""
 
-    def __init__(self, log: TextIO, per_minute: int = _LOG_BYTES) -> None:
+    def __init__(self, log: TextIO, per_minute: int = _LOG_CHARACTERS) -> None:
         self._log, self._per_minute = log, per_minute
         self._minute, self._left = 0, 0
 
-    def write(self, text: str) -> int:
+    def write(self, text: str) -> None:
         if (minute := int(time.monotonic() / 60)) != self._minute:
             self._minute, self._left = minute, self._per_minute
         if self._left > 0:
@@ -100,10 +99,32 @@ class LimitedLog(io.TextIOBase):
             self._left -= len(text)
             if self._left <= 0:
                 self._log.write("\nMore messages of this minute are left out.\n")
-        return len(text)
+            self._log.flush()
 
-    def flush(self) -> None:
-        self._log.flush()
+
+@contextmanager
+def _limited_stderr() -> Iterator[None]:
+    """Limits stderr for the block by way of a pipe, as libraries in C write to the file descriptor: libtiff does."""
+
+    def pass_on() -> None:
+        with os.fdopen(reading, "rb", 0) as pipe, os.fdopen(os.dup(stderr), "w", errors="backslashreplace") as log:
+            limited = LimitedLog(log)
+            while data := pipe.read(65536):
+                limited.write(data.decode(errors="replace"))
+
+    stderr = os.dup(2)
+    reading, writing = os.pipe()
+    os.dup2(writing, 2)
+    os.close(writing)
+    thread = threading.Thread(target=pass_on, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        sys.stderr.flush()
+        os.dup2(stderr, 2)  # ends the pipe
+        thread.join(2)  # a child process may hold it open
+        os.close(stderr)
 
 
 @contextmanager

@@ -37,7 +37,10 @@ def test_the_password_may_come_from_the_environment(
     assert run_command(*words).status == 0
     assert opened[-1]["auth"] is None
     assert "Next:" not in shown.err  # nothing was collected
-    for wrong in ("nobody", ":secret", "me:"):
+    monkeypatch.setenv("CLOTHES_AUTH", " me :secret")
+    assert run_command(*words).status == 0
+    assert opened.pop()["auth"] == ("me", "secret")  # Gradio takes no spaces around a typed name
+    for wrong in ("nobody", ":secret", "me:", " :secret", "me:\udce4", "me:a\tb"):
         monkeypatch.setenv("CLOTHES_AUTH", wrong)
         shown = run_command(*words)
         assert shown.status == 2 and "CLOTHES_AUTH: must look like USER:PASSWORD" in shown.err

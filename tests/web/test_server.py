@@ -233,10 +233,20 @@ def test_a_log_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     log = server.LimitedLog(out, per_minute=100)
     for minute in range(1, 4):
         for number in range(1000):
-            print(f"{minute}: error {number}", file=log)
+            log.write(f"{minute}: error {number}\n")
     assert len(out.getvalue()) < 3 * 160
     assert out.getvalue().count("More messages of this minute are left out.") == 3
     assert all(f"{minute}: error 0\n" in out.getvalue() for minute in range(1, 4))
+
+
+def test_what_libraries_in_c_write_is_limited_too(capfd: pytest.CaptureFixture[str]) -> None:
+    with server._limited_stderr():
+        for number in range(2000):
+            os.write(2, f"strip {number} is damaged\n".encode())
+    os.write(2, b"after the page\n")
+    written = capfd.readouterr().err
+    assert len(written) < 11_000 and written.startswith("strip 0 is damaged\n")
+    assert written.endswith("\nMore messages of this minute are left out.\nafter the page\n")
 
 
 def test_an_address_for_everyone_is_asked_of_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
