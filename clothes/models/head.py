@@ -14,7 +14,7 @@ _TINY = 1e-12  # added to the squared length of features, so that none is divide
 
 @dataclass(frozen=True)
 class Head:
-    """The last layer for features of length 1: `weights` float32 (units, classes), `bias` and unit-length `centres`."""
+    """The last layer for features of length 1: `weights` float32 (units, classes), `bias` and `centres` of classes."""
 
     weights: np.ndarray
     bias: np.ndarray

@@ -19,6 +19,7 @@ STRENGTHS = (0.5, 0.8, 0.9, 0.95, 0.99, 0.995)  # of the shrinkage
 _USUAL_STRENGTH = 0.99  # if no photo can be held out
 _USUAL_VARIANCE = 0.3  # of the embeddings of a class, if each class has one photo
 _USUAL_THRESHOLD = 0.5  # of the similarity, if no photo can be held out
+_AWAY = 0.5  # of the mean embedding of other photos is taken from each centre; with 1, unlike things are let in
 _MOST_JUDGED = 5000  # photos held out to choose the strength
 _MARGIN = 1e-4  # of the threshold, for the rounding of other processors
 
@@ -85,15 +86,25 @@ class _Sums:
             yield weights, np.where(present, bias, -np.inf)
 
 
-def fit(blocks: Blocks, labels: np.ndarray, folds: np.ndarray, classes: int, *, strength: float | None = None) -> Fit:
+def fit(
+    blocks: Blocks,
+    labels: np.ndarray,
+    folds: np.ndarray,
+    classes: int,
+    *,
+    strength: float | None = None,
+    others: np.ndarray | None = None,
+) -> Fit:
     """Returns the head for the embeddings of all photos, of which `labels` and `folds` int (N,) are class and fold.
 
     The strength of the shrinkage, unless given, is the one with the lowest log loss on photos that are held out, fold
-    by fold. They set the temperature and the threshold too. Raises PhotosError if all embeddings are the same.
+    by fold. They set the temperature and the threshold too. What resembles `others`, the mean embedding (units,) of
+    photos of no class, is less similar to every class. Raises PhotosError if all embeddings are the same.
     """
     everything = np.arange(len(labels))
     basis = _basis(blocks, everything)
     units, size = basis.shape
+    away = np.zeros(units) if others is None else _AWAY * others
     parts = [_Sums(classes, size) for _ in range(int(folds.max()) + 1)]
     for positions, values in blocks(everything):
         projected = values @ basis
@@ -105,7 +116,7 @@ def fit(blocks: Blocks, labels: np.ndarray, folds: np.ndarray, classes: int, *, 
         whole = whole.combined(part, 1)
     judged = _choose_judged(labels, folds, whole.counts - np.array([part.counts for part in parts]))
     strengths = (strength,) if strength is not None else STRENGTHS if len(judged) else (_USUAL_STRENGTH,)
-    logits, similarity = _judge(blocks, basis, folds, judged, whole, parts, strengths)
+    logits, similarity = _judge(blocks, basis, folds, judged, whole, parts, strengths, away)
     calibrated = [_calibrate(found, labels[judged]) for found in logits]
     best = min(range(len(strengths)), key=lambda i: calibrated[i][2])
     temperature, scores, _ = calibrated[best]
@@ -113,7 +124,7 @@ def fit(blocks: Blocks, labels: np.ndarray, folds: np.ndarray, classes: int, *, 
     head = Head(
         (basis @ weights / temperature).astype(np.float32),
         (bias / temperature).astype(np.float32),
-        (whole.centres @ basis.T).astype(np.float32),
+        (whole.centres @ basis.T - away).astype(np.float32),
     )
     return Fit(head, strengths[best], _threshold(similarity), judged, scores, similarity)
 
@@ -177,6 +188,7 @@ def _judge(
     whole: _Sums,
     parts: Sequence[_Sums],
     strengths: Sequence[float],
+    away: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns logits (strengths, M, classes) and similarity (M,) of photos by what the other folds say of them."""
     place = np.full(len(folds), -1)
@@ -185,7 +197,7 @@ def _judge(
     similarity = np.zeros(len(judged), dtype=np.float32)
     for fold in np.unique(folds[judged]):
         rest = whole.combined(parts[fold], -1)
-        heads, centres = list(rest.discriminants(strengths, len(basis))), rest.centres
+        heads, centres = list(rest.discriminants(strengths, len(basis))), rest.centres - away @ basis
         for positions, values in blocks(judged[folds[judged] == fold]):
             projected, to = values @ basis, place[positions]
             for i, (weights, bias) in enumerate(heads):

@@ -63,10 +63,13 @@ class QuickTraining:
     def measure(self, split: Split, store: EmbeddingStore) -> tuple[Fit, dict[str, Any]]:
         """Returns the fitted head with its metrics by cross-validation and on the validation photos."""
         validation = split.part("validation")
-        rows = [row for row in (*split.part("train"), *(validation if self._folds else ())) if row.label != OTHER]
+        fitted_to = (*split.part("train"), *(validation if self._folds else ()))
+        rows = [row for row in fitted_to if row.label != OTHER]
+        others = [row for row in fitted_to if row.label == OTHER]
+        away = store.read(others).mean(axis=0) if others else None
         labels = _labels(split, rows)
         folds = make_folds(labels, [row.group for row in rows], self._folds or FOLDS)
-        fitted = fit(partial(store.blocks, rows), labels, folds, len(split.classes))
+        fitted = fit(partial(store.blocks, rows), labels, folds, len(split.classes), others=away)
         metrics = cross_validated(fitted, labels)
         truth = _labels(split, validation)
         if (truth >= 0).any() and not self._folds:

@@ -8,6 +8,8 @@ import pytest
 import clothes
 from clothes.errors import BundleError, PhotosError
 from clothes.training.quick import discriminant, quick_model
+from clothes.training.quick.discriminant import fit, make_folds
+from clothes.training.quick.embedding_store import normalize
 from tests.support.pictures import draw
 
 KINDS = ("bar", "frame", "square")
@@ -107,3 +109,22 @@ def test_one_photo_of_each_class_is_enough_to_answer(tmp_path: Path) -> None:
         if len(model.classes) > 1:
             assert model.predict(pictures(kind, 0, 1)[0]).label == kind
     assert clothes.load(model.save(tmp_path / "bundle").path).predict(pictures("bar", 0, 1)[0]).known
+
+
+def test_photos_of_other_things_make_their_like_less_similar() -> None:
+    rng = np.random.default_rng(0)
+    kinds = rng.normal(size=(3, 200)) + 2
+    kinds[2] = 0.7 * kinds[0] + 0.3 * kinds[2]  # other things that resemble the first class
+
+    def photos(kind: int, count: int) -> np.ndarray:
+        return normalize((kinds[kind] + rng.normal(size=(count, 200))).astype(np.float32))
+
+    values, labels = np.concatenate([photos(0, 100), photos(1, 100)]), np.repeat([0, 1], 100)
+    folds = make_folds(labels, [""] * 200, 5)
+    accepted = []
+    for others in (None, photos(2, 30).mean(axis=0)):
+        fitted = fit(lambda at: iter([(at, values[at])]), labels, folds, 2, others=others)
+        shares = [(fitted.head.apply(photos(kind, 500))[1] >= fitted.threshold).mean() for kind in range(3)]
+        assert np.mean(shares[:2]) > 0.88
+        accepted.append(shares[2])
+    assert accepted[1] < accepted[0] / 2, accepted
