@@ -9,7 +9,7 @@ from clothes.errors import PhotoError, RunError
 from clothes.inference.classifier import Classifier
 from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
-from clothes.photos.split_file import Row
+from clothes.photos.split_file import Row, has_changed
 from clothes.system.arrays import pack_arrays, unpack_arrays
 from clothes.system.files import read_regular_file, write_bytes
 from clothes.system.progress import Progress
@@ -50,26 +50,29 @@ class Embeddings:
 def read_embeddings(run: Run, classifier: Classifier, *, progress: Progress | None = None) -> Embeddings:
     """Returns the embeddings of a run's train and validation photos that can be read and show one of its classes.
 
-    Raises RunError if no photo can be read.
+    Leaves out photos that are others now. Raises RunError if no photo can be read.
     """
     rows = tuple(row for row in run.split.rows if row.part != "test" and row.label != OTHER)
     key = hashlib.sha256(f"{classifier.info['files']} {[(row.photo, row.sha256) for row in rows]}".encode()).digest()
-    labels = np.array([classifier.classes.index(row.label) for row in rows])
+    labels = [classifier.classes.index(row.label) for row in rows]
     if (kept := _load(run, key, len(rows), len(classifier.classes))) is not None:
-        return Embeddings(rows, kept["values"], labels, kept["answers"])
+        return Embeddings(rows, kept["values"], np.array(labels), kept["answers"])
+    same = [i for i, row in enumerate(rows) if not has_changed(run.photos, row)]
     outputs: list[tuple[int, np.ndarray, np.ndarray]] = []  # of the photos that can be read
-    for i, output in enumerate(classifier.outputs_many(run.photos / row.photo for row in rows)):
+    answers = classifier.outputs_many(run.photos / rows[i].photo for i in same)
+    for done, (i, output) in enumerate(zip(same, answers, strict=True), 1):
         if not isinstance(output, PhotoError):
             outputs.append((i, output.scores, output.features))
         if progress:
-            progress(i + 1, len(rows))
+            progress(done, len(same))
     if not outputs:
         raise RunError(
             f"None of the {len(rows)} train and validation photos of {run.path} can be read below {run.photos}. Put "
             "them back there."
         )
     there, scores, values = zip(*outputs, strict=True)
-    found = Embeddings(tuple(rows[i] for i in there), np.stack(values), labels[list(there)], np.argmax(scores, axis=1))
+    shown, truth = tuple(rows[i] for i in there), np.array([labels[i] for i in there])
+    found = Embeddings(shown, np.stack(values), truth, np.argmax(scores, axis=1))
     if len(there) == len(rows):  # photos that are missing may come back
         data = pack_arrays(key=np.frombuffer(key, np.uint8), values=found.values, answers=found.answers)
         write_bytes(run.path / _FILE, data)

@@ -12,7 +12,7 @@ from clothes.inference.confidence import Prediction
 from clothes.inference.run import MOST_OPENINGS, Run
 from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER, Listing, PhotoFile, Skipped, list_class_folders
-from clothes.photos.split_file import Row
+from clothes.photos.split_file import has_changed
 from clothes.system.checksums import sha256
 from clothes.system.progress import Progress
 from clothes.system.text import quote
@@ -56,9 +56,11 @@ def evaluate_run(run: Run, classifier: Classifier, *, progress: Progress | None 
     rows = split.part("test")
     if all(row.label == OTHER for row in rows):
         raise RunError(f"{run.path}: the test part of its split is empty. Name photos to evaluate on: --photos DIR.")
-    photos, changed = _leave_out_changed(split.root, rows)
+    changed = [row for row in rows if has_changed(split.root, row)]
+    photos = [PhotoFile(row.photo, row.label) for row in rows if row not in changed]
+    skipped = [Skipped(row.photo, "it has changed since the split was made") for row in changed]
     result = _measure(classifier, split.root, photos, progress)
-    result = replace(result, skipped=(*changed, *result.skipped))
+    result = replace(result, skipped=(*skipped, *result.skipped))
     if result.photos == 0:
         raise PhotosError(
             f"None of the {len(rows)} test photos can be used below {split.root} (the first: "
@@ -109,21 +111,6 @@ def _count_opening(run: Run) -> int:
             "Make it writable, or copy it together with its photos."
         ) from None
     return opened
-
-
-def _leave_out_changed(root: Path, rows: Sequence[Row]) -> tuple[list[PhotoFile], list[Skipped]]:
-    """Returns the photos of a split, and those that are others now: a train photo may have got a test photo's name."""
-    kept, changed = [], []
-    for row in rows:
-        try:
-            is_same = row.sha256 in ("", sha256(read_file(root / row.photo)))
-        except PhotoError:  # _measure reports it
-            is_same = True
-        if is_same:
-            kept.append(PhotoFile(row.photo, row.label))
-        else:
-            changed.append(Skipped(row.photo, "it has changed since the split was made"))
-    return kept, changed
 
 
 def _choose_known(listing: Listing, classes: Sequence[str]) -> tuple[list[PhotoFile], list[Skipped]]:

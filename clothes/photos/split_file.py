@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from clothes.errors import SplitError
+from clothes.errors import PhotoError, SplitError
+from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER, Skipped
+from clothes.system.checksums import sha256
 from clothes.system.files import write_bytes
 from clothes.system.user_text import csv_text, read_table, slashed, with_mark
 from clothes.system.validation import stays_below
@@ -28,6 +30,14 @@ class Row:
     part: str
     group: str
     sha256: str
+
+
+def has_changed(root: Path, row: Row) -> bool:
+    """Returns whether a photo is another one than was split: a train photo may have got a test photo's name."""
+    try:
+        return row.sha256 not in ("", sha256(read_file(root / row.photo)))
+    except PhotoError:  # it cannot be read, which others report
+        return False
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,17 @@ def test_photos_that_come_back_are_read_again(copy: clothes.Run) -> None:
     assert len(read_embeddings(copy, classifier).rows) == 96
 
 
+def test_a_photo_that_is_another_one_now_is_left_out(copy: clothes.Run) -> None:
+    one, other = copy.split.part("train")[:2]
+    (copy.photos / one.photo).write_bytes((copy.photos / other.photo).read_bytes())
+    found = read_embeddings(copy, clothes.load(copy.path))
+    assert {row.photo for row in copy.split.rows if row.part != "test"} - {row.photo for row in found.rows} == {
+        one.photo
+    }
+    assert [found.labels[i] for i in (0, -1)] == [copy.split.classes.index(found.rows[i].label) for i in (0, -1)]
+    assert not (copy.path / "features.npz").exists()
+
+
 def test_reduced_embeddings_keep_the_distances() -> None:
     from tests.support.embeddings import clusters
 
