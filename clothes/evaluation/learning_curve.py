@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from clothes.errors import PhotoError
+from clothes.errors import PhotoError, RunError
 from clothes.evaluation.embeddings import Embeddings
 from clothes.evaluation.linear_probe import probe
 from clothes.inference.classifier import Classifier, load
@@ -61,6 +61,11 @@ def retrained_curve(run: Run, *, watching: CallbackFactory) -> tuple[Point, ...]
     The trainings are kept in the run's folder learning-curve. Finished ones are reused, interrupted ones resumed.
     `watching` makes the callback of each of them.
     """
+    if "folds" in run.info.get("asked", {}):
+        raise RunError(
+            f"{run.path} learnt from its validation photos too (--folds), so --retrain has none to measure on. Train "
+            "without --folds, or leave --retrain out."
+        )
     validation = [row for row in run.split.part("validation") if row.label != OTHER]
     train = run.split.part("train")
     points = []

@@ -18,18 +18,18 @@ def to_litert(source: Source, folder: Path) -> Scorer:
 
 def to_keras(source: Source, folder: Path) -> Scorer:
     """Writes model.keras, which `keras.models.load_model` reads without clothes, and reads it back."""
+    network, path = source.network, folder / "model.keras"
     from clothes.models.backend import keras
 
-    path = folder / "model.keras"
-    source.network.save(path)
+    network.save(path)
     return keras_scorer(keras.models.load_model(path))
 
 
 def to_saved_model(source: Source, folder: Path) -> Scorer:
     """Writes saved_model, with the signature `serving_default` for TensorFlow Serving, and reads it back."""
+    network, path = source.network, folder / "saved_model"
     from clothes.models.backend import keras
 
-    network, path = source.network, folder / "saved_model"
     require_tensorflow("SavedModel")
     with quiet(), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -28,7 +28,7 @@ _MAX_SKIPPED = 200
 
 @dataclass(frozen=True)
 class Report:
-    """The page that was written, and its recommendations; None if the train photos cannot be read any more."""
+    """The page that was written, and its recommendations; None if the train photos cannot be read, or --folds was used."""
 
     path: Path
     advice: Recommendations | None
@@ -48,7 +48,8 @@ def write_report(
     _check_fits(run, {classes, split.classes, tuple(evaluation["classes"])}, predictions)
     embeddings = _read_embeddings(run, classifier, progress)
     reduced = None if embeddings is None else embeddings.reduced()
-    advice = None if reduced is None else _recommend(classifier, reduced, curve)
+    learnt_all = "folds" in run.info.get("asked", {})  # and no photo of train and validation can say what fails
+    advice = None if reduced is None or learnt_all else _recommend(classifier, reduced, curve)
     mistakes = sections.find_mistakes(predictions)
     history = run.history if run.config.model.architecture != QUICK else []  # which has no epochs
     explained = sections.show_mistakes(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from clothes.training.trainer import Trainer
 
 _SMALL_FILES = 2_000_000  # bytes, of history, golden samples and pictures
+_OF_QUICK = ("trunk", "folds")  # the settings of the quick model
 
 
 def train(
@@ -74,8 +75,7 @@ def train(
             raise RunError("--resume continues a run and --overwrite replaces it. Leave one of them out.")
         run = _open_to_resume(out, photos, asked, split)
         if not run.info["finished"]:
-            used, then = run.split, run.info.get("asked", {})
-            method = _method(run.config.model.architecture, then.get("trunk"), then.get("folds"))
+            used, method = run.split, _method(run.config.model.architecture, run.info.get("asked", {}))
             prepared = method.prepare(used, run.config, callback)
             with run_lock(run.path):
                 method.fit(run, used, prepared, callback, resume=True)
@@ -83,7 +83,7 @@ def train(
 
     folder = Run.free_folder(out, overwrite=overwrite)
     architecture = check_changes(config, changes)
-    method = _method(architecture, trunk, folds)
+    method = _method(architecture, asked)
     used = find_split(photos, split, progress=lambda *at: callback.on_progress("look", *at))
     check_split(used, needs_validation=architecture != QUICK)
     config = method.choose_config(config, changes, used)
@@ -109,15 +109,20 @@ class Method(Protocol):
     def fit(self, run: Run, split: Split, prepared: Any, callback: TrainingCallback, *, resume: bool) -> None: ...
 
 
-def _method(architecture: str, trunk: str | os.PathLike[str] | None, folds: int | None) -> Method:
-    """Returns how this architecture is trained. Raises MissingExtraError if Keras is needed and not installed."""
+def _method(architecture: str, asked: Mapping[str, Any]) -> Method:
+    """Returns how this architecture is trained, with the settings that are asked for.
+
+    Raises ConfigError if one of them is not its own, MissingExtraError if Keras is needed and not installed.
+    """
     if architecture == QUICK:
+        if other := sorted(asked.keys() - {"architecture", "config", *_OF_QUICK}):
+            option = "--" + other[0].replace("_", "-")
+            raise ConfigError(f"{option} is not for the quick model, which is fitted at once. Leave it out.")
         from clothes.training.quick.quick_training import QuickTraining
 
-        return QuickTraining(trunk, folds)
-    if trunk is not None or folds is not None:
-        given = "trunk" if folds is None else "folds"
-        raise ConfigError(f"--{given} is for the quick model, and this one is {architecture}. Add --model quick.")
+        return QuickTraining(*map(asked.get, _OF_QUICK))
+    if given := [name for name in _OF_QUICK if name in asked]:
+        raise ConfigError(f"--{given[0]} is for the quick model, and this one is {architecture}. Add --model quick.")
     require_training("Training")
     return GradientDescent()
 

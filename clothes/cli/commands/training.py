@@ -12,6 +12,7 @@ from clothes.cli.options import AsJson, PhotosFolder, require
 from clothes.cli.output import note, show, show_files, show_json, show_table
 from clothes.cli.signals import hint_if_stopped
 from clothes.config import QUICK
+from clothes.errors import ClothesError
 from clothes.system.text import quote
 
 if TYPE_CHECKING:
@@ -87,12 +88,13 @@ def train(
 
     Example: clothes train photos --model efficientnet-lite0 --minutes 30
     """
-    if model != QUICK:
-        require("Training", "train")
-    from clothes.cli.displays import training_display
     from clothes.config import Config
 
     settings = Config.read(config) if config else None
+    if QUICK not in (model, settings and settings.model.architecture) and not (resume and out and _is_quick(out)):
+        require("Training", "train")
+    from clothes.cli.displays import training_display
+
     network = {"architecture": model, "image_size": image_size, "weights": weights}
 
     def hint() -> str:
@@ -120,6 +122,10 @@ def train(
     else:
         render_training(run, photos, plot=draw_run(run.path, "png")[0])
     render_next_step(run)
+
+
+def _is_quick(run: Path) -> bool:
+    return clothes.Run.open(run).config.model.architecture == QUICK
 
 
 def render_training(run: "clothes.Run", photos: Path, *, plot: Path) -> None:
@@ -155,8 +161,11 @@ def _compare_with_quick(run: "clothes.Run", photos: Path) -> list[str]:
     from clothes.training.callbacks import TrainingCallback
     from clothes.training.quick.quick_training import QuickTraining
 
-    began, quick = time.perf_counter(), QuickTraining(None, None)
-    _, metrics = quick.measure(run.split, quick.prepare(run.split, run.config, TrainingCallback()))
+    began = time.perf_counter()
+    try:
+        _, metrics = QuickTraining(None, None).prepare(run.split, run.config, TrainingCallback())
+    except ClothesError as error:  # which does not spoil the training
+        return [f"The quick model could not be tried on the same photos. {error}"]
     seconds = time.perf_counter() - began
     reached = f"{percent(metrics['validation']['accuracy'])} in {seconds:.1f} s"
     return [
@@ -206,7 +215,8 @@ def tune(
 
     Example: clothes tune photos --minutes 45
     """
-    require("Tuning", "train", "tune")
+    if model != QUICK:  # which has nothing to search for
+        require("Tuning", "train", "tune")
     from clothes.cli.displays import search_display
     from clothes.config import Config
 

@@ -21,6 +21,7 @@ _USUAL_VARIANCE = 0.3  # of the embeddings of a class, if each class has one pho
 _USUAL_THRESHOLD = 0.5  # of the similarity, if no photo can be held out
 _AWAY = 0.5  # of the mean embedding of other photos is taken from each centre; with 1, unlike things are let in
 _MOST_JUDGED = 5000  # photos held out to choose the strength
+_SAME = 1e-10  # variance of embeddings of length 1, below which they are the same but for rounding
 _MARGIN = 1e-4  # of the threshold, for the rounding of other processors
 
 Blocks = Callable[[np.ndarray], Iterator[tuple[np.ndarray, np.ndarray]]]
@@ -114,6 +115,8 @@ def fit(
     whole = parts[0]
     for part in parts[1:]:
         whole = whole.combined(part, 1)
+    if np.trace(whole.products) - ((whole.sums.sum(axis=0)) ** 2).sum() / len(labels) < _SAME * len(labels):
+        raise PhotosError("All photos look the same to the network, so no class can be told from another. Take others.")
     judged = _choose_judged(labels, folds, whole.counts - np.array([part.counts for part in parts]))
     strengths = (strength,) if strength is not None else STRENGTHS if len(judged) else (_USUAL_STRENGTH,)
     logits, similarity = _judge(blocks, basis, folds, judged, whole, parts, strengths, away)
@@ -156,17 +159,12 @@ def make_folds(labels: np.ndarray, groups: Sequence[str], count: int) -> np.ndar
 
 
 def _basis(blocks: Blocks, positions: np.ndarray) -> np.ndarray:
-    """Returns axes (units, N) of the space that a few embeddings span, or all axes if there are many photos.
-
-    Raises PhotosError if all embeddings are the same.
-    """
+    """Returns axes (units, N) of the space that a few embeddings span, or all axes if there are many photos."""
     _, first = next(blocks(positions[:1]))
     units = first.shape[1]
     if len(positions) > units:
         return np.eye(units)
     values = np.concatenate([block for _, block in blocks(positions)]).astype(np.float64)
-    if np.abs(values - values[0]).max() < 1e-6:
-        raise PhotosError("All photos look the same to the network, so no class can be told from another. Take others.")
     products = values @ values.T
     products[np.diag_indices_from(products)] += 1e-9  # the same photo twice spans one axis
     return values.T @ np.linalg.inv(np.linalg.cholesky(products)).T

@@ -27,50 +27,57 @@ from clothes.training.quick.embedding_store import EmbeddingStore
 FOLDS = 5
 _ENOUGH = 100  # validation photos to set temperature and threshold by
 
+Fitted = tuple[Fit, dict[str, Any]]
+"""The head, and its metrics by cross-validation and on the validation photos."""
+
 
 class QuickTraining:
     """Fits a head to the embeddings of the train photos; with `folds` of the validation photos, too."""
 
     def __init__(self, trunk: str | os.PathLike[str] | None, folds: int | None) -> None:
         if folds is not None and not 2 <= folds <= 100:
-            raise ConfigError(f"folds must be between 2 and 100; got {folds}.")
+            raise ConfigError(f"--folds must be between 2 and 100; got {folds}.")
         self._network, self._folds = load(trunk), folds
 
     def choose_config(self, config: Config | None, changes: Changes, split: Split) -> Config:
-        """Returns the config. Raises ConfigError if the changes ask for more than the architecture."""
-        asked = [name for settings in changes.values() for name, value in settings.items() if value is not None]
-        if other := sorted(set(asked) - {"architecture"}):
-            raise ConfigError(f"The quick model has no setting {other[0]!r}: it is fitted at once. Leave it out.")
+        """Returns the config. Raises ConfigError if there are more folds than photos."""
+        groups = {row.group or row.photo for row in self._rows(split) if row.label != OTHER}
+        if self._folds and self._folds > len(groups):
+            raise ConfigError(
+                f"--folds {self._folds} is more than there are photos to hold out: {len(groups)}, counting "
+                "near-duplicates as one. Give fewer."
+            )
         return quick_config(self._network)
 
-    def prepare(self, split: Split, config: Config, callback: TrainingCallback) -> EmbeddingStore:
-        """Computes the embeddings of the train and validation photos. Raises SplitError if one cannot be used."""
+    def prepare(self, split: Split, config: Config, callback: TrainingCallback) -> Fitted:
+        """Fits the head. Raises SplitError if a photo cannot be used, PhotosError if all look the same."""
         store = EmbeddingStore(self._network)
         rows = [row for row in split.rows if row.part != "test"]
         store.fill(split.root, rows, lambda *at: callback.on_progress("embed", *at))
-        return store
+        return self._measure(split, store)
 
-    def fit(
-        self, run: Run, split: Split, prepared: EmbeddingStore, callback: TrainingCallback, *, resume: bool
-    ) -> None:
-        """Fits the head, writes the bundle, and marks the run as finished."""
+    def fit(self, run: Run, split: Split, prepared: Fitted, callback: TrainingCallback, *, resume: bool) -> None:
+        """Writes the bundle, and marks the run as finished."""
         callback.on_start(run, run.config, split)
-        fitted, metrics = self.measure(split, prepared)
+        fitted, metrics = prepared
         info = describe(run.path, split.classes, run.config) | describe_photos(split) | {"metrics": metrics}
         write_quick_bundle(run.path / "bundle", info, self._network, fitted)
         run.finish()
 
-    def measure(self, split: Split, store: EmbeddingStore) -> tuple[Fit, dict[str, Any]]:
-        """Returns the fitted head with its metrics by cross-validation and on the validation photos."""
-        validation = split.part("validation")
-        fitted_to = (*split.part("train"), *(validation if self._folds else ()))
-        rows = [row for row in fitted_to if row.label != OTHER]
-        others = [row for row in fitted_to if row.label == OTHER]
+    def _rows(self, split: Split) -> list[Row]:
+        """Returns the photos to fit the head to, and those of no class."""
+        parts = ("train", "validation") if self._folds else ("train",)
+        return [row for part in parts for row in split.part(part)]
+
+    def _measure(self, split: Split, store: EmbeddingStore) -> Fitted:
+        rows = [row for row in self._rows(split) if row.label != OTHER]
+        others = [row for row in self._rows(split) if row.label == OTHER]
         away = store.read(others).mean(axis=0) if others else None
         labels = _labels(split, rows)
         folds = make_folds(labels, [row.group for row in rows], self._folds or FOLDS)
         fitted = fit(partial(store.blocks, rows), labels, folds, len(split.classes), others=away)
         metrics = cross_validated(fitted, labels)
+        validation = split.part("validation")
         truth = _labels(split, validation)
         if (truth >= 0).any() and not self._folds:
             values = store.read(validation)

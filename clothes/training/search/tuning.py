@@ -48,12 +48,12 @@ def tune(
     """
     began = time.perf_counter()
     search = SearchConfig(trials, minutes, epochs, scale, storage)
-    require_training("Tuning")
-    if find_spec("optuna") is None:
-        raise MissingExtraError(EXTRAS["optuna"], "Tuning")
     photos, changes, callback = Path(photos), changes or {}, callback or SearchCallback()
     if check_changes(config, changes) == QUICK:
         raise ConfigError("The quick model has no settings to search for. Fit it at once: clothes train --model quick")
+    require_training("Tuning")
+    if find_spec("optuna") is None:
+        raise MissingExtraError(EXTRAS["optuna"], "Tuning")
     whole = find_split(photos, split, progress=lambda *at: callback.on_progress("look", *at))
     visible = replace(whole, rows=tuple(row for row in whole.rows if row.part != "test"))
     check_split(visible)
