@@ -28,7 +28,7 @@ _MAX_SKIPPED = 200
 
 @dataclass(frozen=True)
 class Report:
-    """The page that was written, and its recommendations; None if the train photos cannot be read, or --folds was used."""
+    """The page that was written, and its recommendations; None if photos cannot be read or --folds was used."""
 
     path: Path
     advice: Recommendations | None

@@ -2,9 +2,8 @@
 
 import hashlib
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ from clothes.system.user_folders import cache_folder
 from clothes.training.datasets import DECODER, read_photo
 
 _BLOCK = 500  # photos
-_DIGEST = 32  # bytes of a SHA-256, behind each embedding
 _WAIT = 60  # seconds for another process that writes
-_TABLE = "CREATE TABLE IF NOT EXISTS embeddings (sha256 TEXT PRIMARY KEY, seen REAL, data BLOB) WITHOUT ROWID"
+_DIGEST = 32  # bytes of a SHA-256, behind each embedding
+_TABLE = "CREATE TABLE IF NOT EXISTS sealed (sha256 TEXT PRIMARY KEY, data BLOB) WITHOUT ROWID"
 
 
 class EmbeddingStore:
@@ -31,62 +30,74 @@ class EmbeddingStore:
         self._path = cache_folder() / "embeddings" / f"{network.info['files'][MODEL][:32]}-{DECODER}.sqlite"
 
     def fill(self, root: Path, rows: Sequence[Row], progress: Progress) -> None:
-        """Looks at the photos that are not kept yet.
+        """Reads all photos, and looks at those that are not kept yet.
 
         Raises SplitError if a photo is missing or has changed since the split, TrainingError if the cache cannot be
         written to.
         """
+        with self._explained():
+            kept = self._find_kept(rows)
+        todo = {row.sha256: row for row in rows if row.sha256 not in kept}
+        done = 0
+        for row in rows:
+            if todo.get(row.sha256) != row:
+                read_photo(root, row)
+                progress(done := done + 1, len(rows))
+        missing = list(todo.values())
+        for start in range(0, len(missing), _BLOCK):
+            block, found = missing[start : start + _BLOCK], []
+            features_many = self._network.features_many(read_photo(root, row) for row in block)
+            for row, features in zip(block, features_many, strict=True):
+                if isinstance(features, PhotoError):
+                    raise SplitError(f"{row.photo} is in the split but cannot be used: {features.reason}. Split again.")
+                data = features.astype("<f4").tobytes()
+                found.append((row.sha256, data + _digest(row.sha256, data)))
+                progress(done := done + 1, len(rows))
+            with self._explained(), closing(self._open()) as cache, cache:  # locked for a moment only
+                cache.executemany("INSERT OR REPLACE INTO sealed VALUES (?, ?)", found)
+
+    def _open(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=_WAIT)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            try:
-                self._fill(root, rows, progress)
-            except sqlite3.OperationalError:  # full, read-only or in use
-                raise
-            except sqlite3.DatabaseError:  # damaged: all of it can be made again
-                self._path.unlink()
-                self._fill(root, rows, progress)
+            yield
         except (sqlite3.Error, OSError) as error:
             raise TrainingError(
                 f"The embeddings of the photos cannot be kept in {self._path.parent} ({error}). Make room there, or "
                 "name another folder by the environment variable CLOTHES_CACHE."
             ) from None
 
-    def _fill(self, root: Path, rows: Sequence[Row], progress: Progress) -> None:
+    def _find_kept(self, rows: Sequence[Row]) -> set[str]:
+        """Returns the SHA-256 of the photos that are kept. A damaged file is removed: all of it can be made again."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._path, timeout=_WAIT)) as kept:
-            kept.execute(_TABLE)
-            self._add_missing(kept, root, rows, progress)
-
-    def _add_missing(self, kept: sqlite3.Connection, root: Path, rows: Sequence[Row], progress: Progress) -> None:
-        seen: dict[str, float] = {}
-        for start in range(0, len(rows), _BLOCK):
-            seen |= {name: when for name, (when, _) in _select(kept, rows[start : start + _BLOCK]).items()}
-        for row in rows:
-            with suppress(OSError):  # a deleted photo is still kept
-                if row.sha256 in seen and (root / row.photo).stat().st_mtime > seen[row.sha256]:
-                    read_photo(root, row)
-        todo = list({row.sha256: row for row in rows if row.sha256 not in seen}.values())
-        done = len(rows) - len(todo)
-        for start in range(0, len(todo), _BLOCK):
-            block, began = todo[start : start + _BLOCK], time.time()
-            found = self._network.features_many(read_photo(root, row) for row in block)
-            for row, features in zip(block, found, strict=True):
-                if isinstance(features, PhotoError):
-                    raise SplitError(f"{row.photo} is in the split but cannot be used: {features.reason}. Split again.")
-                done += 1
-                progress(done, len(rows))
-                data = features.astype("<f4").tobytes()
-                data += _digest(row.sha256, data)
-                kept.execute("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", (row.sha256, began, data))
-            kept.commit()
+        for last in (False, True):
+            with closing(self._open()) as cache:
+                try:
+                    cache.execute(_TABLE)
+                    return {
+                        name
+                        for start in range(0, len(rows), _BLOCK)
+                        for name in _select(cache, rows[start : start + _BLOCK])
+                    }
+                except sqlite3.DatabaseError as error:
+                    if last or isinstance(error, sqlite3.OperationalError):  # full, read-only or in use
+                        raise
+            self._path.unlink()
+        raise AssertionError
 
     def blocks(self, rows: Sequence[Row], positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Of these positions in `rows` yields positions int (n,) and embeddings float32 (n, units) of length 1."""
-        with closing(sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True)) as kept:
+        with closing(self._open()) as cache:
             for start in range(0, len(positions), _BLOCK):
                 chosen = positions[start : start + _BLOCK]
                 block = [rows[i] for i in chosen]
-                data = _select(kept, block)
-                values = np.stack([np.frombuffer(data[row.sha256][1], "<f4") for row in block])
+                try:
+                    data = _select(cache, block)
+                    values = np.stack([np.frombuffer(data[row.sha256], "<f4") for row in block])
+                except (sqlite3.Error, KeyError):  # another process met a damaged file and removed it
+                    raise TrainingError(f"{self._path} was removed or damaged meanwhile. Begin again.") from None
                 yield chosen, normalize(values)
 
     def read(self, rows: Sequence[Row]) -> np.ndarray:
@@ -99,17 +110,16 @@ def normalize(values: np.ndarray) -> np.ndarray:
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-6))
 
 
-def _select(kept: sqlite3.Connection, rows: Sequence[Row]) -> dict[str, tuple[float, bytes]]:
-    """Returns when each photo that is kept was looked at and its embedding, by its SHA-256, without damaged ones."""
+def _select(cache: sqlite3.Connection, rows: Sequence[Row]) -> dict[str, bytes]:
+    """Returns the embeddings of the photos that are kept, by their SHA-256, without damaged ones."""
     marks = ",".join("?" * len(rows))
-    query = f"SELECT sha256, seen, data FROM embeddings WHERE sha256 IN ({marks})"  # noqa: S608 - no text from outside
-    found = kept.execute(query, [row.sha256 for row in rows])
-    return {name: (seen, data[:-_DIGEST]) for name, seen, data in found if _is_intact(name, seen, data)}
+    query = f"SELECT sha256, data FROM sealed WHERE sha256 IN ({marks})"  # noqa: S608 - no text from outside
+    found = cache.execute(query, [row.sha256 for row in rows])
+    return {name: data[:-_DIGEST] for name, data in found if _is_intact(name, data)}
 
 
-def _is_intact(name: str, seen: object, data: object) -> bool:
-    is_whole = isinstance(data, bytes) and data[-_DIGEST:] == _digest(name, data[:-_DIGEST])
-    return is_whole and isinstance(seen, float)
+def _is_intact(name: str, data: object) -> bool:
+    return isinstance(data, bytes) and data[-_DIGEST:] == _digest(name, data[:-_DIGEST])
 
 
 def _digest(name: str, data: bytes) -> bytes:

@@ -32,10 +32,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_damaged_embeddings_are_made_again(cache: Path, tmp_path: Path) -> None:
     expected = train_quickly(tmp_path / "run")
     (file,) = cache.iterdir()
-    odd = ["data = x'00'", "data = NULL", "data = 'x'", "data = zeroblob(length(data))", "seen = 'x'", "seen = NULL"]
-    for change in (*odd, "data = (SELECT data FROM embeddings LIMIT 1)"):
+    odd = ["data = x'00'", "data = NULL", "data = 'x'", "data = zeroblob(length(data))"]
+    for change in (*odd, "data = (SELECT data FROM sealed LIMIT 1)"):
         with closing(sqlite3.connect(file)) as kept, kept:
-            kept.execute(f"UPDATE embeddings SET {change}")
+            kept.execute(f"UPDATE sealed SET {change}")
         assert train_quickly(tmp_path / "run") == expected, change
     data = file.read_bytes()
     for broken in (bytes(5000), data[:5000], data[:100] + bytes(byte ^ 255 for byte in data[100:])):
