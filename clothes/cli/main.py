@@ -1,5 +1,6 @@
 """The program `clothes`: its commands and its errors."""
 
+import os
 import sys
 from io import StringIO, TextIOWrapper
 from typing import Annotated, NoReturn
@@ -42,6 +43,9 @@ def clothes(
 
 def main() -> NoReturn:
     """Runs the program. Exit status: 0 success, 1 error, 2 wrong usage, 130 or 143 stopped by a signal."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by a shell or service: a photo would get its number
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):  # file names may hold characters that the terminal cannot show
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

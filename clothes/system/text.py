@@ -35,7 +35,9 @@ def quote(path: str | os.PathLike[str]) -> str:
     raw = os.fsencode(path)
     if sys.platform != "win32" and plain(utf8(os.fspath(path))).encode() != raw:  # as Bash and Zsh take odd characters
         return "$'" + "".join(chr(byte) if chr(byte) in _LETTERS else f"\\x{byte:02x}" for byte in raw) + "'"
-    return subprocess.list2cmdline([os.fspath(path)]) if sys.platform == "win32" else shlex.quote(os.fspath(path))
+    text = os.fspath(path)
+    text = f"./{text}" if text.startswith("-") else text  # else an option
+    return subprocess.list2cmdline([text]) if sys.platform == "win32" else shlex.quote(text)
 
 
 def columns(text: str) -> int:

@@ -106,6 +106,7 @@ def test_paths_are_quoted_for_the_shell_of_the_system(monkeypatch: pytest.Monkey
     monkeypatch.setattr(sys, "platform", "win32")
     assert quote(Path("my photos")) == '"my photos"'
     assert quote(Path("photos")) == "photos"
+    assert quote("-v") == "./-v"  # else an option
 
 
 def test_examples_in_the_help_can_be_parsed() -> None:

@@ -140,3 +140,14 @@ def test_file_names_in_any_bytes_and_terminals_without_unicode(place: Path) -> N
     Path(os.fsdecode(name)).unlink()
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) == 3
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="needs a shell of Unix")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(tmp_path: Path, closed: str) -> None:
+    """As some services start programs. A file that is opened next would become the stream."""
+    command = f"exec {sys.executable} -m clothes collect urls - --class hat --into {tmp_path} {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 1  # no address, no photo
+    assert "Traceback" not in done.stderr
