@@ -43,7 +43,7 @@ def replace_head(model: bytes, head: Head) -> bytes:
     units = int(graph.tensors[features].shape[-1])
     if units != len(head.weights):
         raise ValueError(f"it has {units} features, not {len(head.weights)}")
-    _remove_after(graph, features)
+    _remove_after(features, parsed)
     add = _Adder(schema, parsed)
     squared = add("SQUARE", [features], (1, units))
     axis, tiny = add.constant(np.array([1], np.int32)), add.constant(np.array(_TINY, np.float32))
@@ -67,16 +67,19 @@ def replace_head(model: bytes, head: Head) -> bytes:
     return bytes(builder.Output())
 
 
-def _remove_after(graph: Any, features: int) -> None:
-    """Removes the operators that need the features: the old head."""
-    needs = {features}
-    kept = []
+def _remove_after(features: int, model: Any) -> None:
+    """Removes the operators that need the features, the old head, and the constants of no other operator."""
+    graph, needs, kept = model.subgraphs[0], {features}, []
     for operator in graph.operators:
         if needs & set(operator.inputs):
             needs |= set(operator.outputs)
         else:
             kept.append(operator)
     graph.operators = kept
+    used = {graph.tensors[i].buffer for operator in kept for i in operator.inputs if i >= 0}
+    for i, buffer in enumerate(model.buffers):
+        if i not in used:
+            buffer.data = None
 
 
 def _tensor_map(schema: Any, name: bytes, index: int) -> Any:

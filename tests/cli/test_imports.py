@@ -7,9 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pictures import make_photos
+
 HEAVY = ("tensorflow", "keras", "sklearn", "scipy", "matplotlib", "cv2", "jax", "torch", "optuna", "googleapiclient")
 CODE = """
-import json, sys
+import importlib.machinery, json, sys
+
+class Finder(importlib.machinery.PathFinder):
+    @classmethod
+    def find_spec(cls, name, *given):
+        return None if name in json.loads(sys.argv[2]) else super().find_spec(name, *given)
+
+sys.meta_path = [finder for finder in sys.meta_path if finder is not importlib.machinery.PathFinder] + [Finder]
 from clothes.cli.main import main
 
 found = {}
@@ -25,9 +34,15 @@ print("FOUND", json.dumps(found), file=sys.stderr)
 """
 
 
-def imported(lines: list[str], heavy: tuple[str, ...] = HEAVY) -> dict[str, tuple[int, list[str]]]:
-    """The exit status of each command, and the heavy packages imported after it, in a new process."""
+def imported(
+    lines: list[str], heavy: tuple[str, ...] = HEAVY, *, hide: bool = False
+) -> dict[str, tuple[int, list[str]]]:
+    """The exit status of each command, and the heavy packages imported after it, in a new process.
+
+    With `hide` these packages are as not installed.
+    """
     code = CODE.replace("json.loads(sys.argv[0])", repr(list(heavy)))
+    code = code.replace("json.loads(sys.argv[2])", repr(heavy if hide else ()))
     done = subprocess.run([sys.executable, "-c", code, json.dumps(lines)], capture_output=True, text=True)
     assert "FOUND " in done.stderr, done.stderr
     found = json.loads(done.stderr.rpartition("FOUND ")[2])
@@ -77,3 +92,24 @@ def test_early_refusals_of_a_training(place: Path) -> None:
 def test_early_refusals_of_a_search(place: Path) -> None:
     lines = ["tune empty", "tune photos --trials 0"]
     assert imported(lines) == {line: (1, []) for line in lines}
+
+
+def test_a_quick_model_needs_the_base_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of an evaluation are drawn only where matplotlib is installed."""
+    hidden = ("tensorflow", "keras", "sklearn", "scipy", "cv2", "matplotlib", "jinja2", "gradio")
+    monkeypatch.chdir(tmp_path)
+    make_photos(tmp_path / "photos", each=6)
+    quick = "runs/quick"
+    lines = [
+        f"train photos --model quick --out {quick}",
+        f"train photos --out {quick} --resume",
+        f"train photos --config {quick}/config.json --out {quick}2 --trunk {quick}",
+        f"evaluate {quick}",
+        f"predict photos/bar --model {quick}",
+        f"info {quick}",
+        f"verify {quick}",
+        f"export {quick} --format litert --out litert",
+    ]
+    assert imported(lines, hidden, hide=True) == {line: (0, []) for line in lines}
+    refused = [f"export {quick} --format keras --out keras", "tune photos --model quick"]
+    assert imported(refused, hidden, hide=True) == {line: (1, []) for line in refused}

@@ -60,3 +60,16 @@ def change_probe(number: int, by: float) -> Damage:
         write_bundle(copy, bundle.info, files | {PROBES: pack_arrays(pictures=pictures, scores=scores)})
 
     return damage
+
+
+def rename_output(model: bytes, old: bytes, new: bytes) -> bytes:
+    """Returns a LiteRT model with another name of an output."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    parsed = schema.ModelT.InitFromPackedBuf(model)
+    for end in parsed.signatureDefs[0].outputs:
+        end.name = new if end.name == old else end.name
+    builder = flatbuffers.Builder(len(model))
+    builder.Finish(parsed.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
