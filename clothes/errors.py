@@ -71,7 +71,8 @@ class DriveError(ClothesError):
 
 
 _EXTRAS = {
-    "train": ("keras", "tensorflow", "cv2", "matplotlib", "jinja2", "sklearn"),
+    "train": ("keras", "tensorflow", "cv2"),
+    "report": ("matplotlib", "jinja2", "sklearn"),  # which train installs, too
     "tune": ("optuna", "sqlalchemy"),
     "serve": ("gradio",),
     "drive": ("google", "google_auth_oauthlib", "googleapiclient"),

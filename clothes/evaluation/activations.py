@@ -59,13 +59,13 @@ def look(photo: decode.Photo, *, model: str | os.PathLike[str]) -> Look:
 
     Raises PhotoError, BundleError if the bundle has no weights, MissingExtraError without Keras.
     """
-    require_training("Looking at layers")
     bundle = read_bundle(model)
     if WEIGHTS not in bundle.info["files"]:
         raise BundleError(
             f"Feature maps need the network's weights, and the bundle {bundle.info.get('name', bundle.path.name)} has "
             "none. A bundle that Keras trains has them: clothes train PHOTOS, then --model runs/NAME."
         )
+    require_training("Looking at layers")
     picture = decode.read_square(photo, bundle.image_size)
     from clothes.models.backend import keras  # after the checks: TensorFlow takes seconds
 

@@ -111,5 +111,20 @@ def test_a_quick_model_needs_the_base_alone(tmp_path: Path, monkeypatch: pytest.
         f"export {quick} --format litert --out litert",
     ]
     assert imported(lines, hidden, hide=True) == {line: (0, []) for line in lines}
-    refused = [f"export {quick} --format keras --out keras", "tune photos --model quick"]
+    refused = [
+        f"export {quick} --format keras --out keras",
+        f"report {quick}",
+        f"look photos/bar/000.png --model {quick}",
+        "tune photos --model quick",
+    ]
     assert imported(refused, hidden, hide=True) == {line: (1, []) for line in refused}
+
+
+@pytest.mark.slow
+def test_the_report_of_a_quick_model_needs_no_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("matplotlib", "jinja2", "sklearn"):
+        pytest.importorskip(module, reason="the report needs the extra 'report'")
+    monkeypatch.chdir(tmp_path)
+    make_photos(tmp_path / "photos", each=5)
+    lines = ["train photos --model quick --out q", "evaluate q", "report q", "plot q"]
+    assert imported(lines, ("tensorflow", "keras", "cv2", "gradio"), hide=True) == {line: (0, []) for line in lines}

@@ -75,4 +75,4 @@ def test_single_photos_of_each_class_have_no_label_errors() -> None:
 def test_report_without_scikit_learn_names_the_extra() -> None:
     code = "import sys; sys.modules['sklearn'] = None; import clothes; clothes.write_report"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "MissingExtraError: clothes.write_report needs the extra 'train'" in done.stderr
+    assert "MissingExtraError: clothes.write_report needs the extra 'report'" in done.stderr

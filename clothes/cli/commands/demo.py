@@ -27,7 +27,7 @@ def demo(
 
     Example: clothes demo
     """
-    require("The demo", "train")
+    require("The demo", "train", "report")
     from clothes.cli.displays import training_display
 
     folder = free_folder(out)

@@ -70,7 +70,7 @@ def report(
 
     opened = Run.open(run)
     read_evaluation(opened.path)  # an error here comes before the long training
-    require("The report", "train")
+    require("The report", *([] if opened.config.model.architecture == QUICK else ["train"]), "report")
     note_photos(opened)
     from clothes.report.report_page import write_report
 
@@ -104,7 +104,6 @@ def look(
 
     Example: clothes look shirt.jpg --model runs/shirts
     """
-    require("Looking at layers", "train")
     from clothes.inference.classifier import BUNDLED
     from clothes.report.activations_page import write_look
 

@@ -92,7 +92,7 @@ def train(
 
     settings = Config.read(config) if config else None
     if QUICK not in (model, settings and settings.model.architecture) and not (resume and out and _is_quick(out)):
-        require("Training", "train")
+        require("Training", "train", "report")
     from clothes.cli.displays import training_display
 
     network = {"architecture": model, "image_size": image_size, "weights": weights}
@@ -216,7 +216,7 @@ def tune(
     Example: clothes tune photos --minutes 45
     """
     if model != QUICK:  # which has nothing to search for
-        require("Tuning", "train", "tune")
+        require("Tuning", "train", "report", "tune")
     from clothes.cli.displays import search_display
     from clothes.config import Config
 
