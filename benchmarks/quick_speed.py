@@ -21,7 +21,7 @@ KINDS = ("blazer", "hoodie", "polo", "undershirt")
 REFIT = """
 import sys, time
 import numpy as np
-from clothes.training.quick.discriminant import fit, make_folds
+from clothes.training.quick.linear_head import fit, make_folds
 rng, labels = np.random.default_rng(0), np.arange(500) % 10
 values = (rng.normal(size=(10, 1280))[labels] + 2 * rng.normal(size=(500, 1280))).astype(np.float32)
 values /= np.linalg.norm(values, axis=1, keepdims=True)
@@ -38,7 +38,7 @@ for strength in (None, 0.99):
 FIT = """
 import sys
 import numpy as np
-from clothes.training.quick.discriminant import fit, make_folds
+from clothes.training.quick.linear_head import fit, make_folds
 count = int(sys.argv[1])
 labels, centres = np.arange(count) % 10, np.random.default_rng(0).normal(size=(10, 1280)).astype(np.float32)
 

@@ -15,8 +15,8 @@ from clothes.inference.confidence import Prediction
 from clothes.photos import decode
 from clothes.photos.class_names import choose_spellings, class_name
 from clothes.training.bundle_info import describe
-from clothes.training.quick.discriminant import Fit, fit, make_folds
 from clothes.training.quick.embedding_store import normalize
+from clothes.training.quick.linear_head import Fit, fit, make_folds
 from clothes.training.quick.quick_training import FOLDS, cross_validated, quick_config, write_quick_bundle
 
 _GROWTH = 1.2  # of the number of photos, after which the strength of the shrinkage is chosen again

@@ -7,9 +7,9 @@ import pytest
 
 import clothes
 from clothes.errors import BundleError, PhotosError
-from clothes.training.quick import discriminant, quick_model
-from clothes.training.quick.discriminant import fit, make_folds
+from clothes.training.quick import linear_head, quick_model
 from clothes.training.quick.embedding_store import normalize
+from clothes.training.quick.linear_head import fit, make_folds
 from tests.support.pictures import draw
 
 KINDS = ("bar", "frame", "square")
@@ -58,9 +58,9 @@ def test_a_photo_more_refits_and_only_many_choose_the_strength_again(
     model: clothes.QuickModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []
-    real = discriminant.fit
+    real = linear_head.fit
 
-    def watch(*given: object, strength: float | None) -> discriminant.Fit:
+    def watch(*given: object, strength: float | None) -> linear_head.Fit:
         asked.append(strength)
         return real(*given, strength=strength)  # type: ignore[arg-type]
 

@@ -7,8 +7,8 @@ import pytest
 
 from clothes.errors import PhotosError
 from clothes.metrics import log_loss
-from clothes.training.quick import discriminant
-from clothes.training.quick.discriminant import Blocks, Fit, fit, make_folds, recalibrate
+from clothes.training.quick import linear_head
+from clothes.training.quick.linear_head import Blocks, Fit, fit, make_folds, recalibrate
 
 UNITS = 16
 
@@ -53,7 +53,7 @@ def test_it_is_the_one_of_scikit_learn(each: int, strength: float) -> None:
 def test_the_space_of_few_photos_gives_the_same_as_all_axes(monkeypatch: pytest.MonkeyPatch) -> None:
     values, labels = draw_embeddings(3, 4)
     few = fit_to(values, labels)
-    monkeypatch.setattr(discriminant, "_basis", lambda *given: np.eye(UNITS))
+    monkeypatch.setattr(linear_head, "_basis", lambda *given: np.eye(UNITS))
     whole = fit_to(values, labels)
     assert few.strength == whole.strength and few.threshold == pytest.approx(whole.threshold, abs=1e-5)
     assert few.scores == pytest.approx(whole.scores, abs=1e-4)
@@ -89,7 +89,7 @@ def test_photos_of_a_group_share_a_fold_and_classes_are_spread() -> None:
 def test_one_photo_a_class_is_fitted_and_nothing_is_claimed() -> None:
     values, labels = draw_embeddings(3, 1)
     found = fit_to(values, labels)
-    assert len(found.judged) == 0 and found.threshold == discriminant._USUAL_THRESHOLD
+    assert len(found.judged) == 0 and found.threshold == linear_head._USUAL_THRESHOLD
     scores, similarity = found.head.apply(values)
     assert (scores.argmax(axis=1) == labels).all() and similarity == pytest.approx(np.ones(3), abs=1e-5)
 
