@@ -160,7 +160,7 @@ def plots(rows: list[dict[str, str]], folder: Path) -> None:
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "clothes", "font.size": 9})
     for file, column in (("few-photos", "photos"), ("few-photos-seconds", "processor seconds")):
         figure = Figure(figsize=(5, 3.6), layout="constrained")
-        ax = figure.add_subplot(xscale="log", ylabel="accuracy on other people's photos", ylim=(0, 1))
+        ax = figure.add_subplot(xscale="log", ylabel="accuracy on test photos", ylim=(0, 1))
         ax.set_xlabel("photos of each class" if column == "photos" else "processor seconds to the finished model")
         for way, counts in grouped(rows).items():
             x = [statistics.fmean(float(row[column]) for row in some) for some in counts.values()]
