@@ -242,7 +242,7 @@ def test_unknown_networks_and_sizes_are_refused() -> None:
         build_model(ModelConfig("keras:MobileNetV9"), 3)
     with pytest.raises(ConfigError, match="keras:InceptionV3 cannot be built for 32 pixels: Computed output size"):
         build_model(ModelConfig("keras:InceptionV3", image_size=32), 3)
-    with pytest.raises(ConfigError, match="architecture must be sequential, efficientnet-lite0"):
+    with pytest.raises(ConfigError, match="architecture must be sequential, quick, efficientnet-lite0"):
         ModelConfig("resnet")
     with pytest.raises(ConfigError, match="weights must be 'none' for the sequential network"):
         ModelConfig(weights="imagenet")
