@@ -83,8 +83,6 @@ class Load:
             while not self.over.is_set():
                 start = time.perf_counter()
                 outcome = self._ask(client)
-                if outcome not in ("answered", "busy (503)") and self.restarting.is_set():
-                    outcome = "restarting"  # the page that ends removes its photos
                 with self._lock:
                     self.counts[outcome] += 1
                     if outcome == "answered":
@@ -99,7 +97,7 @@ class Load:
         except httpx.HTTPStatusError as error:
             return "busy (503)" if error.response.status_code == 503 else f"HTTP {error.response.status_code}"
         except (httpx.TransportError, ValueError, IndexError) as error:  # an answer that breaks off is a failure
-            return f"{type(error).__name__}: {error}"
+            return "restarting" if self.restarting.is_set() else f"{type(error).__name__}: {error}"
 
 
 def main(clients: int, seconds: float) -> int:

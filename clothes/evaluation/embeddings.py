@@ -8,6 +8,7 @@ import numpy as np
 from clothes.errors import PhotoError, RunError
 from clothes.inference.classifier import Classifier
 from clothes.inference.run import Run
+from clothes.models.head import normalize
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import Row, has_changed
 from clothes.system.arrays import pack_arrays, unpack_arrays
@@ -43,7 +44,7 @@ class Embeddings:
     def nearest(self, values: np.ndarray, count: int) -> np.ndarray:
         """Returns positions int (M, count) of the train photos nearest to embeddings (M, units), by cosine."""
         train = np.flatnonzero(self.is_part("train"))
-        similarity = _normalize(values) @ _normalize(self.values[train]).T
+        similarity = normalize(values) @ normalize(self.values[train]).T
         return train[np.argsort(-similarity, axis=1, kind="stable")[:, :count]]
 
 
@@ -90,7 +91,3 @@ def _load(run: Run, key: bytes, count: int, classes: int) -> dict[str, np.ndarra
         return arrays if fits and np.isfinite(values).all() and ((answers >= 0) & (answers < classes)).all() else None
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _normalize(values: np.ndarray) -> np.ndarray:
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-9)

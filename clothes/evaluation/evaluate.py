@@ -56,7 +56,7 @@ def evaluate_run(run: Run, classifier: Classifier, *, progress: Progress | None 
     rows = split.part("test")
     if all(row.label == OTHER for row in rows):
         raise RunError(f"{run.path}: the test part of its split is empty. Name photos to evaluate on: --photos DIR.")
-    changed = [row for row in rows if has_changed(split.root, row)]
+    changed = dict.fromkeys(row for row in rows if has_changed(split.root, row))
     photos = [PhotoFile(row.photo, row.label) for row in rows if row not in changed]
     skipped = [Skipped(row.photo, "it has changed since the split was made") for row in changed]
     result = _measure(classifier, split.root, photos, progress)

@@ -27,6 +27,11 @@ class Head:
         return scores / scores.sum(axis=1, keepdims=True), (values @ self.centres.T).max(axis=1)
 
 
+def normalize(values: np.ndarray) -> np.ndarray:
+    """Returns the vectors with length 1: float32 (N, units)."""
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-6))
+
+
 def replace_head(model: bytes, head: Head) -> bytes:
     """Returns the LiteRT model with the outputs `features`, `scores` and `similarity` (1, classes) of a new head.
 

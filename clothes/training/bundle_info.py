@@ -15,6 +15,8 @@ from clothes.photos.split_file import Split
 from clothes.system.text import utf8
 from clothes.system.version import __version__
 
+COVERAGE = 0.95  # share of the held-out photos whose prediction is accepted, which sets the threshold
+
 
 def describe(path: Path, classes: Sequence[str], config: Config) -> dict[str, Any]:
     """Returns the entries of the bundle of a run, or of a bundle, in the folder `path`."""

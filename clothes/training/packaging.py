@@ -12,10 +12,9 @@ from clothes.models.backend import keras
 from clothes.models.conversion import to_litert
 from clothes.photos.split_file import Split
 from clothes.system.arrays import pack_arrays
-from clothes.training.bundle_info import describe, describe_photos, measure, tensorflow_version
+from clothes.training.bundle_info import COVERAGE, describe, describe_photos, measure, tensorflow_version
 from clothes.training.trainer import Trainer
 
-COVERAGE = 0.95  # share of the validation photos whose prediction is accepted, which sets the threshold
 _EXAMPLES = 200  # train photos used to measure the value ranges of an 8-bit network
 _LARGEST_DIFFERENCE = 0.03  # mean, between the probabilities of the converted and of the trained network
 

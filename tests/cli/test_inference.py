@@ -3,10 +3,13 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from clothes.cli.commands.inference import find_photos
+import clothes
+from clothes.cli.commands.inference import find_photos, render_info
+from clothes.inference.bundle import Bundle
 from tests.support.commands import run_command
 
 SMALL = ("--model", "runs/small")
@@ -128,3 +131,9 @@ def test_a_list_that_is_no_text_is_an_error(place: Path) -> None:
     shown = run_command("predict", "-", stdin=b"\xff\xfeb")
     assert (shown.status, shown.out) == (1, "")
     assert shown.err.startswith("Error: - is no list: it is not text in UTF-8 or UTF-16")
+
+
+@pytest.mark.parametrize("odd", [{"epochs": {"more": 1}}, {"trunk": {}}, {"trunk": {"more": "x"}}, {}])
+def test_a_bundle_that_says_little_of_its_origin_is_shown(odd: dict[str, Any], classifier: clothes.Classifier) -> None:
+    info = {name: value for name, value in classifier.info.items() if name not in ("epochs", "trunk")}
+    render_info(Bundle(classifier.path, info | odd))

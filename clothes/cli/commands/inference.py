@@ -123,7 +123,7 @@ def info(bundle: BundleFolder, as_json: AsJson = False) -> None:
 def render_info(bundle: "Bundle") -> None:
     about = bundle.info
     size = sum(path.stat().st_size for path in bundle.path.iterdir() if path.is_file())
-    photos, epochs = about.get("photos", {}), about.get("epochs", {})
+    photos = about.get("photos", {})
     rows = {
         "name": about.get("name", ""),
         "created": about.get("created", ""),
@@ -132,17 +132,20 @@ def render_info(bundle: "Bundle") -> None:
         "trained on": ", ".join(f"{count:,} {part}" for part, count in photos.items()) + " photos",
         "fingerprint": about.get("fingerprint", "")[:16],
         "network": about.get("config", {}).get("model", {}).get("architecture", ""),
-        **(
-            {"training": f"{epochs['trained']} epochs, the best {epochs['best']}, seed {about.get('seed')}"}
-            if epochs
-            else {}
-        ),
-        **({"built on": f"{trunk['name']}, {trunk['sha256'][:16]}"} if (trunk := about.get("trunk")) else {}),
+        **_origin(about),
         **_accuracies(about.get("metrics", {})),
         "size": f"{size / 1e6:.1f} MB in {bundle.path}",
         "versions": ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items()),
     }
     show(*(f"{name:20} {value}" for name, value in rows.items()))
+
+
+def _origin(about: dict[str, Any]) -> dict[str, str]:
+    """The row that says how long it was trained, or what a quick model was built on."""
+    if trunk := about.get("trunk"):
+        return {"built on": f"{trunk.get('name', '')}, {trunk.get('sha256', '')[:16]}"}
+    epochs = about.get("epochs", {})
+    return {"training": f"{epochs.get('trained')} epochs, the best {epochs.get('best')}, seed {about.get('seed')}"}
 
 
 def _accuracies(metrics: dict[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ import numpy as np
 from clothes.errors import PhotoError, SplitError, TrainingError
 from clothes.inference.bundle import MODEL
 from clothes.inference.classifier import Classifier
+from clothes.models.head import normalize
 from clothes.photos.split_file import Row
 from clothes.system.progress import Progress
 from clothes.system.user_folders import cache_folder
@@ -103,11 +104,6 @@ class EmbeddingStore:
     def read(self, rows: Sequence[Row]) -> np.ndarray:
         """Returns the embeddings float32 (N, units) of length 1 of all rows."""
         return np.concatenate([values for _, values in self.blocks(rows, np.arange(len(rows)))])
-
-
-def normalize(values: np.ndarray) -> np.ndarray:
-    """Returns the vectors with length 1: float32 (N, units)."""
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), np.float32(1e-6))
 
 
 def _select(cache: sqlite3.Connection, rows: Sequence[Row]) -> dict[str, bytes]:

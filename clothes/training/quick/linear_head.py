@@ -13,8 +13,8 @@ import numpy as np
 from clothes.errors import PhotosError
 from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept
 from clothes.models.head import Head
+from clothes.training.bundle_info import COVERAGE
 
-COVERAGE = 0.95  # share of the photos of the classes that are accepted, which sets the threshold
 STRENGTHS = (0.5, 0.8, 0.9, 0.95, 0.99, 0.995)  # of the shrinkage
 _USUAL_STRENGTH = 0.99  # if no photo can be held out
 _USUAL_VARIANCE = 0.3  # of the embeddings of a class, if each class has one photo

@@ -12,10 +12,10 @@ from clothes.errors import BundleError, PhotoError, PhotosError
 from clothes.inference.bundle import INFO, Bundle
 from clothes.inference.classifier import load
 from clothes.inference.confidence import Prediction
+from clothes.models.head import normalize
 from clothes.photos import decode
 from clothes.photos.class_names import choose_spellings, class_name
 from clothes.training.bundle_info import describe
-from clothes.training.quick.embedding_store import normalize
 from clothes.training.quick.linear_head import Fit, fit, make_folds
 from clothes.training.quick.quick_training import FOLDS, cross_validated, quick_config, write_quick_bundle
 
