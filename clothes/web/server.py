@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import functools
 import ipaddress
 import os
 import signal
@@ -17,6 +18,7 @@ from typing import Any, TextIO
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.lifespan.on import LifespanOn
 
 from clothes.errors import ClothesError
 from clothes.web.connections import Connection, Listener
@@ -44,21 +46,41 @@ class Server(uvicorn.Server):
         )
         config.load()
         config.ssl = https
+        config.lifespan_class = functools.partial(_Lifespan, self)  # type: ignore[assignment]
         super().__init__(config)
+        self._has_ended = threading.Event()  # a thread whose `join` Ctrl-C interrupts counts as ended (bpo-45274)
 
     def start(self, listening: socket.socket) -> None:
-        self._thread = threading.Thread(target=self.run, args=([listening],), daemon=True)
-        self._thread.start()
-        while self._thread.is_alive() and not self.started:
+        threading.Thread(target=self._run, args=(listening,), daemon=True).start()
+        while not (self.started or self._has_ended.is_set()):
             time.sleep(0.01)
 
+    def _run(self, listening: socket.socket) -> None:
+        try:
+            self.run([listening])
+        finally:
+            self._has_ended.set()
+
     def wait(self) -> None:
-        while self._thread.is_alive():
-            self._thread.join(0.5)  # on Windows only a wait that ends lets Ctrl-C through
+        while not self._has_ended.wait(0.5):  # on Windows only a wait that ends lets Ctrl-C through
+            pass
 
     def close(self) -> None:
         self.should_exit = True
-        self._thread.join(10)
+        self._has_ended.wait(10)
+
+
+class _Lifespan(LifespanOn):
+    """Closes the connections that still wait before the application ends: it removes the photos of their questions."""
+
+    def __init__(self, server: Server, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._server = server
+
+    async def shutdown(self) -> None:
+        for connection in self._server.server_state.connections:
+            connection.transport.abort()
+        await super().shutdown()
 
 
 def serve(

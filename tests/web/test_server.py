@@ -1,14 +1,18 @@
 """The server of the pages: its folder, its address, https, and when it needs a password."""
 
+import asyncio
 import inspect
 import io
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,9 @@ from typing import Any
 import gradio as gr
 import httpx
 import pytest
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 import clothes
 from clothes.web import base_page, connections, predict_page, server
@@ -225,6 +232,38 @@ def test_slow_requests_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
 
         wait_for(drip, seconds=30)
         assert answering.status_code == 200 and not answering.is_closed  # a slow answer is none of these
+
+
+def test_ctrl_c_lets_answers_end_before_the_application_does() -> None:
+    """A photo is removed when the application ends, so no answer about it may follow."""
+    ended = threading.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await run_in_threadpool(ended.wait, 1 if scope["path"] == "/short" else 60)
+            await PlainTextResponse(f"ended: {ended.is_set()}")(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        ended.set()
+        await asyncio.sleep(0.5)  # in which an answer could be sent
+        await send({"type": "lifespan.shutdown.complete"})
+
+    one = server.Server(app, None)
+    listening = server.open_socket("127.0.0.1", 0)
+    one.start(listening)
+    url = server.page_url("127.0.0.1", listening, https=False)
+    with ThreadPoolExecutor() as pool:
+        short, long = (pool.submit(httpx.get, f"{url}{name}", timeout=30) for name in ("short", "long"))
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+        with pytest.raises(KeyboardInterrupt):
+            one.wait()
+        one.close()
+        assert ended.is_set()
+        assert short.result().text == "ended: False"
+        with pytest.raises(httpx.TransportError):
+            long.result()
 
 
 def test_a_log_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
