@@ -15,7 +15,7 @@ from gradio import networking
 
 from clothes.errors import ClothesError, PhotoError
 from clothes.web import PAGE_FOLDER
-from clothes.web.request_rules import request_rules
+from clothes.web.middleware import request_rules
 from clothes.web.server import DEFAULT_PORT, Server, https_context, open_socket, page_url
 from clothes.web.upload_form import MAX_MEGABYTES
 from clothes.web.uploads import KEEP_SECONDS, Uploads, prepare_folder

@@ -20,7 +20,7 @@ from clothes.photos.folders import OTHER
 from clothes.web import rendering
 from clothes.web.base_page import Page, describe_problem, static
 from clothes.web.corrections import Inbox
-from clothes.web.request_rules import QUEUE_LENGTH
+from clothes.web.middleware import QUEUE_LENGTH
 from clothes.web.server import serve
 from clothes.web.upload_form import MAX_PHOTOS
 from clothes.web.uploads import KEEP_SECONDS, Uploads

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from clothes.web.allowed_requests import API, Rule, refuse
+from clothes.web.allowed_routes import API, Rule, refuse
 from clothes.web.uploads import Uploads
 
 MAX_PHOTOS = 500  # of one request

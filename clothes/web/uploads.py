@@ -23,7 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 from clothes.errors import ClothesError
 from clothes.system.locks import folder_lock
 from clothes.web import PAGE_FOLDER, USER_ID
-from clothes.web.allowed_requests import API, FUNCTIONS, Rule, read_body, refuse, replay
+from clothes.web.allowed_routes import API, FUNCTIONS, Rule, read_body, refuse, replay
 
 FILE_PATH = f"{API}/file="
 KEEP_SECONDS = 600

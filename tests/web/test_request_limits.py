@@ -14,10 +14,10 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 import clothes
-from clothes.web import predict_page, request_rules
+from clothes.web import middleware, predict_page
 from clothes.web.corrections import Inbox
+from clothes.web.middleware import QUEUE_LENGTH, LoginLimit
 from clothes.web.predict_page import build_app
-from clothes.web.request_rules import QUEUE_LENGTH, LoginLimit
 from tests.support.page_client import PageClient
 from tests.support.served_page import served, served_camera
 
@@ -55,7 +55,7 @@ class Login:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    monkeypatch.setattr(request_rules, "time", made)
+    monkeypatch.setattr(middleware, "time", made)
     return made
 
 

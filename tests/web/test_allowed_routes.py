@@ -2,7 +2,7 @@
 
 import pytest
 
-from clothes.web.allowed_requests import FUNCTIONS, ROUTES
+from clothes.web.allowed_routes import FUNCTIONS, ROUTES
 
 
 @pytest.mark.parametrize(

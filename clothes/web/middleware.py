@@ -1,7 +1,7 @@
 """The rules that every request passes before Gradio sees it, in their order: `request_rules`.
 
 Each rule is an ASGI middleware: it answers a request itself or hands it to the next one. The allowed requests stand in
-allowed_requests.py.
+allowed_routes.py.
 """
 
 import os
@@ -19,7 +19,7 @@ from starlette.middleware import Middleware
 from starlette.requests import cookie_parser
 from starlette.types import Message, Receive, Scope, Send
 
-from clothes.web.allowed_requests import (
+from clothes.web.allowed_routes import (
     API,
     FUNCTIONS,
     QUESTIONS,

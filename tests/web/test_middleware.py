@@ -21,7 +21,7 @@ from starlette.routing import Route
 import clothes
 from clothes.web import PAGE_FOLDER, predict_page
 from clothes.web.base_page import Page, safe_settings
-from clothes.web.request_rules import request_rules
+from clothes.web.middleware import request_rules
 from clothes.web.uploads import Uploads
 from tests.support.hostile_visitor import (
     HOST,
@@ -371,5 +371,5 @@ def test_the_documentation_gives_the_number_of_checks() -> None:
     print(f"{len(CHECKS)} checks of the page, {len(known)} advisories")
     page = Path(__file__).parents[2] / "docs" / "reliability.md"
     if page.exists():
-        row = re.search(r"\(`tests/web/test_request_rules\.py`\) \| (\d+) \|", page.read_text(encoding="utf-8"))
+        row = re.search(r"\(`tests/web/test_middleware\.py`\) \| (\d+) \|", page.read_text(encoding="utf-8"))
         assert row and int(row[1]) == len(CHECKS)
