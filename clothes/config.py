@@ -100,12 +100,16 @@ _SEQUENTIAL_ONLY = (
 _NOT_SEQUENTIAL = ("weights", "features_dropout")
 
 
+_STRENGTHS = ("turn", "stretch", "shear", "shift", "color", "gray", "erase", "degrade", "background")
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """Random changes of each training photo. Zero, or (1, 1) for zoom, switches a change off."""
 
     flip: bool = True  # left to right
     rotation: float = 15.0  # degrees, either way
+    turn: float = 0.0  # probability of a turn by 90, 180 or 270 degrees
     zoom: tuple[float, float] = (0.7, 1.15)  # visible share of the photo's side; below 1 enlarges
     stretch: float = 0.1  # log of the change of width to height
     shear: float = 0.1
@@ -115,26 +119,24 @@ class Augmentation:
     erase: float = 0.3  # probability of one random rectangle
     border: Literal["edge", "any"] = "edge"  # around the photo: its edge repeated; or at random also other borders
     degrade: float = 0.0  # probability of lower resolution, blur or JPEG noise
+    background: float = 0.0  # probability of another background behind a garment on a plain one
 
     def __post_init__(self) -> None:
         check_fields(self)
         require_between(self, 0, 180, "rotation")
-        require_between(self, 0, 1, "stretch", "shear", "shift", "color", "gray", "erase", "degrade")
+        require_between(self, 0, 1, *_STRENGTHS)
         low, high = self.zoom
         require(0.1 <= low <= high <= 10, "zoom", self.zoom, "a pair from 0.1 to 10, lowest first")
 
     def times(self, strength: float) -> Self:
         """Returns all changes scaled by `strength`; 0 leaves the photos unchanged."""
         low, high = self.zoom
-        chances = {name: min(1.0, getattr(self, name) * strength) for name in ("color", "gray", "erase", "degrade")}
+        scaled = {name: min(1.0, getattr(self, name) * strength) for name in _STRENGTHS}
         return dataclasses.replace(
             self,
             rotation=min(180.0, self.rotation * strength),
             zoom=(max(0.1, 1 - (1 - low) * strength), 1 + (high - 1) * strength),
-            stretch=min(1.0, self.stretch * strength),
-            shear=min(1.0, self.shear * strength),
-            shift=min(1.0, self.shift * strength),
-            **chances,
+            **scaled,
         )
 
 

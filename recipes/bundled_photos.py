@@ -1,54 +1,153 @@
-"""Makes class folders of links to the photos of the bundled model, and their split.
+"""Makes class folders of the photos of the bundled model, their split, and the held-out photos of each kind.
 
-    uv run python recipes/bundled_photos.py DATA OUT
+    uv run python recipes/bundled_photos.py DATA OUT [--without KIND]
 
-DATA holds clothing-dataset-small/, clothing-dataset-small-people.csv, street-crops/ and not-clothes/. OUT gets
+DATA holds clothing-dataset-small/, clothing-dataset-small-people.csv, kids/, kids-and-more-kinds-people.csv,
+street-crops/, outfits/, catalogue/, try-on/, worn-grey/ and not-clothes/. OUT gets
 
     photos/<class>/, photos/_other/, photos/split.csv
-                 clothing-dataset-small: train and validation split by person again, the test part unchanged; street
-                 crops: split by the number of their street photo, each twice in train; photos of other things: every
-                 second one in test, which chooses nothing
-    street/<class>/   a fifth of the street crops, by number: held out, in no part
+                 clothing-dataset-small: train and validation split by person again, the test part unchanged; the other
+                 kinds: seven tenths in train, one in validation, by sender, street photo or group of near-duplicates;
+                 photos of other things: every second one in test, which chooses nothing
+    held-out/<kind>/<class>/   a fifth of each kind, in no part: it chooses nothing
+
+`--without` leaves all photos of a kind (small, street, kids, catalogue, try-on, worn-grey) out of photos/ and holds all
+of them out: street is street-crops/ and outfits/. Photos are links; crops of outfits/ are made.
 """
 
+import argparse
 import csv
 import hashlib
+import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image
 
 import clothes
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import Row, Split
 
+_MARGIN = 0.1  # of a garment's longer side, around its crop
+_SMALLEST = 0.01  # share of an outfit's photo that a garment needs
+_CLEAREST = 1.2  # times as many pixels as any other garment in the crop
+_COPIES = 2  # of a street crop in train
 
-def main(data: Path, out: Path) -> None:
+
+class Photo(NamedTuple):
+    """A labelled photo. Photos of one group are of one sender, street photo or garment."""
+
+    source: Path
+    label: str
+    group: str
+
+
+def main(data: Path, out: Path, without: str | None) -> None:
     photos = out / "photos"
     rows = []
 
-    def add(source: Path, label: str, part: str, name: str, group: str) -> None:
-        link(source, photos / label / name)
-        content = hashlib.sha256(source.read_bytes()).hexdigest()
-        rows.append(Row(f"{label}/{name}", label, part, group, content))
+    def add(photo: Photo, part: str, kind: str, copy: str = "") -> None:
+        name = f"{kind}-{copy}{photo.source.name}"
+        link(photo.source, photos / photo.label / name)
+        content = hashlib.sha256(photo.source.read_bytes()).hexdigest()
+        rows.append(Row(f"{photo.label}/{name}", photo.label, part, f"{kind}-{photo.group}", content))
+
+    def hold_out(photo: Photo, kind: str) -> None:
+        link(photo.source, out / "held-out" / kind / photo.label / photo.source.name)
 
     small = data / "clothing-dataset-small"
     for row in clothes.split(small, groups=data / "clothing-dataset-small-people.csv").rows:
-        add(small / row.photo, row.label, row.part, f"small-{Path(row.photo).name}", f"person-{row.group}")
-    for path in sorted((data / "street-crops").glob("*/*.jpg")):
-        number, label = int(path.stem), path.parent.name
-        if number % 5 == 0:
-            link(path, out / "street" / label / path.name)
-        elif number % 10 == 1:
-            add(path, label, "validation", f"street-{path.name}", f"street-{number}")
-        else:
-            for copy in "ab":
-                add(path, label, "train", f"street-{copy}-{path.name}", f"street-{number}")
+        add(Photo(small / row.photo, row.label, row.group), row.part, "small")
+    for kind, found in kinds(data, out / "crops").items():
+        for photo in found:
+            part = part_of(photo.group)
+            if kind == without or part == "held-out":
+                hold_out(photo, kind)
+            else:
+                for copy in "ab"[: _COPIES if kind == "street" and part == "train" else 1]:
+                    add(photo, part, kind, f"{copy}-")
     for i, path in enumerate(sorted((data / "not-clothes").glob("*.jpg"))):
-        add(path, OTHER, "test" if i % 2 else "train", path.name, "")
+        add(Photo(path, OTHER, path.stem), "test" if i % 2 else "train", "other")
     split = Split(photos, tuple(sorted(rows, key=lambda row: row.photo)))
     split.write(photos / "split.csv", overwrite=True)
     writer = csv.writer(sys.stdout)
     for part, counts in split.counts().items():
         writer.writerow([part, sum(counts.values()), *(f"{name} {count}" for name, count in counts.items())])
+
+
+def kinds(data: Path, crops: Path) -> dict[str, list[Photo]]:
+    """The photos beside those of clothing-dataset-small, by kind."""
+    return {
+        "street": [
+            *(Photo(path, path.parent.name, path.stem) for path in sorted((data / "street-crops").glob("*/*.jpg"))),
+            *outfit_crops(data / "outfits", crops),
+        ],
+        "kids": list(of_children(data)),
+        "catalogue": list(grouped(data / "catalogue")),
+        "try-on": list(grouped(data / "try-on")),
+        "worn-grey": list(grouped(data / "worn-grey")),
+    }
+
+
+def of_children(data: Path) -> Iterator[Photo]:
+    with (data / "kids-and-more-kinds-people.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["photo"].startswith("kids/"):
+                yield Photo(data / row["photo"], row["photo"].split("/")[1], row["person"])
+
+
+def grouped(folder: Path) -> Iterator[Photo]:
+    """The photos of class folders, grouped by near-duplicates."""
+    for row in clothes.split(folder).rows:
+        yield Photo(folder / row.photo, row.label, row.group or row.photo)
+
+
+def part_of(group: str) -> str:
+    """The part of a group: by its number if it is one, as earlier editions did, or else by chance."""
+    number = int(group) if group.isdecimal() else int(hashlib.sha256(group.encode()).hexdigest(), 16)
+    if number % 5 == 0:
+        return "held-out"
+    return "validation" if number % 10 == 1 else "train"
+
+
+def outfit_crops(outfits: Path, crops: Path) -> Iterator[Photo]:
+    """Crops of outfits around each garment, with everything but the person in white.
+
+    The training lays what is on a plain background on others.
+    """
+    labels = {int(number): name for number, name in json.loads((outfits / "labels.json").read_text()).items()}
+    wanted = clothes.load().classes
+    for path in sorted((outfits / "masks").glob("*.png")):
+        mask = np.asarray(Image.open(path))
+        photo = np.asarray(Image.open(outfits / "photos" / f"{path.stem}.jpg").convert("RGB"))
+        person = cv2.GaussianBlur((mask > 0).astype(np.float32), (0, 0), 1)[..., None]
+        on_white = np.round(person * photo + (1 - person) * 255).astype(np.uint8)
+        for number, label in labels.items():
+            if label not in wanted or (mask == number).mean() < _SMALLEST:
+                continue
+            box = crop_box(mask == number)
+            counts = np.bincount(mask[box].ravel(), minlength=len(labels))
+            counts[[i for i, name in labels.items() if name not in wanted]] = 0
+            if counts[number] < _CLEAREST * np.delete(counts, number).max():
+                continue
+            to = crops / label / f"{path.stem}-{label}.jpg"
+            to.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(on_white[box]).save(to, quality=92)
+            yield Photo(to, label, path.stem)
+
+
+def crop_box(garment: np.ndarray) -> tuple[slice, slice]:
+    """The part of a photo around a garment."""
+    rows, columns = np.flatnonzero(garment.any(axis=1)), np.flatnonzero(garment.any(axis=0))
+    margin = round(_MARGIN * max(np.ptp(rows), np.ptp(columns)))
+    return (
+        slice(max(0, rows[0] - margin), rows[-1] + 1 + margin),
+        slice(max(0, columns[0] - margin), columns[-1] + 1 + margin),
+    )
 
 
 def link(source: Path, to: Path) -> None:
@@ -58,4 +157,9 @@ def link(source: Path, to: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--without")
+    given = parser.parse_args()
+    main(given.data, given.out, given.without)

@@ -11,6 +11,7 @@ import numpy as np
 
 from clothes.config import Augmentation
 from clothes.photos.decode import LETTERBOX_GRAY
+from clothes.training.backgrounds import photo_box
 
 cv2.setNumThreads(0)  # one thread makes the batches; the other cores are for the network
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -55,11 +56,9 @@ def _border(rng: np.random.Generator) -> tuple[int, tuple[int, int, int]]:
 
 def _with_border(picture: np.ndarray, mode: int, color: tuple[int, int, int]) -> np.ndarray:
     """Replaces the grey bars of a letterboxed picture by this border."""
-    seen = (picture != LETTERBOX_GRAY).any(axis=2)
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    if not len(rows):
+    top, bottom, left, right = photo_box(picture)
+    if not bottom:
         return picture
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
     height, width = picture.shape[:2]
     photo = np.ascontiguousarray(picture[top:bottom, left:right])
     return cv2.copyMakeBorder(photo, top, height - bottom, left, width - right, mode, value=color)
@@ -82,6 +81,8 @@ def _degraded(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _affine_matrices(count: int, size: int, config: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """Returns (N, 2, 3): maps pixels of the result to the photo, around its centre."""
     angle = np.deg2rad(rng.uniform(-config.rotation, config.rotation, count))
+    if config.turn:
+        angle += np.where(rng.random(count) < config.turn, rng.integers(1, 4, count), 0) * (np.pi / 2)
     zoom = np.exp(rng.uniform(math.log(config.zoom[0]), math.log(config.zoom[1]), count))
     stretch = np.exp(rng.uniform(-config.stretch, config.stretch, count))
     shear = rng.uniform(-config.shear, config.shear, count)

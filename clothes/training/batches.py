@@ -10,6 +10,7 @@ import numpy as np
 
 from clothes.config import TrainConfig
 from clothes.training.augmentation import augment
+from clothes.training.backgrounds import replace_backgrounds
 from clothes.training.datasets import Pictures
 
 T = TypeVar("T")
@@ -25,11 +26,16 @@ def batches(pictures: Pictures, config: TrainConfig, classes: int, *, epoch: int
     """
     order = balanced_order(pictures.labels, config.balance, np.random.default_rng([config.seed, epoch]))
     size = min(config.batch_size, len(pictures))
+    others = np.flatnonzero(pictures.labels < 0)
     for number in range(step, len(order) // size):
         chosen = order[number * size : (number + 1) * size]
         rng = np.random.default_rng([config.seed, epoch, number])
         targets = one_hot(pictures.labels[chosen], classes, config.label_smoothing)
-        yield augment(pictures.pixels[chosen], config.augmentation, rng), targets
+        pixels = pictures.pixels[chosen]
+        if config.augmentation.background:
+            behind = pictures.pixels[rng.permutation(others)[:size]]
+            pixels = replace_backgrounds(pixels, config.augmentation.background, behind, rng)
+        yield augment(pixels, config.augmentation, rng), targets
 
 
 def steps_per_epoch(photos: int, batch_size: int) -> int:

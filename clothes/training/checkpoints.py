@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from clothes.errors import RunError
+from clothes.config import Config
+from clothes.errors import ConfigError, RunError
 from clothes.inference.run import HISTORY_COLUMNS
 from clothes.system.checksums import read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import sync
@@ -67,7 +68,7 @@ def read_checkpoints(folder: Path, *, of: Mapping[str, Any], like: Arrays) -> It
     for path in _found(folder):
         try:
             state, arrays = _read(path, of, like)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, ConfigError) as error:
             reasons.append(f"{path.name}: {f'no {error}' if isinstance(error, KeyError) else error}")
             continue
         yield state, arrays
@@ -92,7 +93,9 @@ def _read(path: Path, of: Mapping[str, Any], like: Arrays) -> tuple[State, Array
     verify_checksum(info)
     if info["format"] != _FORMAT:
         raise ValueError(f"it has format {info['format']!r}; this clothes reads {_FORMAT}")
-    different = [what for what in of if json.dumps(info["of"][what]) != json.dumps(of[what])]
+    config = Config.from_dict(info["of"]["config"]).to_dict()  # with the settings that are newer than the checkpoint
+    made_for = info["of"] | {"config": config}
+    different = [what for what in of if json.dumps(made_for[what]) != json.dumps(of[what])]
     if different:
         raise ValueError(f"it is of another {' and another '.join(different)}")
     if info["arrays"] != _described(like):

@@ -15,11 +15,12 @@ from types import FrameType
 
 import numpy as np
 
+from clothes.config import Config
 from clothes.inference.run import HISTORY_COLUMNS, run_lock
 from clothes.system import checksums, files
 from clothes.training import checkpoints
 
-OF = {"config": {}, "photos": ""}
+OF = {"config": Config().to_dict(), "photos": ""}
 LIKE = {"variables": [np.zeros(1000, int)]}
 LINES = {module.__file__ for module in (checkpoints, checksums, files)}
 

@@ -28,6 +28,17 @@ def test_flips_and_shifts_are_exact() -> None:
     assert set(map(tuple, shifted.reshape(-1, 3))) <= set(map(tuple, pictures.reshape(-1, 3)))
 
 
+def test_turns_are_exact_quarter_turns() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (60, 24, 24, 3), dtype=np.uint8)
+    out = augment(pictures, Augmentation(**{**vars(STILL), "turn": 0.75}), np.random.default_rng(0))
+    turns = [
+        [np.array_equal(turned, np.rot90(picture, k)) for k in range(4)]
+        for turned, picture in zip(out, pictures, strict=True)
+    ]
+    assert all(map(any, turns))
+    assert (np.sum(turns, axis=0) >= 8).all()
+
+
 def test_each_change_changes_something_and_keeps_shape_and_type() -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (8, 24, 24, 3), dtype=np.uint8)
     for name, value in {

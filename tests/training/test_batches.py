@@ -1,5 +1,6 @@
 """Batches depend on seed and epoch alone; classes are balanced; the background thread ends."""
 
+import dataclasses
 import threading
 
 import numpy as np
@@ -39,6 +40,20 @@ def test_every_photo_comes_once_an_epoch() -> None:
         for picture in batch
     ]
     assert sorted(seen) == list(range(40))
+
+
+def test_garments_are_laid_on_photos_of_no_class() -> None:
+    """White pictures with a black square come back with the colours of the photos of no class around it."""
+    pixels = np.full((40, 32, 32, 3), 255, np.uint8)
+    pixels[:20, 10:22, 10:22] = 0
+    pixels[20:] = np.arange(20, 40, dtype=np.uint8)[:, None, None, None]
+    pictures = Pictures(pixels, np.where(np.arange(40) < 20, 0, -1))
+    config = TrainConfig(batch_size=8, augmentation=dataclasses.replace(STILL, background=1.0))
+    drawn = [picture for batch, _ in batches(pictures, config, 2, epoch=0) for picture in batch]
+    garments = [picture for picture in drawn if (picture[16, 16] == 0).all()]
+    behind = [set(picture[0].ravel()) for picture in garments]
+    assert len(garments) == 20 and {255} not in behind
+    assert sum(colors <= set(range(20, 40)) for colors in behind) >= 8
 
 
 def test_balance_draws_rare_classes_more_often() -> None:

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 import clothes
+from clothes.config import Config
 from clothes.errors import RunError
 from clothes.inference.run import HISTORY_COLUMNS
 from clothes.system.checksums import write_verified_folder
 from clothes.training.checkpoints import Arrays, State, read_checkpoints, write_checkpoint
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-OF = {"config": {"epochs": 4}, "photos": "a hash"}
+OF = {"config": Config().changed({"train": {"epochs": 4}}).to_dict(), "photos": "a hash"}
 
 
 def arrays_of(epoch: int) -> Arrays:
