@@ -35,7 +35,7 @@ from clothes.photos.split_file import Row, Split
 _MARGIN = 0.1  # of a garment's longer side, around its crop
 _SMALLEST = 0.01  # share of an outfit's photo that a garment needs
 _CLEAREST = 1.2  # times as many pixels as any other garment in the crop
-_COPIES = 2  # of a street crop in train
+_COPIES = {"street": "ab", "other": "ab"}  # in train: scarce kinds twice
 
 
 class Photo(NamedTuple):
@@ -50,11 +50,12 @@ def main(data: Path, out: Path, without: str | None) -> None:
     photos = out / "photos"
     rows = []
 
-    def add(photo: Photo, part: str, kind: str, copy: str = "") -> None:
-        name = f"{kind}-{copy}{photo.source.name}"
-        link(photo.source, photos / photo.label / name)
+    def add(photo: Photo, part: str, kind: str) -> None:
         content = hashlib.sha256(photo.source.read_bytes()).hexdigest()
-        rows.append(Row(f"{photo.label}/{name}", photo.label, part, f"{kind}-{photo.group}", content))
+        for copy in _COPIES.get(kind, "a") if part == "train" else "a":
+            name = f"{kind}-{copy}-{photo.source.name}"
+            link(photo.source, photos / photo.label / name)
+            rows.append(Row(f"{photo.label}/{name}", photo.label, part, f"{kind}-{photo.group}", content))
 
     def hold_out(photo: Photo, kind: str) -> None:
         link(photo.source, out / "held-out" / kind / photo.label / photo.source.name)
@@ -68,8 +69,7 @@ def main(data: Path, out: Path, without: str | None) -> None:
             if kind == without or part == "held-out":
                 hold_out(photo, kind)
             else:
-                for copy in "ab"[: _COPIES if kind == "street" and part == "train" else 1]:
-                    add(photo, part, kind, f"{copy}-")
+                add(photo, part, kind)
     for i, path in enumerate(sorted((data / "not-clothes").glob("*.jpg"))):
         add(Photo(path, OTHER, path.stem), "test" if i % 2 else "train", "other")
     split = Split(photos, tuple(sorted(rows, key=lambda row: row.photo)))
