@@ -21,7 +21,7 @@ TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in
 HEAVY = {
     "tensorflow": {"models.conversion"},
     "keras": {"models.backend"},
-    "cv2": {"training.augmentation"},
+    "cv2": {"training.augmentation", "training.backgrounds"},
     "sklearn": {"evaluation.linear_probe"},
     "gradio": {"web"},
     "matplotlib": {"report.plot_labels", "report.plots"},
