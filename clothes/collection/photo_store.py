@@ -14,7 +14,7 @@ from clothes.photos.class_names import class_name, is_same_class
 from clothes.photos.decode import Inspection, inspect
 from clothes.photos.duplicates import Survey
 from clothes.photos.folders import Listing, PhotoFile, class_folder, list_class_folders, list_photos
-from clothes.photos.similarity import THUMB
+from clothes.photos.image_similarity import THUMB
 from clothes.photos.split_file import Split
 from clothes.system.checksums import sha256, sha256_file
 from clothes.system.progress import StepProgress

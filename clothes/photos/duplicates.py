@@ -13,7 +13,7 @@ import numpy as np
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos import decode
 from clothes.photos.folders import Listing, Skipped
-from clothes.photos.similarity import THUMB, Pictures
+from clothes.photos.image_similarity import THUMB, Pictures
 from clothes.system.checksums import sha256
 from clothes.system.files import preallocate
 from clothes.system.progress import Progress

@@ -10,7 +10,7 @@ from PIL import ImageEnhance
 from clothes.photos.decode import inspect
 from clothes.photos.duplicates import Pair, Survey, group
 from clothes.photos.folders import list_class_folders
-from clothes.photos.similarity import THUMB
+from clothes.photos.image_similarity import THUMB
 from tests.support.pictures import jpeg, make_photos, smooth
 
 

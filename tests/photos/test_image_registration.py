@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clothes.photos.registration import registered_distance
-from clothes.photos.similarity import distance
+from clothes.photos.image_registration import registered_distance
+from clothes.photos.image_similarity import distance
 from tests.support.pictures import smooth
 
 SIDE = 64

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from clothes.photos.decode import Inspection
-from clothes.photos.registration import cell_means, registered_distance, root_mean_square
+from clothes.photos.image_registration import cell_means, registered_distance, root_mean_square
 
 THUMB = 64  # pixels: side of the pictures that are compared
 # The distances below (see `distance`) were chosen by viewing all pairs of clothing-dataset-small, whatever their hash.
