@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from clothes.errors import ConfigError, ExportError
-from clothes.exporting.comparison import (
+from clothes.exporting.agreement import (
     Agreement,
     compare,
     comparison_pictures,
     require_agreement,
     require_equality,
 )
-from clothes.exporting.single_call import to_keras, to_litert, to_saved_model
-from clothes.exporting.source import Scorer, Source, keras_scorer, lite_scorer
+from clothes.exporting.source_bundle import Scorer, Source, keras_scorer, lite_scorer
 from clothes.exporting.to_onnx import to_onnx
 from clothes.exporting.to_space import to_space
+from clothes.exporting.to_tensorflow import to_keras, to_litert, to_saved_model
 from clothes.inference.bundle import read_bundle
 from clothes.inference.classifier import open_model
 from clothes.system.checksums import add_checksum, json_text, sha256_file

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import ExportError
-from clothes.exporting.source import Scorer, Source, in_batches, require_tensorflow
+from clothes.exporting.source_bundle import Scorer, Source, in_batches, require_tensorflow
 from clothes.system.stderr import quiet
 
 _FEWEST_WEIGHTS = 1024  # smaller tensors stay in float32

@@ -13,7 +13,7 @@ import pytest
 import clothes
 from clothes.cli.commands.inference import ExportFormat
 from clothes.errors import BundleError, ConfigError, ExportError
-from clothes.exporting.comparison import LARGEST_DIFFERENCE, PICTURES
+from clothes.exporting.agreement import LARGEST_DIFFERENCE, PICTURES
 from clothes.exporting.export import FORMATS
 from clothes.inference.bundle import WEIGHTS, read_bundle, write_bundle
 from clothes.inference.classifier import BUNDLED, TOLERANCE
