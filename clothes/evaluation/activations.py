@@ -8,7 +8,7 @@ import numpy as np
 
 from clothes.errors import BundleError
 from clothes.inference.bundle import WEIGHTS, read_bundle
-from clothes.models.requirements import require_training
+from clothes.models.backend_check import require_training
 from clothes.photos import decode
 
 if TYPE_CHECKING:

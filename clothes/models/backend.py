@@ -3,7 +3,7 @@
 import logging
 import os
 
-from clothes.models.requirements import chosen_backend
+from clothes.models.backend_check import chosen_backend
 from clothes.system.stderr import quiet
 
 __all__ = ["keras"]

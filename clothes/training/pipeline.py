@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from clothes.config import QUICK, Config
 from clothes.errors import ConfigError, PhotosError, RunError, TrainingError
 from clothes.inference.run import Run, run_lock
-from clothes.models.requirements import require_training
+from clothes.models.backend_check import require_training
 from clothes.photos.split_file import Split
 from clothes.system.files import megabytes
 from clothes.system.text import quote

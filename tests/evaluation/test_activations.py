@@ -11,7 +11,7 @@ from clothes.config import ModelConfig
 from clothes.errors import BundleError, MissingExtraError
 from clothes.evaluation.activations import _visible_layers
 from clothes.inference.classifier import BUNDLED
-from clothes.models import requirements
+from clothes.models import backend_check
 from clothes.models.architectures import build_model
 from clothes.photos import decode
 from tests.support.pictures import draw
@@ -54,6 +54,6 @@ def test_bundle_without_weights_is_refused(photo: Path) -> None:
 
 
 def test_look_without_keras_names_the_extra(monkeypatch: pytest.MonkeyPatch, photo: Path, run: clothes.Run) -> None:
-    monkeypatch.setattr(requirements, "find_spec", lambda name: None if name == "keras" else object())
+    monkeypatch.setattr(backend_check, "find_spec", lambda name: None if name == "keras" else object())
     with pytest.raises(MissingExtraError, match="Looking at layers needs the extra 'train'"):
         clothes.look(photo, model=run.path)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from clothes.config import QUICK, Config
 from clothes.errors import EXTRAS, ConfigError, MissingExtraError, TuningError
-from clothes.models.requirements import require_training
+from clothes.models.backend_check import require_training
 from clothes.photos.split_file import Split
 from clothes.training.callbacks import SearchCallback
 from clothes.training.plan import Changes, check_changes, check_split, choose_config, find_split, keep_split
