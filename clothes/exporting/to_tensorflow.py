@@ -1,4 +1,4 @@
-"""LiteRT, Keras and SavedModel: the formats that a single call writes."""
+"""LiteRT, Keras and SavedModel, which TensorFlow and Keras write themselves: a bundle -> its copy in each format."""
 
 import warnings
 from pathlib import Path

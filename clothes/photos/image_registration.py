@@ -17,7 +17,7 @@ _MIN_CONTRAST = 2.0  # gray levels: the least standard deviation that a picture 
 def registered_distance(pictures: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Returns the distance of pairs (N, 64, 64, 3) where they overlap, after one was moved onto the other.
 
-    The same measure as `similarity.distance`; infinite where no small motion brings a pair together.
+    The same measure as `image_similarity.distance`; infinite where no small motion brings a pair together.
     """
     result = np.full(len(pictures), np.inf, dtype=np.float32)
     motion = np.tile(_IDENTITY, (len(pictures), 1, 1))
