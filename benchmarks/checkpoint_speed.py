@@ -12,7 +12,7 @@ import numpy as np
 
 from clothes.config import Config
 from clothes.training.datasets import Pictures
-from clothes.training.trainer import Trainer
+from clothes.training.training_loop import Trainer
 
 CONFIGS = {
     "sequential": Config.for_photos(400),

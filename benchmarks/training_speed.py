@@ -20,12 +20,13 @@ OURS = """
 import sys, time
 begun = time.perf_counter()
 import clothes
-from clothes.training import pipeline, trainer
+from clothes.training import training_loop
+from clothes.training.train import train
 from clothes.training.callbacks import TrainingCallback
 
 goal, photos, out, epochs = float(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
 waited = 0.0
-original = trainer.prefetch
+original = training_loop.prefetch
 
 def timed(items, **options):
     global waited
@@ -49,11 +50,11 @@ class Watch(TrainingCallback):
         if row["val_accuracy"] >= goal:
             raise Reached
 
-trainer.prefetch = timed
+training_loop.prefetch = timed
 watch = Watch()
 changes = {"train": {"epochs": int(epochs)}} if epochs != "default" else {}
 try:
-    pipeline.train(photos, out=out, changes=changes, callback=watch)
+    train(photos, out=out, changes=changes, callback=watch)
     print("missed", 0)
 except Reached:
     print("reached", waited / watch.seconds)

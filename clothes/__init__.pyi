@@ -42,10 +42,10 @@ from .photos.split import split as split
 from .photos.split_file import Split as Split
 from .report.report_page import Report as Report
 from .report.report_page import write_report as write_report
-from .training.pipeline import train as train
 from .training.quick.quick_model import QuickModel as QuickModel
 from .training.search.results import Tuning as Tuning
 from .training.search.tuning import tune as tune
+from .training.train import train as train
 from .web.predict_page import build_app as build_app
 
 __version__: str

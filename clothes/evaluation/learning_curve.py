@@ -79,7 +79,7 @@ def retrained_curve(run: Run, *, watching: CallbackFactory) -> tuple[Point, ...]
 
 def _retrain(run: Run, rows: Sequence[Row], share: float, watching: CallbackFactory) -> Path:
     """Trains the run's network on these train photos, or resumes that. Returns the folder of the training."""
-    from clothes.training.pipeline import train
+    from clothes.training.train import train
 
     folder = run.path / "learning-curve" / str(round(100 * share))
     with watching() as callback:

@@ -13,7 +13,7 @@ from clothes.models.conversion import to_litert
 from clothes.photos.split_file import Split
 from clothes.system.arrays import pack_arrays
 from clothes.training.bundle_info import COVERAGE, describe, describe_photos, measure, tensorflow_version
-from clothes.training.trainer import Trainer
+from clothes.training.training_loop import Trainer
 
 _EXAMPLES = 200  # train photos used to measure the value ranges of an 8-bit network
 _LARGEST_DIFFERENCE = 0.03  # mean, between the probabilities of the converted and of the trained network

@@ -54,7 +54,7 @@ def use_fast_trainer(patch: pytest.MonkeyPatch, *, seconds: float = 0.0) -> None
     clear = SimpleNamespace(clear_session=lambda: None)
     for name, content in {
         "clothes.models.backend": {"keras": SimpleNamespace(backend=clear)},
-        "clothes.training.trainer": {"Trainer": FastTrainer},
+        "clothes.training.training_loop": {"Trainer": FastTrainer},
         "clothes.training.training_step": {"is_out_of_memory": lambda error: isinstance(error, MemoryError)},
     }.items():
         module = ModuleType(name)

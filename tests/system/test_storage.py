@@ -30,7 +30,7 @@ from clothes.system.files import publish_new
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.checkpoints import read_checkpoints, write_checkpoint
 from clothes.training.datasets import decode
-from clothes.training.pipeline import train
+from clothes.training.train import train
 from tests.support.checkpoints import identity, newest
 from tests.support.pictures import SMALL, draw
 

@@ -14,7 +14,7 @@ pytest.importorskip("keras", reason="training needs the extra 'train'")
 import clothes
 from clothes.errors import MissingExtraError
 from clothes.models.pretrained import weights_file
-from clothes.training.pipeline import train
+from clothes.training.train import train
 from tests.support.commands import run_command
 from tests.support.pictures import SMALL, draw, make_photos
 

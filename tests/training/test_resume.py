@@ -22,7 +22,7 @@ from clothes.errors import PhotosError, RunError
 from clothes.inference.run import run_lock
 from clothes.photos.split_file import Split
 from clothes.training.callbacks import TrainingCallback
-from clothes.training.pipeline import train
+from clothes.training.train import train
 from tests.support.checkpoints import newest
 from tests.support.pictures import SMALL
 

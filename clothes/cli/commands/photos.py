@@ -56,7 +56,7 @@ def split(
     from clothes.config import SplitConfig
     from clothes.photos.split_copies import copy_parts
     from clothes.photos.split_file import Split
-    from clothes.training.plan import check_split
+    from clothes.training.split_and_config import check_split
 
     path = out or photos / "split.csv"
     exists = os.path.exists(path)  # noqa: PTH110 - Path's raises in a locked folder

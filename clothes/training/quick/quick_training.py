@@ -20,9 +20,9 @@ from clothes.photos.split_file import Row, Split
 from clothes.system.arrays import pack_arrays
 from clothes.training.bundle_info import describe, describe_photos, measure
 from clothes.training.callbacks import TrainingCallback
-from clothes.training.plan import Changes
 from clothes.training.quick.embedding_store import EmbeddingStore
 from clothes.training.quick.linear_head import Fit, fit, make_folds, recalibrate
+from clothes.training.split_and_config import Changes
 
 FOLDS = 5
 _ENOUGH = 100  # validation photos to set temperature and threshold by

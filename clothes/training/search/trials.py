@@ -126,7 +126,7 @@ class Search:
             keras.backend.clear_session()  # also collects garbage
 
     def _train(self, study: Study, trial: RunningTrial) -> float:
-        from clothes.training.trainer import Trainer
+        from clothes.training.training_loop import Trainer
 
         config = self.reduce(apply_settings(self.config, trial.settings))
         config = config.changed({"train": {"seed": config.train.seed + trial.again}})

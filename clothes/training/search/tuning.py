@@ -15,9 +15,9 @@ from clothes.errors import EXTRAS, ConfigError, MissingExtraError, TuningError
 from clothes.models.backend_check import require_training
 from clothes.photos.split_file import Split
 from clothes.training.callbacks import SearchCallback
-from clothes.training.plan import Changes, check_changes, check_split, choose_config, find_split, keep_split
 from clothes.training.search.results import Tuning
 from clothes.training.search.space import SearchConfig
+from clothes.training.split_and_config import Changes, check_changes, check_split, choose_config, find_split, keep_split
 
 
 def tune(

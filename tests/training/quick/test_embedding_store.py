@@ -18,8 +18,8 @@ import pytest
 import clothes
 from clothes.errors import RunError, SplitError, TrainingError
 from clothes.photos.split_file import Row, Split
-from clothes.training.pipeline import train
 from clothes.training.quick.embedding_store import EmbeddingStore
+from clothes.training.train import train
 
 MADE = Path(__file__).parents[2] / "data" / "made-by-0.1.0"
 QUICK = {"model": {"architecture": "quick"}}

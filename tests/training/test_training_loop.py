@@ -11,11 +11,11 @@ import clothes
 from clothes.config import Config
 from clothes.errors import MissingExtraError, TrainingError
 from clothes.models.pretrained import weights_file
-from clothes.training import trainer as loop
+from clothes.training import training_loop as loop
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.datasets import decode
-from clothes.training.pipeline import train
-from clothes.training.trainer import Trainer
+from clothes.training.train import train
+from clothes.training.training_loop import Trainer
 from tests.support.checkpoints import newest
 from tests.support.pictures import SMALL, make_photos
 

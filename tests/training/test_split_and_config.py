@@ -16,7 +16,7 @@ from clothes.errors import SplitError
 from clothes.inference.run import Run
 from clothes.photos import split_file
 from clothes.photos.split_file import Row, Split
-from clothes.training import plan
+from clothes.training import split_and_config
 from clothes.training.callbacks import SearchCallback, TrainingCallback
 from tests.support.commands import run_command
 from tests.support.pictures import SMALL, draw, make_photos
@@ -24,12 +24,12 @@ from tests.support.pictures import SMALL, draw, make_photos
 
 def test_photos_decide_the_defaults(tmp_path: Path) -> None:
     small = clothes.split(make_photos(tmp_path / "small", each=10))
-    assert plan.typical_side(small) == 48
+    assert split_and_config.typical_side(small) == 48
     for label in ("a", "b"):
         (tmp_path / "large" / label).mkdir(parents=True)
         for i in range(10):
             draw("bar", i, size=(200, 300)).save(tmp_path / "large" / label / f"{i}.jpg")
-    assert plan.typical_side(clothes.split(tmp_path / "large")) == 64
+    assert split_and_config.typical_side(clothes.split(tmp_path / "large")) == 64
 
 
 def test_others_alone_do_not_make_a_validation_part(tmp_path: Path) -> None:
@@ -40,22 +40,23 @@ def test_others_alone_do_not_make_a_validation_part(tmp_path: Path) -> None:
         if row.part == "train"
     )
     with pytest.raises(SplitError, match="The validation part is empty"):
-        plan.check_split(dataclasses.replace(split, rows=rows))
+        split_and_config.check_split(dataclasses.replace(split, rows=rows))
 
 
 def test_two_spellings_in_a_split_of_the_user_are_not_two_classes(tmp_path: Path) -> None:
     rows = [Row(f"{name}/{i}.png", name, "train", "", "") for i, name in enumerate(("hat", "Shirt", "shirt "))]
     with pytest.raises(SplitError, match="Shirt and shirt  are spellings of one class"):
-        plan.check_split(Split(tmp_path, tuple(rows)))
+        split_and_config.check_split(Split(tmp_path, tuple(rows)))
 
 
 def test_minutes_pick_size_and_epochs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     split = clothes.split(make_photos(tmp_path / "photos", each=20))
     config = Config.for_photos(400, architecture="efficientnet-lite0")
-    monkeypatch.setattr(plan, "_estimate_seconds", lambda config, split: 1000.0)  # of its 10 epochs at 224 pixels
+    estimate = lambda config, split: 1000.0  # noqa: E731 - of its 10 epochs at 224 pixels
+    monkeypatch.setattr(split_and_config, "_estimate_seconds", estimate)
 
     def fitted(seconds: float) -> tuple[int, int]:
-        chosen = plan.fit_to_time(config, split, seconds=seconds, began=time.perf_counter())
+        chosen = split_and_config.fit_to_time(config, split, seconds=seconds, began=time.perf_counter())
         return chosen.model.image_size, chosen.train.epochs
 
     assert fitted(2000) == (224, 10)

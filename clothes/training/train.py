@@ -25,7 +25,7 @@ from clothes.system.text import quote
 from clothes.training import checkpoints
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.datasets import Pictures, decode
-from clothes.training.plan import (
+from clothes.training.split_and_config import (
     Changes,
     check_changes,
     check_split,
@@ -36,7 +36,7 @@ from clothes.training.plan import (
 )
 
 if TYPE_CHECKING:
-    from clothes.training.trainer import Trainer
+    from clothes.training.training_loop import Trainer
 
 _SMALL_FILES = 2_000_000  # bytes, of history, golden samples and pictures
 _OF_QUICK = ("trunk", "folds")  # the settings of the quick model
@@ -181,7 +181,7 @@ class GradientDescent:
         """Trains a run from its newest checkpoint, or from the start, and writes its bundle."""
         callback.on_start(run, run.config, split)
         from clothes.training.packaging import write_run_bundle
-        from clothes.training.trainer import Trainer
+        from clothes.training.training_loop import Trainer
 
         trainer = Trainer(run.config, split.classes, prepared["train"], prepared["validation"])
         with _explained(run, trainer):

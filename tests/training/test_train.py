@@ -18,9 +18,9 @@ from clothes.cli.commands.report import plot
 from clothes.cli.commands.training import train as train_command
 from clothes.errors import BundleError, ConfigError, PhotosError, RunError, SplitError
 from clothes.photos.split_file import Split
-from clothes.training import plan, trainer
+from clothes.training import split_and_config, training_loop
 from clothes.training.callbacks import TrainingCallback
-from clothes.training.pipeline import train
+from clothes.training.train import train
 from tests.support.photo_folders import below
 from tests.support.pictures import SMALL, draw, make_photos
 
@@ -152,7 +152,7 @@ def test_folders_without_permission_are_errors(photos: Path, tmp_path: Path, nob
     with pytest.raises(RunError, match="cannot be read: Permission denied"):
         clothes.Run.open(tmp_path)
     with pytest.raises(PhotosError, match="cannot be read: Permission denied"):
-        plan.find_split(photos, None)
+        split_and_config.find_split(photos, None)
 
 
 def test_a_new_split_tells_what_it_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -160,7 +160,7 @@ def test_a_new_split_tells_what_it_noticed(tmp_path: Path, capsys: pytest.Captur
     shutil.copy(photos / "bar" / "000.png", photos / "frame" / "copy.png")
     (photos / "bar" / "page.png").write_text("<html>")
     with pytest.raises(typer.Abort), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "Trainer", Interrupting)
+        patch.setattr(training_loop, "Trainer", Interrupting)
         train_command(photos, out=tmp_path / "a run")
     shown = capsys.readouterr().err
     assert "1 near-duplicate pair in two classes" in shown
@@ -187,7 +187,7 @@ def test_photos_that_are_not_in_the_split_are_noted(tmp_path: Path) -> None:
     assert notes_of(photos, tmp_path / "object", split=split)[-1].startswith(text)
     shutil.move(photos / "bar", tmp_path / "bar")  # the split's photos lie elsewhere: nothing to say, and no error
     elsewhere = Split(tmp_path / "nowhere", split.rows)
-    assert plan.find_split(photos, elsewhere).notes == ()
+    assert split_and_config.find_split(photos, elsewhere).notes == ()
 
 
 def test_a_damaged_run_is_an_error(begun: clothes.Run) -> None:

@@ -168,7 +168,7 @@ def fit_to_time(config: Config, split: Split, *, seconds: float, began: float) -
 
 def _estimate_seconds(config: Config, split: Split) -> float:
     """Returns the seconds that the epochs of a training take, from a few steps on noise."""
-    from clothes.training.trainer import Trainer  # late: Keras takes seconds to import
+    from clothes.training.training_loop import Trainer  # late: Keras takes seconds to import
 
     size = config.model.image_size
     noise = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), dtype=np.uint8)
