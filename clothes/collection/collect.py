@@ -1,4 +1,7 @@
-"""`collect_folder`, `collect_urls`, `collect_web`: each lists its photos one by one, and `_collect` stores them."""
+"""`collect_folder`, `collect_urls`, `collect_web`: photos of a folder, a zip file or the web -> class folders.
+
+Each lists its photos; `_collect` loads, checks and stores them.
+"""
 
 import os
 from collections import deque
@@ -23,15 +26,13 @@ from clothes.system.progress import StepProgress
 
 SMALLEST = 200  # pixels; a picture from the web with a shorter side is a thumbnail
 _THREADS = 8  # downloads at the same time
-# Path and class of each photo, the other files, and notes for people.
-_Listed = tuple[Iterable[tuple[str, str]], Sequence[Skipped], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class Collected:
     """The result of collecting: counts by class of `new` photos and those `already` stored, and the `refused` files.
 
-    `notes` tell people which folders are the classes where their names leave it open.
+    `notes` say which folders are the classes where their names leave it open.
     """
 
     root: Path
@@ -75,16 +76,16 @@ def collect_folder(
     source = Path(source)
     label = None if label is None else class_name(label)
     with ExitStack() as stack:
-        if source.is_file():
+        if not source.is_file():
+            found, skipped, notes = _list_folder(source, label)
+            read = lambda path: decode.read_file(source / path, name=path)  # noqa: E731
+        else:
             archive = stack.enter_context(Archive(source))
             labels = archive.classes() if label is None else [label] * len(archive.photos)
-            listed: _Listed = zip(archive.photos, labels, strict=True), archive.skipped, ()
-            read: Callable[[str], bytes] = archive.read
-        else:
-            listed, read = _list_folder(source, label), partial(_read_below, source)
-        found, skipped, notes = listed
+            found, skipped, notes = list(zip(archive.photos, labels, strict=True)), archive.skipped, ()
+            read = archive.read
         top = source.resolve().name
-        photos = [_source(path, name, partial(read, path), f"{top}/{path}") for path, name in found]
+        photos = [_from_path(path, name, partial(read, path), f"{top}/{path}") for path, name in found]
         with Store(into, progress=progress) as store:
             count = sum(isinstance(item, _Source) for item in photos)
             result = _collect(store, [*photos, *skipped], total=count, threads=os.cpu_count() or 1, progress=progress)
@@ -134,7 +135,8 @@ def collect_web(
         return _collect(store, items, total=count, wanted=count, threads=_THREADS, least=SMALLEST, progress=progress)
 
 
-def _list_folder(source: Path, label: str | None) -> _Listed:
+def _list_folder(source: Path, label: str | None) -> tuple[list[tuple[str, str]], Sequence[Skipped], tuple[str, ...]]:
+    """Returns path and class of each photo, the other files, and notes on the classes."""
     if label is not None:
         paths, others = list_photos(source)
         if not paths:
@@ -147,10 +149,6 @@ def _list_folder(source: Path, label: str | None) -> _Listed:
             raise
         raise PhotosError(f"{error} Or name the class of them all: --class.") from None
     return [(photo.path, photo.label) for photo in listing.photos], listing.skipped, listing.notes
-
-
-def _read_below(folder: Path, path: str) -> bytes:
-    return decode.read_file(folder / path, name=path)
 
 
 def _from_search(found: Iterable[Found | Skipped], label: str, fetcher: Fetcher) -> Iterator[_Source | Skipped]:
@@ -167,7 +165,7 @@ def _from_address(origin: Origin, label: str, fetcher: Fetcher) -> _Source:
     return _Source(origin.origin, label, partial(fetcher.get, origin.origin), origin, lasting=True)
 
 
-def _source(name: str, label: str, load: Callable[[], bytes], origin: str) -> _Source | Skipped:
+def _from_path(name: str, label: str, load: Callable[[], bytes], origin: str) -> _Source | Skipped:
     if not label:
         return Skipped(name, "it lies outside the class folders (--class names a class for all)")
     try:
@@ -191,15 +189,15 @@ def _collect(
     waiting: deque[tuple[_Source, Future[Photo]]] = deque()
     seen = 0
 
-    def tell() -> None:
+    def report() -> None:
         if progress:
             progress("Collecting", seen - len(waiting) if wanted is None else store.total, total)
 
-    def take() -> None:
+    def store_next() -> None:
         source, photo = waiting.popleft()
         with _refusals(source, refused):
             store.put(photo.result(), source.label, source.origin, again=not source.lasting)
-        tell()
+        report()
 
     pool = ThreadPoolExecutor(threads)
     try:
@@ -212,12 +210,12 @@ def _collect(
                 if not item.lasting or not store.knows(item.origin.origin, item.label):
                     waiting.append((item, pool.submit(_load, item, least)))
             while waiting and (len(waiting) > 2 * threads or store.total + len(waiting) == wanted):
-                take()
+                store_next()
             if store.total == wanted:
                 break
         while waiting:
-            take()
-        tell()
+            store_next()
+        report()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return Collected(store.root, dict(sorted(store.new.items())), dict(sorted(store.already.items())), tuple(refused))
@@ -236,8 +234,8 @@ def _refusals(source: _Source, refused: list[Skipped]) -> Iterator[None]:
 
 def _load(source: _Source, least: int) -> Photo:
     photo = examine(source.load(), name=source.name)
-    if min(photo.seen.width, photo.seen.height) < least:
-        raise PhotoError(source.name, "small", _too_small(photo.seen.width, photo.seen.height))
+    if min(photo.inspection.width, photo.inspection.height) < least:
+        raise PhotoError(source.name, "small", _too_small(photo.inspection.width, photo.inspection.height))
     return photo
 
 

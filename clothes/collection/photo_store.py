@@ -24,11 +24,11 @@ _REMOVED = "it was collected before, and removed since"
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo that can be stored: its bytes, checksum and thumbnail."""
+    """A photo that can be stored: its bytes, checksum, size and thumbnail."""
 
     data: bytes
     sha256: str
-    seen: Inspection
+    inspection: Inspection
 
 
 def examine(data: bytes, *, name: str) -> Photo:
@@ -48,11 +48,11 @@ class Store(AbstractContextManager["Store"]):
         self.already: Counter[str] = Counter()
         self._progress = progress or (lambda *_: None)
         self._folders: dict[str, Path] = {}
-        self._here: set[Path] = set()
+        self._requested: set[Path] = set()  # those of the stored photos
+        self._by_size: dict[int, list[Path]] = defaultdict(list)  # stored photos by their bytes
         self._hashes: dict[Path, str] = {}
-        self._survey: Survey | None = None
-        self._tests = ExitStack()  # closes the survey
-        self._sizes: dict[int, list[Path]] = defaultdict(list)
+        self._survey: Survey | None = None  # of the test photos
+        self._open_survey = ExitStack()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._split = _stamp(self.root / "split.csv")
@@ -60,7 +60,7 @@ class Store(AbstractContextManager["Store"]):
             with ExitStack() as stack:
                 self._sources = stack.enter_context(Sources(self.root))
                 for photo in list_photos(self.root)[0]:  # after `Sources` has settled what a kill left
-                    self._sizes[photo.stat().st_size].append(photo)
+                    self._by_size[photo.stat().st_size].append(photo)
                 stack.pop_all()
         except OSError as error:
             raise PhotosError(
@@ -68,16 +68,16 @@ class Store(AbstractContextManager["Store"]):
             ) from None
 
     def __exit__(self, *_: object) -> None:
-        self._tests.close()
+        self._open_survey.close()
         self._sources.__exit__()
 
     @property
     def total(self) -> int:
         """The number of different requested photos that are stored now, new ones and earlier ones."""
-        return len(self._here)
+        return len(self._requested)
 
     def knows(self, address: str, label: str) -> bool:
-        """Returns whether the photo of this address was collected before, and counts it then.
+        """Returns whether the photo of this address was collected before, and counts it if so.
 
         Raises PhotoError if it was removed since, or is in another class.
         """
@@ -89,10 +89,10 @@ class Store(AbstractContextManager["Store"]):
         return True
 
     def put(self, photo: Photo, label: str, origin: Origin, *, again: bool = True) -> Path | None:
-        """Stores a photo and returns its path, or None if it is stored already. Without `again` no removed photo.
+        """Stores a photo and returns its path, or None if it is stored already.
 
-        Raises PhotoError if it is stored in another class or is a near-duplicate of a test photo, PhotosError if no
-        class can have this name or the disk is full.
+        Raises PhotoError if it is stored in another class, is a near-duplicate of a test photo or, without `again`, was
+        removed before. Raises PhotosError if no class can have this name or the disk is full.
         """
         label = class_name(label)
         folder = self._folder(label)
@@ -100,10 +100,10 @@ class Store(AbstractContextManager["Store"]):
             self._count(there, label, origin.origin)
             return None
         self._follow_split()
-        if self._survey and (known := self._survey.like(photo.seen)):
+        if self._survey and (known := self._survey.like(photo.inspection)):
             reason = f"it looks like {known.path}, a photo of the test part, and would make the test too easy"
             raise PhotoError(origin.origin, "test", reason)
-        names = [folder / f"{photo.sha256[:length]}{photo.seen.ending}" for length in NAME_LENGTHS]
+        names = [folder / f"{photo.sha256[:length]}{photo.inspection.ending}" for length in NAME_LENGTHS]
         if not again and any(map(self._sources.lists, names)):
             raise PhotoError(origin.origin, "removed", _REMOVED)
         path = next((path for path in names if not os.path.lexists(path)), None)
@@ -117,16 +117,16 @@ class Store(AbstractContextManager["Store"]):
                 f"{path} cannot be written: {error.strerror}. The photos before it are kept. Remove the cause "
                 "and run the same command again."
             ) from None
-        self._sizes[len(photo.data)].append(path)
+        self._by_size[len(photo.data)].append(path)
         self._hashes[path] = photo.sha256
-        self._here.add(path)
+        self._requested.add(path)
         self.new[label] += 1
         return path
 
     def take_back(self, path: Path) -> None:
         """Removes a photo that `put` stored, and its row. `new` still counts it.
 
-        Raises PhotoError if the photo was changed since, PhotosError if it cannot be removed. It then stays.
+        A photo that was changed since stays, with a PhotoError. Raises PhotosError if it cannot be removed.
         """
         try:
             if path.exists() and not sha256_file(path).startswith(path.stem):
@@ -134,18 +134,15 @@ class Store(AbstractContextManager["Store"]):
             self._sources.remove(path)
         except OSError as error:
             raise PhotosError(f"{path} cannot be removed: {error.strerror}. Remove the cause and try again.") from None
-        for paths in self._sizes.values():
-            if path in paths:
-                paths.remove(path)
-        self._here.discard(path)
+        self._requested.discard(path)
 
     def _find(self, photo: Photo) -> Path | None:
         """Returns the path of the same photo, if it is stored. Reads only files of the same size, each once."""
-        for path in self._sizes[len(photo.data)]:
+        for path in self._by_size[len(photo.data)]:
             if path not in self._hashes:
                 with suppress(OSError):
                     self._hashes[path] = sha256_file(path)
-            if self._hashes.get(path) == photo.sha256 and path.exists():  # or somebody removed it since
+            if self._hashes.get(path) == photo.sha256 and path.exists():  # it may be removed by now
                 return path
         return None
 
@@ -153,7 +150,7 @@ class Store(AbstractContextManager["Store"]):
         file = there.relative_to(self.root).as_posix()
         if not any(is_same_class(name, label) for name in file.split("/")[:-1]):
             raise PhotoError(name, "other-class", f"it is there already, but not as {label}: {file}")
-        self._here.add(there)
+        self._requested.add(there)
         self.already[label] += 1
 
     def _folder(self, label: str) -> Path:
@@ -162,15 +159,15 @@ class Store(AbstractContextManager["Store"]):
         return self._folders[label]
 
     def _follow_split(self) -> None:
-        """Lists the test photos again if split.csv has changed, and makes their thumbnails at the first new photo."""
+        """Lists the test photos again if split.csv has changed, and surveys them before the first new photo."""
         if (split := _stamp(self.root / "split.csv")) != self._split:
             self._test_photos = _test_photos(self.root)
             self._split = split
-            self._tests.close()
+            self._open_survey.close()
             self._survey = None
         if self._survey is None and self._test_photos.photos:
             progress = partial(self._progress, "Looking at the test photos")
-            self._survey = self._tests.enter_context(Survey(self._test_photos, progress=progress))
+            self._survey = self._open_survey.enter_context(Survey(self._test_photos, progress=progress))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -95,7 +95,7 @@ class Inbox(ExitStack):
         if shutil.disk_usage(self.root).free < _MIN_FREE_BYTES:
             raise PhotosError("The server has no room for corrections at present. Please try again later.")
         label = class_name(label)
-        seen = examine(photo, name="the photo")
+        ending = examine(photo, name="the photo").inspection.ending
         when = datetime.now(UTC)
         name = f"{when:%Y%m%d-%H%M%S}-{secrets.token_hex(8)}"
         info = {
@@ -104,7 +104,7 @@ class Inbox(ExitStack):
             "answer": {"label": answer.label, "confidence": answer.confidence, "known": answer.known},
         }
         try:
-            write_verified_folder(self.root / name, _INFO, info, {f"photo{seen.seen.ending}": photo})
+            write_verified_folder(self.root / name, _INFO, info, {f"photo{ending}": photo})
         except OSError as error:
             raise PhotosError(f"The correction cannot be kept: {error.strerror}. Please try again later.") from None
         return name
