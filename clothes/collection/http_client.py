@@ -1,4 +1,4 @@
-"""One web address -> bytes. Connects to checked public addresses only, within limits, and politely to each host.
+"""One web address -> bytes. Connects to checked public addresses only, within limits, few requests to a host at once.
 
 It uses the standard library: a connection to a given IP address keeps the host's name for the certificate, and nothing
 is unpacked or followed by itself. A proxy is asked for a tunnel to the checked IP address, so it cannot choose another.
@@ -33,7 +33,7 @@ _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
-class Manners:
+class Limits:
     """Limits of a download, and of the requests to a host."""
 
     bytes: int = 50_000_000
@@ -78,19 +78,19 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         *,
         inside: Callable[[str], str] | None = why_inside,
         find: Callable[[str, int], list[str]] = resolve,
-        manners: Manners | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._inside = inside
         self._find = find
-        self._manners = manners or Manners()
-        self._hosts: dict[str, _Host] = defaultdict(lambda: _Host(threading.Semaphore(self._manners.at_once)))
+        self._limits = limits or Limits()
+        self._hosts: dict[str, _Host] = defaultdict(lambda: _Host(threading.Semaphore(self._limits.at_once)))
         self._lock = threading.Lock()
         self._live: set[Connection] = set()
-        self._over = threading.Event()
+        self._stopped = threading.Event()
 
     def __exit__(self, *_: object) -> None:
         """Stops the downloads of other threads."""
-        self._over.set()
+        self._stopped.set()
         with self._lock:
             for connection in self._live:
                 connection.cut()
@@ -98,27 +98,27 @@ class Fetcher(AbstractContextManager["Fetcher"]):
     def get(self, address: str) -> bytes:
         """Returns the bytes at a web address.
 
-        Raises DownloadError, whatever the server does, with the rest of a sentence as its text.
+        Whatever the server does, raises DownloadError alone; its text is the rest of a sentence.
         """
-        deadline = _Deadline(time.monotonic() + self._manners.seconds)
+        deadline = _Deadline(time.monotonic() + self._limits.seconds)
         for failed in range(TRIES):
             try:
                 return self._follow(address, deadline)
             except _BusyError as busy:
-                problem, wait = str(busy), WAIT * 2**failed if busy.wait is None else busy.wait
+                problem, wait = str(busy), busy.wait if busy.wait is not None else WAIT * 2**failed
             except DownloadError:
                 raise
-            except Exception as error:  # from a library that meets what its authors did not expect
+            except Exception as error:  # of a library, at an answer that its authors did not expect
                 raise DownloadError(f"it cannot be fetched ({type(error).__name__}: {str(error)[:200]})") from None
-            if wait > self._manners.patience:
+            if wait > self._limits.patience:
                 raise DownloadError(f"{problem}, and asks to wait {wait:,.0f} seconds: try again later")
             deadline.at += wait
-            if failed + 1 < TRIES and self._over.wait(wait):
+            if failed + 1 < TRIES and self._stopped.wait(wait):
                 break
         raise DownloadError(f"{problem}, {TRIES} times")
 
     def _follow(self, address: str, deadline: _Deadline) -> bytes:
-        for _ in range(self._manners.redirects + 1):
+        for _ in range(self._limits.redirects + 1):
             found = self._ask(address, deadline)
             if isinstance(found, bytes):
                 return found
@@ -126,7 +126,7 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 address = urljoin(address, found)
             except ValueError:
                 raise DownloadError("it redirects to something that is no web address") from None
-        raise DownloadError(f"it redirects more than {self._manners.redirects} times")
+        raise DownloadError(f"it redirects more than {self._limits.redirects} times")
 
     def _ask(self, address: str, deadline: _Deadline) -> bytes | str:
         """Returns the bytes at an address, or the address of a redirect."""
@@ -140,14 +140,14 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 self._live.add(connection)
             try:
                 late.start()
-                if self._over.is_set():
-                    raise DownloadError(self._too_long())
+                if self._stopped.is_set():
+                    raise DownloadError(self._why_cut())
                 return self._read(connection, target)
             except ssl.SSLCertVerificationError as error:
                 raise DownloadError(f"the certificate of {host} is not valid ({error.verify_message})") from None
             except (OSError, http.client.HTTPException, ValueError) as error:
                 if connection.was_cut:
-                    raise DownloadError(self._too_long()) from None
+                    raise DownloadError(self._why_cut()) from None
                 what = getattr(error, "strerror", None) or str(error)[:200] or type(error).__name__
                 raise _BusyError(f"the connection failed ({what})") from None
             finally:
@@ -185,20 +185,20 @@ class Fetcher(AbstractContextManager["Fetcher"]):
                 raise DownloadError(reason)
             if answer.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
                 raise DownloadError("the server sends it compressed, which was not requested")
-            length, most = answer.length, self._manners.bytes
+            length, most = answer.length, self._limits.bytes
             body = bytearray()
             while len(body) <= most and (length or 0) <= most and (chunk := answer.read1(_CHUNK)):
                 body += chunk
         if connection.was_cut:
-            raise DownloadError(self._too_long())
+            raise DownloadError(self._why_cut())
         if max(len(body), length or 0) > most:
             raise DownloadError(f"it has more than the {most:,} bytes allowed")
         if length is not None and len(body) < length:
             raise _BusyError("the connection broke off")
         return bytes(body)
 
-    def _too_long(self) -> str:
-        return "stopped" if self._over.is_set() else f"it took longer than {self._manners.seconds:g} seconds"
+    def _why_cut(self) -> str:
+        return "stopped" if self._stopped.is_set() else f"it took longer than {self._limits.seconds:g} seconds"
 
     @contextmanager
     def _turn(self, host: str, deadline: _Deadline) -> Iterator[None]:
@@ -210,10 +210,10 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             with place.lock:
                 now = time.monotonic()
                 start = max(now, place.free_at)
-                if start - now > self._manners.patience:
+                if start - now > self._limits.patience:
                     raise DownloadError(f"{host} asks to wait {start - now:,.0f} seconds: try again later")
-                place.free_at = start + self._manners.pause
-            if self._over.wait(start - now):
+                place.free_at = start + self._limits.pause
+            if self._stopped.wait(start - now):
                 raise DownloadError("stopped")
             deadline.at += time.monotonic() - began
             try:

@@ -7,9 +7,9 @@ The journal makes sure that a kill leaves whole photos only, each with its row:
 3. The temporary file is renamed to its place.
 4. The row is appended to sources.csv.
 
-A photo that is removed is announced in the journal first, too. When `Sources` is opened or closed, `_settle` compares
-each announced row with the folder: a complete temporary file is renamed, a photo without a row gets it, a row without
-a photo is removed. Then the journal is emptied.
+Before a photo is removed, its row is appended to the journal too. When `Sources` is opened or closed, `_settle` compares
+each row of the journal with the folder: a complete temporary file is renamed, a photo without a row gets it, a row
+without a photo is removed. Then the journal is emptied.
 """
 
 import codecs
@@ -51,7 +51,7 @@ class Origin:
 
 
 class Sources(AbstractContextManager["Sources"]):
-    """PHOTOS/sources.csv, open to add photos, in one thread of one process at a time.
+    """PHOTOS/sources.csv, open to add and remove photos, in one thread of one process at a time.
 
     `files` maps origins to files relative to PHOTOS. Raises PhotosError if the file is another table or is in use.
     """
@@ -77,7 +77,7 @@ class Sources(AbstractContextManager["Sources"]):
         self.files = {cells[2]: cells[0] for cells in table}
 
     def lists(self, path: Path) -> bool:
-        """Returns whether a photo of this path was stored, perhaps removed since."""
+        """Returns whether a photo was stored at this path. It may be removed by now."""
         return path.relative_to(self.root).as_posix() in self._known
 
     def add(self, path: Path, data: bytes, sha256: str, when: str, origin: Origin) -> None:
@@ -189,7 +189,7 @@ def _complete_last_line(data: bytes, announced: list[bytes]) -> bytes:
 
 
 def _open_alone(path: Path) -> BinaryIO:
-    """Opens the journal and locks it. Raises PhotosError if another process holds the lock."""
+    """Opens the journal and locks it. Raises PhotosError if another process holds it, or if it is no regular file."""
     if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):  # a link's target would be emptied
         raise PhotosError(f"{path} is a link or not a regular file. Remove it.")
     while True:
@@ -244,7 +244,7 @@ def _beside(path: Path) -> Path:
 
 
 def _open_beside(path: Path) -> BinaryIO:
-    """Opens a new temporary file. What has its name is a remainder, or a link whose target would be written."""
+    """Opens a new temporary file. Removes what has its name: a remainder, or a link, whose target would be written."""
     _beside(path).unlink(missing_ok=True)
     return _beside(path).open("xb")
 

@@ -1,4 +1,4 @@
-"""Downloads: hostile addresses and servers, none of which reaches the inside; and manners."""
+"""Downloads: hostile addresses and servers, none of which reaches the inside; and limits."""
 
 import gzip
 import socket
@@ -17,15 +17,15 @@ import pytest
 
 from clothes.collection import http_client, pinned_connection
 from clothes.collection.collect import collect_urls
-from clothes.collection.http_client import Fetcher, Manners
+from clothes.collection.http_client import Fetcher, Limits
 from clothes.errors import DownloadError
 from tests.support.photo_folders import below, reasons, rows
 from tests.support.pictures import draw, encode, png_bomb
 from tests.support.web_server import OUTSIDE, Canary, Names, Server, drip, inside, reply, running
 
 PHOTO = encode(draw("bar", 0, size=(220, 240)), "PNG")
-MANNERS = Manners(bytes=200_000, redirects=4, pause=0, patience=2)
-HASTE = replace(MANNERS, seconds=0.4)
+LIMITS = Limits(bytes=200_000, redirects=4, pause=0, patience=2)
+HASTE = replace(LIMITS, seconds=0.4)
 
 
 @pytest.fixture
@@ -218,8 +218,8 @@ def test_there_are_more_than_fifty_of_each_kind_together() -> None:
     assert len(INSIDE) + len(ODD) + len(BAD) >= 110
 
 
-def collect(addresses: list[str], tmp_path: Path, names: Names, manners: Manners = MANNERS) -> dict[str, str]:
-    fetch = Fetcher(inside=inside, find=names, manners=manners)
+def collect(addresses: list[str], tmp_path: Path, names: Names, limits: Limits = LIMITS) -> dict[str, str]:
+    fetch = Fetcher(inside=inside, find=names, limits=limits)
     result = collect_urls(addresses, into=tmp_path, label="hat", fetcher=fetch)
     assert not result.new
     assert list(below(tmp_path)) == ["sources.csv"]
@@ -245,8 +245,8 @@ def test_hostile_addresses_reach_nothing_inside(tmp_path: Path, server: Server, 
 def test_hostile_answers_bring_nothing(tmp_path: Path, server: Server, name: str) -> None:
     answer, reason = BAD[name]
     server.answers[name.replace(" ", "%20")] = answer
-    manners = HASTE if reason == SLOW else MANNERS
-    (found,) = collect([server.url(name.replace(" ", "%20"))], tmp_path, Names(), manners).values()
+    limits = HASTE if reason == SLOW else LIMITS
+    (found,) = collect([server.url(name.replace(" ", "%20"))], tmp_path, Names(), limits).values()
     assert reason in found
 
 
@@ -268,7 +268,7 @@ def test_each_address_fails_alone_whatever_is_raised(
             return Names()(host, port)
 
         folder = tmp_path / type(error).__name__
-        fetch = Fetcher(inside=inside, find=find, manners=MANNERS)
+        fetch = Fetcher(inside=inside, find=find, limits=LIMITS)
         addresses = ["http://odd.test/1.jpg", server.url("photo.png"), "http://\udcff.test/"]
         result = collect_urls(addresses, into=folder, label="hat", fetcher=fetch)
         assert result.new == {"hat": 1}
@@ -280,7 +280,7 @@ def test_each_address_fails_alone_whatever_is_raised(
 def test_the_address_that_was_checked_is_the_one_that_is_used(server: Server, canary: Canary) -> None:
     """A name that leads inside as soon as it is asked a second time is asked once."""
     names = Names()
-    fetch = Fetcher(inside=inside, find=names, manners=MANNERS)
+    fetch = Fetcher(inside=inside, find=names, limits=LIMITS)
     assert fetch.get(server.url("photo.png", "rebind.test")) == PHOTO
     assert names.asked == ["rebind.test"]
     assert server.headers[0]["Host"] == f"rebind.test:{server.server_port}"
@@ -303,13 +303,13 @@ def test_the_picture_decides_what_it_is_and_its_origin_is_kept(tmp_path: Path, s
     server.answers["photo.png"] = server.answers["to/photo.png"] = reply(
         encode(draw("bar", 1, size=(200, 200)), "JPEG")
     )
-    fetch = Fetcher(inside=inside, find=Names(), manners=MANNERS)
+    fetch = Fetcher(inside=inside, find=Names(), limits=LIMITS)
     result = collect_urls(lines, into=tmp_path, label="hat", fetcher=fetch)
     assert (result.new, result.refused) == ({"hat": 1}, result.refused)
     table = rows(tmp_path)
     assert [(row["origin"], Path(row["file"]).suffix) for row in table] == [(address, ".png")]
     before = dict(server.asked)
-    fetch = Fetcher(inside=inside, find=Names(), manners=MANNERS)
+    fetch = Fetcher(inside=inside, find=Names(), limits=LIMITS)
     again = collect_urls(lines[:4], into=tmp_path, label="hat", fetcher=fetch)
     assert (again.new, again.already) == ({}, {"hat": 1})
     assert dict(server.asked) == before  # not asked again
@@ -323,10 +323,10 @@ def test_a_host_is_asked_by_few_at_once_and_with_pauses(tmp_path: Path, server: 
     addresses = [server.url(f"{i}.png") for i in range(12)]
     for i in range(12):
         server.answers[f"{i}.png"] = slowly
-    manners = Manners(at_once=2, pause=0.03)
+    limits = Limits(at_once=2, pause=0.03)
     started = time.monotonic()
     result = collect_urls(
-        addresses, into=tmp_path, label="hat", fetcher=Fetcher(inside=inside, find=Names(), manners=manners)
+        addresses, into=tmp_path, label="hat", fetcher=Fetcher(inside=inside, find=Names(), limits=limits)
     )
     assert server.busiest <= 2
     assert time.monotonic() - started > 11 * 0.03
@@ -345,13 +345,13 @@ def test_a_busy_server_is_left_alone_as_long_as_it_asks(server: Server, kind: st
 
     server.answers["a"] = busy_once
     started = time.monotonic()
-    assert Fetcher(inside=inside, find=Names(), manners=Manners(pause=0)).get(server.url("a")) == PHOTO
+    assert Fetcher(inside=inside, find=Names(), limits=Limits(pause=0)).get(server.url("a")) == PHOTO
     assert time.monotonic() - started > 0.9
 
 
 def test_a_server_that_asks_to_wait_for_hours_is_asked_once(server: Server) -> None:
     server.answers |= {name: reply(b"", status=429, Retry_After="40000") for name in "abc"}
-    with Fetcher(inside=inside, find=Names(), manners=MANNERS) as fetch:
+    with Fetcher(inside=inside, find=Names(), limits=LIMITS) as fetch:
         for name in "abc":
             with pytest.raises(DownloadError, match=r"asks to wait (40,000|39,999) seconds: try again later"):
                 fetch.get(server.url(name))
@@ -361,7 +361,7 @@ def test_a_server_that_asks_to_wait_for_hours_is_asked_once(server: Server) -> N
 def test_a_redirect_in_utf8_is_followed(server: Server) -> None:
     server.answers["h%C3%BCte.png"] = reply(PHOTO)
     server.answers["a"] = b"HTTP/1.1 302 X\r\nContent-Length: 0\r\nLocation: h\xc3\xbcte.png\r\n\r\n"
-    assert Fetcher(inside=inside, find=Names(), manners=MANNERS).get(server.url("a")) == PHOTO
+    assert Fetcher(inside=inside, find=Names(), limits=LIMITS).get(server.url("a")) == PHOTO
 
 
 @pytest.mark.timeout(60)  # by itself a download would wait for ten minutes
@@ -376,7 +376,7 @@ def test_leaving_ends_what_is_under_way(server: Server, monkeypatch: pytest.Monk
         except DownloadError as error:
             failed.append(str(error))
 
-    with Fetcher(inside=inside, find=Names(), manners=Manners(at_once=1, seconds=600)) as fetch:
+    with Fetcher(inside=inside, find=Names(), limits=Limits(at_once=1, seconds=600)) as fetch:
         threads = [threading.Thread(target=get, args=(fetch,)) for _ in range(3)]
         for thread in threads:
             thread.start()
@@ -403,7 +403,7 @@ def test_a_pinned_address_still_has_to_show_the_hosts_certificate(
     server.answers["photo.png"] = reply(PHOTO)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     with running(server):
-        fetch = Fetcher(inside=inside, find=Names(), manners=MANNERS)
+        fetch = Fetcher(inside=inside, find=Names(), limits=LIMITS)
         assert fetch.get(server.url("photo.png").replace("http:", "https:")) == PHOTO
         assert asked == ["outside.test"]
         with pytest.raises(DownloadError, match=r"the certificate of other.test is not valid \(Hostname mismatch"):
@@ -415,4 +415,4 @@ def test_a_host_that_is_down_is_tried_again(server: Server, monkeypatch: pytest.
     with socket.create_server((OUTSIDE, 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(DownloadError, match=r"the connection failed \(Connection refused\), 5 times"):
-        Fetcher(inside=inside, find=Names(), manners=MANNERS).get(f"http://outside.test:{port}/")
+        Fetcher(inside=inside, find=Names(), limits=LIMITS).get(f"http://outside.test:{port}/")

@@ -8,7 +8,7 @@ import pytest
 
 from clothes.collection import http_client
 from clothes.collection.collect import Collected, collect_web
-from clothes.collection.http_client import Fetcher, Manners
+from clothes.collection.http_client import Fetcher, Limits
 from clothes.collection.openverse import search
 from clothes.errors import DownloadError, PhotosError
 from tests.support.openverse_server import Openverse, photo
@@ -16,7 +16,7 @@ from tests.support.photo_folders import below, reasons, rows
 from tests.support.pictures import draw, encode
 from tests.support.web_server import Canary, Names, inside, reply, running
 
-MANNERS = Manners(pause=0, patience=2)
+LIMITS = Limits(pause=0, patience=2)
 BODIES = {
     **{"html": b"<html>", "list": b"[]", "empty": b"{}", "number": b'{"results": 1, "page_count": 1}'},
     **{"deep": b"[" * 100_000, "no text": b"\xff"},
@@ -33,7 +33,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Openverse]:
 
 
 def collect(server: Openverse, into: Path, count: int) -> Collected:
-    fetch = Fetcher(inside=inside, find=Names(), manners=MANNERS)
+    fetch = Fetcher(inside=inside, find=Names(), limits=LIMITS)
     return collect_web("denim jacket", into=into, label="jacket", count=count, fetcher=fetch, api=server.url("v1/"))
 
 
@@ -147,7 +147,7 @@ def test_a_search_ends_where_openverse_ends(tmp_path: Path) -> None:
 
 
 def test_any_words_can_be_searched_for(tmp_path: Path, server: Openverse) -> None:
-    with Fetcher(inside=inside, find=Names(), manners=MANNERS) as fetch:
+    with Fetcher(inside=inside, find=Names(), limits=LIMITS) as fetch:
         for words in ("\udcff", "a\0b", "a&q=b#?", "x" * 100):
             with pytest.raises(DownloadError, match="404"):
                 list(search(words, fetch, api=server.url("v1/")))

@@ -8,7 +8,7 @@ import pytest
 
 from clothes.collection import http_client
 from clothes.collection.download import download
-from clothes.collection.http_client import Fetcher, Manners
+from clothes.collection.http_client import Fetcher, Limits
 from clothes.collection.proxies import find_proxy, proxy_urls
 from clothes.errors import DownloadError
 from tests.support.pictures import draw, encode
@@ -16,7 +16,7 @@ from tests.support.proxy_server import ProxyServer
 from tests.support.web_server import OUTSIDE, Canary, Names, Server, inside, reply, running
 
 PHOTO = encode(draw("bar", 0, size=(220, 240)), "PNG")
-MANNERS = Manners(pause=0, patience=2)
+LIMITS = Limits(pause=0, patience=2)
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def server() -> Iterator[Server]:
 
 
 def get(address: str, *, names: Names | None = None, checked: bool = True) -> bytes:
-    with Fetcher(inside=inside if checked else None, find=names or Names(), manners=MANNERS) as fetch:
+    with Fetcher(inside=inside if checked else None, find=names or Names(), limits=LIMITS) as fetch:
         return fetch.get(address)
 
 
@@ -75,11 +75,11 @@ def test_a_host_that_only_the_proxy_finds_needs_a_permission(
         raise DownloadError("its host cannot be found")
 
     with pytest.raises(DownloadError, match=r"its host cannot be found here, .* \(--allow-private leaves it to the"):
-        Fetcher(inside=inside, find=find_nothing, manners=MANNERS).get(server.url("photo.png"))
+        Fetcher(inside=inside, find=find_nothing, limits=LIMITS).get(server.url("photo.png"))
     assert proxy.asked == []
     address = f"http://localhost:{server.server_port}/photo.png"
     with pytest.raises(DownloadError, match="502"):  # it listens elsewhere, but the proxy was asked by the name
-        Fetcher(inside=None, find=find_nothing, manners=MANNERS).get(address)
+        Fetcher(inside=None, find=find_nothing, limits=LIMITS).get(address)
     assert set(proxy.asked) == {f"localhost:{server.server_port}"}
 
 
