@@ -7,9 +7,9 @@ The journal makes sure that a kill leaves whole photos only, each with its row:
 3. The temporary file is renamed to its place.
 4. The row is appended to sources.csv.
 
-Before a photo is removed, its row is appended to the journal too. When `Sources` is opened or closed, `_settle` compares
-each row of the journal with the folder: a complete temporary file is renamed, a photo without a row gets it, a row
-without a photo is removed. Then the journal is emptied.
+Before a photo is removed, its row is appended to the journal too. When `Sources` is opened or closed, `_settle`
+compares each row of the journal with the folder: a complete temporary file is renamed, a photo without a row gets it,
+a row without a photo is removed. Then the journal is emptied.
 """
 
 import codecs
