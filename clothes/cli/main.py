@@ -38,7 +38,10 @@ def clothes(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """From a pile of photos of clothes to a recogniser you can trust. Start with: clothes demo"""
+    """From a pile of photos of clothes to a recogniser you can trust.
+
+    Start with: clothes demo
+    """
 
 
 def main() -> NoReturn:
@@ -50,7 +53,7 @@ def main() -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        result = app(standalone_mode=False)
+        result = app(prog_name="clothes", standalone_mode=False)
         status = result if isinstance(result, int) else 0
         if status == 130:  # Typer caught the Ctrl-C
             note("Stopped.")

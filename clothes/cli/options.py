@@ -18,14 +18,18 @@ ModelOption = Annotated[
     Path | None,
     typer.Option("--model", metavar="BUNDLE", help="A bundle or a run folder. [default: the bundled model]"),
 ]
-Host = Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 opens the page to the network.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0 chooses a free one.")]
+Host = Annotated[
+    str, typer.Option(metavar="ADDRESS", help="The address to listen on; 0.0.0.0 opens the page to the network.")
+]
+Port = Annotated[
+    int, typer.Option(metavar="PORT", min=0, max=65535, help="The port to listen on; 0 chooses a free one.")
+]
 Auth = Annotated[
     str | None,
     typer.Option(
         metavar="USER:PASSWORD",
         envvar="CLOTHES_AUTH",
-        help="Ask visitors for a user and a password. The variable hides it from the list of processes.",
+        help="Ask visitors for a user and a password. The environment variable hides it from the list of processes.",
     ),
 ]
 

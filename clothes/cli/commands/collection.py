@@ -178,7 +178,7 @@ def camera(
 
 @app.command()
 def data(
-    name: Annotated[Literal["fashion-mnist", "clothing-small"], typer.Argument(help="The data set.")],
+    name: Annotated[Literal["fashion-mnist", "clothing-small"], typer.Argument(metavar="NAME", help="The data set.")],
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder to make. [default: data/NAME]")] = None,
     source: Annotated[Path | None, typer.Option("--from", metavar="PATH", help="A local copy, if any.")] = None,
 ) -> None:

@@ -46,7 +46,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be copi
 
 @drive_app.command()
 def push(
-    photos: Annotated[Path, typer.Argument(metavar="DIR", help="Class folders, perhaps in train/, test/ ...")],
+    photos: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the class folders.")],
     folder: FolderArgument,
     client: ClientFile = None,
     service_account: ServiceAccount = None,

@@ -23,7 +23,9 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def predict(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Photos, folders, globs; - reads stdin.")],
+    photos: Annotated[
+        list[str], typer.Argument(metavar="PHOTO", help="Photos, folders or globs; - reads names from stdin.")
+    ],
     model: ModelOption = None,
     top: Annotated[int | None, typer.Option(metavar="K", min=1, help="Show the K best classes. [default: 3]")] = None,
     as_json: AsJson = False,

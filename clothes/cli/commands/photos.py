@@ -34,13 +34,19 @@ def check(photos: PhotosFolder, as_json: AsJson = False) -> None:
 @app.command()
 def split(
     photos: PhotosFolder,
-    ratios: Annotated[str | None, typer.Option(help="Train/test/validation in percent. [default: 70/20/10]")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Another seed gives another split. [default: 0]")] = None,
+    ratios: Annotated[
+        str | None, typer.Option(metavar="RATIOS", help="Train/test/validation in percent. [default: 70/20/10]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Another seed gives another split. [default: 0]")
+    ] = None,
     groups: Annotated[
         Path | None,
         typer.Option(metavar="FILE.csv", help="photo,group: the photos of a group (person, shop) stay in one part."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="[default: PHOTOS/split.csv]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The file to write. [default: PHOTOS/split.csv]")
+    ] = None,
     copy_to: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Also copy the photos into train/, test/ and validation/ here.")
     ] = None,

@@ -28,13 +28,13 @@ ModelName = Annotated[
 ]
 Weights = Annotated[
     Literal["imagenet", "none"] | None,
-    typer.Option(help="The first weights. [default: imagenet if the network has them]"),
+    typer.Option(help="Weights to start from. [default: imagenet if the network has them]"),
 ]
 ConfigFile = Annotated[Path | None, typer.Option(metavar="FILE.json", help="Settings, as in RUN/config.json.")]
 SplitFile = Annotated[
     Path | None,
     typer.Option(
-        "--split", metavar="FILE", help="Which photo is in which part. [default: PHOTOS/split.csv, made if missing]"
+        "--split", metavar="FILE", help="The parts of the photos. [default: PHOTOS/split.csv, made if missing]"
     ),
 ]
 Trunk = Annotated[
@@ -46,7 +46,9 @@ Folds = Annotated[
 ]
 EpochsOfTrial = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Of a trial; few favour what learns fast. [default: as for train]"),
+    typer.Option(
+        metavar="N", min=1, help="Epochs of a trial. Few favour settings that learn fast. [default: as for train]"
+    ),
 ]
 Scale = Annotated[
     float | None,
@@ -57,7 +59,8 @@ Storage = Annotated[
     typer.Option(
         metavar="URL",
         envvar="CLOTHES_STORAGE",
-        help="A database that several machines share, such as postgresql://HOST/NAME. The variable hides a password.",
+        help="A database that several machines share, such as postgresql://HOST/NAME. "
+        "The environment variable hides a password.",
     ),
 ]
 
@@ -65,7 +68,9 @@ Storage = Annotated[
 @app.command()
 def train(
     photos: PhotosFolder,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="[default: runs/<date>-<time>]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run folder. [default: runs/<date>-<time>]")
+    ] = None,
     model: ModelName = None,
     weights: Weights = None,
     minutes: Annotated[
@@ -75,7 +80,7 @@ def train(
     split_file: SplitFile = None,
     image_size: Annotated[int | None, typer.Option(metavar="N", help="Side of the square images in pixels.")] = None,
     epochs: Annotated[int | None, typer.Option(metavar="N", help="Train at most N epochs.")] = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Of the training, not of the split.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the training, not of the split.")] = None,
     trunk: Trunk = None,
     folds: Folds = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")] = False,
@@ -197,9 +202,12 @@ def render_next_step(run: "clothes.Run") -> None:
 @app.command()
 def tune(
     photos: PhotosFolder,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="[default: tunings/ and a name for PHOTOS]")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The folder of the search. [default: tunings/ and a name for PHOTOS]"),
+    ] = None,
     model: ModelName = None,
-    trials: Annotated[int | None, typer.Option(metavar="N", help="Of the whole search. [default: 40]")] = None,
+    trials: Annotated[int | None, typer.Option(metavar="N", help="Trials in the whole search. [default: 40]")] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="End the search after M minutes.")] = None,
     epochs: EpochsOfTrial = None,
     scale: Scale = None,

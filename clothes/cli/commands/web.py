@@ -32,7 +32,9 @@ def serve(
     auth: Auth = None,
     corrections: Annotated[
         Path | None,
-        typer.Option("--collect-corrections", metavar="DIR", help="Let visitors correct answers; keep these in DIR."),
+        typer.Option(
+            "--collect-corrections", metavar="DIR", help="Let visitors correct answers; store the corrections in DIR."
+        ),
     ] = None,
 ) -> None:
     """Open the web page that recognises photos.
