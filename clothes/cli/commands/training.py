@@ -22,6 +22,10 @@ app = typer.Typer(rich_markup_mode=None)
 
 _FEW_PHOTOS = 1000  # train photos up to which a training ends with what the quick model reaches
 
+RunOut = Annotated[Path | None, typer.Option(metavar="DIR", help="The run folder. [default: runs/<date>-<time>]")]
+SearchOut = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="The folder of the search. [default: tunings/ and a name for PHOTOS]")
+]
 ModelName = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="sequential, quick, efficientnet-lite0 or keras:NAME. [default: sequential]"),
@@ -68,9 +72,7 @@ Storage = Annotated[
 @app.command()
 def train(
     photos: PhotosFolder,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The run folder. [default: runs/<date>-<time>]")
-    ] = None,
+    out: RunOut = None,
     model: ModelName = None,
     weights: Weights = None,
     minutes: Annotated[
@@ -202,10 +204,7 @@ def render_next_step(run: "clothes.Run") -> None:
 @app.command()
 def tune(
     photos: PhotosFolder,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The folder of the search. [default: tunings/ and a name for PHOTOS]"),
-    ] = None,
+    out: SearchOut = None,
     model: ModelName = None,
     trials: Annotated[int | None, typer.Option(metavar="N", help="Trials in the whole search. [default: 40]")] = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="End the search after M minutes.")] = None,
