@@ -1,6 +1,7 @@
 """Downloads behind a proxy: they go through it, to the addresses that were checked and no other."""
 
 import base64
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,6 +169,7 @@ def test_weights_are_downloaded_through_the_proxy(
     from clothes.models.architectures import build_model
 
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    monkeypatch.setattr(urllib.request, "_opener", None)  # urllib keeps the proxies of its first request
     monkeypatch.setattr(file_utils.config, "keras_home", lambda: str(tmp_path))
     proxy.refuse = 403
     config = ModelConfig("keras:MobileNet", image_size=32)
