@@ -28,7 +28,7 @@ HEAVY = {
     "jinja2": {"report.rendering"},
     "ai_edge_litert": {"inference.litert", "inference.litert_verifier", "models.head"},
     "typer": {"cli"},
-    "rich": {"cli", "system.text"},
+    "rich": {"cli", "system.terminal_text"},
     "onnx": {"exporting.to_onnx"},
     "onnxruntime": {"exporting.to_onnx"},
     "optuna": {"training.search.study"},

@@ -17,7 +17,7 @@ from clothes.cli.signals import stoppable
 from clothes.config import QUICK, Config
 from clothes.inference.run import Run
 from clothes.photos.split_file import Split
-from clothes.system.text import plain
+from clothes.system.terminal_text import plain
 from clothes.training.callbacks import SearchCallback, TrainingCallback
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from clothes.errors import EXTRAS, ClothesError, MissingExtraError, PhotosError
-from clothes.system.user_text import read_lines
+from clothes.system.csv_files import read_lines
 
 PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder of photos per class.")]
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle or a run folder.")]

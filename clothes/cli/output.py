@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clothes.system.text import columns, padded, plain, plain_json
+from clothes.system.terminal_text import columns, padded, plain, plain_json
 
 if TYPE_CHECKING:
     from rich.console import Console

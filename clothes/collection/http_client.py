@@ -23,7 +23,7 @@ from clothes.collection.ip_filter import resolve, why_inside
 from clothes.collection.pinned_connection import Connection
 from clothes.collection.proxies import Proxy, find_proxy
 from clothes.errors import DownloadError
-from clothes.system.text import plain
+from clothes.system.terminal_text import plain
 
 _AGENT = "clothes (collects photos to learn from)"
 _LONGEST_ADDRESS = 2000  # characters

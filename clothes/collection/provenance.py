@@ -23,10 +23,10 @@ from typing import BinaryIO
 
 from clothes.errors import PhotosError
 from clothes.system.checksums import sha256_file
+from clothes.system.csv_files import csv_text, read_csv, read_table_bytes
 from clothes.system.files import TEMP_PREFIX, append_synced, publish, sync
 from clothes.system.locks import try_lock
-from clothes.system.text import plain, utf8
-from clothes.system.user_text import csv_text, read_csv, read_table_bytes
+from clothes.system.terminal_text import plain, utf8
 from clothes.system.validation import stays_below
 
 NAME_LENGTHS = (16, 32, 64)  # of a photo's name: the first characters of its checksum

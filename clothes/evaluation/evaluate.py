@@ -15,7 +15,7 @@ from clothes.photos.folders import OTHER, Listing, PhotoFile, Skipped, list_clas
 from clothes.photos.split_file import has_changed
 from clothes.system.checksums import sha256
 from clothes.system.progress import Progress
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 
 _IN_BUNDLE = ("photos", "accuracy", "interval", "loss", "ece", "known", "others", "others_known")
 

@@ -14,9 +14,9 @@ from clothes.errors import RunError
 from clothes.inference.confidence import Prediction
 from clothes.inference.run import now
 from clothes.photos.folders import OTHER, Skipped
+from clothes.system.csv_files import csv_text, read_table, with_mark
 from clothes.system.files import write_bytes, write_text
-from clothes.system.text import quote
-from clothes.system.user_text import csv_text, read_table, with_mark
+from clothes.system.terminal_text import quote
 from clothes.system.validation import Share, parse_float, read_json, stays_below
 
 _COLUMNS = ["photo", "truth", "label", "confidence", "known"]

@@ -15,7 +15,7 @@ from clothes.inference.classifier import TOLERANCE
 from clothes.inference.run import Run
 from clothes.photos import decode
 from clothes.photos.folders import OTHER, list_photos
-from clothes.system.text import utf8
+from clothes.system.terminal_text import utf8
 
 PICTURES = 100
 # The bundle computes with 8 bits, a converted export in float32: they may differ by this much.

@@ -20,7 +20,7 @@ from clothes.errors import BundleError, ConfigError
 from clothes.system.arrays import unpack_arrays
 from clothes.system.checksums import add_checksum, json_text, read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import write_text
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 from clothes.system.validation import Share, check_type, read_json
 
 FORMAT = 1

@@ -22,10 +22,10 @@ from clothes.config import Config
 from clothes.errors import RunError
 from clothes.inference.bundle import Bundle, read_bundle
 from clothes.photos.split_file import Split
+from clothes.system.csv_files import read_table, slashed
 from clothes.system.files import remove_unfinished, write_text
 from clothes.system.locks import LOCK_FILE, folder_lock
-from clothes.system.text import quote
-from clothes.system.user_text import read_table, slashed
+from clothes.system.terminal_text import quote
 from clothes.system.validation import parse_float, read_json
 
 # Marks a folder in which a run is being created: without run.json it holds nothing but an unfinished start.

@@ -10,7 +10,7 @@ from typing import Any
 from clothes.photos.duplicates import NearDuplicate, Pair, Record, Survey, Unreadable
 from clothes.photos.folders import OTHER, Skipped, list_class_folders
 from clothes.system.progress import Progress
-from clothes.system.text import columns, padded, plain
+from clothes.system.terminal_text import columns, padded, plain
 
 TINY = 32  # pixels: a shorter side has too little detail
 LONG = 4.0  # times as long as wide

@@ -14,7 +14,7 @@ from clothes.photos.class_names import PART_FOLDERS
 from clothes.photos.duplicates import Record
 from clothes.photos.folders import from_class, without_part
 from clothes.photos.split_file import ALIKE, PARTS, Split
-from clothes.system.user_text import read_csv, read_table, read_table_bytes, slashed
+from clothes.system.csv_files import read_csv, read_table, read_table_bytes, slashed
 
 CORRECTION = "correction"  # the origin, in sources.csv, of photos that are trained on only
 SPLIT_ANEW = "Split anew with --overwrite, or write another split with --out."

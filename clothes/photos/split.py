@@ -14,7 +14,7 @@ from clothes.photos.folders import list_class_folders
 from clothes.photos.split_file import ALIKE, Row, Split
 from clothes.photos.stratify import assign, unite
 from clothes.system.progress import Progress
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 
 
 def split(

@@ -12,8 +12,8 @@ from clothes.errors import PhotoError, SplitError
 from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER, Skipped
 from clothes.system.checksums import sha256
+from clothes.system.csv_files import csv_text, read_table, slashed, with_mark
 from clothes.system.files import write_bytes
-from clothes.system.user_text import csv_text, read_table, slashed, with_mark
 from clothes.system.validation import stays_below
 
 PARTS = ("train", "test", "validation")

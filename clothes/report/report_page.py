@@ -20,7 +20,7 @@ from clothes.report.dataset_audit import audit
 from clothes.report.rendering import embed, fill
 from clothes.system.files import write_bytes
 from clothes.system.progress import StepProgress
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 
 _HISTORY_CURVES = ("accuracy", "loss", "learning_rate")
 _MAX_SKIPPED = 200

@@ -12,7 +12,7 @@ from clothes.config import Config
 from clothes.inference.run import now
 from clothes.metrics import log_loss, wilson_interval
 from clothes.photos.split_file import Split
-from clothes.system.text import utf8
+from clothes.system.terminal_text import utf8
 from clothes.system.version import __version__
 
 COVERAGE = 0.95  # share of the held-out photos whose prediction is accepted, which sets the threshold

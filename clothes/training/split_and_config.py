@@ -17,7 +17,7 @@ from clothes.photos.folders import list_class_folders
 from clothes.photos.split import split as make_split
 from clothes.photos.split_file import Split
 from clothes.system.progress import Progress
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 from clothes.training.datasets import Pictures
 
 Changes = Mapping[str, Mapping[str, Any]]

@@ -21,7 +21,7 @@ from clothes.inference.run import Run, run_lock
 from clothes.models.backend_check import require_training
 from clothes.photos.split_file import Split
 from clothes.system.files import megabytes
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 from clothes.training import checkpoints
 from clothes.training.callbacks import TrainingCallback
 from clothes.training.datasets import Pictures, decode

@@ -10,7 +10,7 @@ from clothes.inference.classifier import Classifier
 from clothes.inference.confidence import Prediction, percent
 from clothes.inference.occlusion import Explanation
 from clothes.report.rendering import embed_image
-from clothes.system.user_text import csv_text
+from clothes.system.csv_files import csv_text
 
 PHOTO_HINT = '<p class="hint">Drop a photo or take one: the answer appears here.</p>'
 TABLE_HINT = '<p class="hint">Drop photos above: a table appears here, with a CSV file to download.</p>'

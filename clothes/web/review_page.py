@@ -11,7 +11,7 @@ from clothes.inference.confidence import percent
 from clothes.photos.decode import thumbnail
 from clothes.photos.folders import OTHER
 from clothes.report.rendering import embed_image
-from clothes.system.text import plain
+from clothes.system.terminal_text import plain
 from clothes.web.base_page import Page, describe_problem, scripted_html
 from clothes.web.corrections import Review, list_corrections, read_correction
 from clothes.web.server import refuse_strangers, serve

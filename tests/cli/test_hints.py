@@ -15,7 +15,7 @@ import clothes
 from clothes.cli.commands.training import render_next_step
 from clothes.errors import RunError
 from clothes.inference.run import Run
-from clothes.system.text import plain, quote
+from clothes.system.terminal_text import plain, quote
 from tests.support.commands import Result, parse_line, run_command
 from tests.support.pictures import draw, make_photos
 

@@ -8,7 +8,7 @@ import typer
 from clothes.cli.options import AsJson, Auth, Host, Port, read_list, require, user_and_password
 from clothes.cli.output import note, show, show_address, show_result, show_table
 from clothes.cli.progress import progress_bars
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
     from clothes.collection.collect import Collected

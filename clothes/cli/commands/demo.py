@@ -11,7 +11,7 @@ from clothes.cli.commands.report import draw_run
 from clothes.cli.options import require
 from clothes.cli.output import note, show, show_files
 from clothes.cli.signals import hint_if_stopped
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
     from clothes.training.callbacks import TrainingCallback

@@ -9,7 +9,7 @@ import typer
 from clothes.cli.options import AsJson, require
 from clothes.cli.output import note, note_first, note_skipped, show, show_result
 from clothes.cli.progress import progress_bars
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
     from clothes.collection.drive.auth import Access

@@ -12,7 +12,7 @@ from clothes.cli.options import AsJson
 from clothes.cli.output import note, note_photos, note_skipped, show, show_files, show_json, show_result, show_table
 from clothes.cli.progress import progress_bars
 from clothes.errors import MissingExtraError
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 
 app = typer.Typer(rich_markup_mode=None)
 

@@ -11,8 +11,8 @@ from clothes.cli.options import AsJson, BundleFolder, ModelOption, read_list
 from clothes.cli.output import note, note_skipped, show, show_json, show_result, show_table
 from clothes.cli.progress import progress_bars, with_progress
 from clothes.errors import PhotoError, PhotosError
-from clothes.system.text import quote
-from clothes.system.user_text import slashed
+from clothes.system.csv_files import slashed
+from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
     from clothes.inference.bundle import Bundle

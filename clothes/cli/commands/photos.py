@@ -11,7 +11,7 @@ from clothes.cli.options import AsJson, PhotosFolder
 from clothes.cli.output import note, note_skipped, show, show_files, show_result, show_table
 from clothes.cli.progress import progress_bars
 from clothes.errors import SplitError
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 
 app = typer.Typer(rich_markup_mode=None)
 

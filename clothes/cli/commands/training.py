@@ -13,7 +13,7 @@ from clothes.cli.output import note, show, show_files, show_json, show_table
 from clothes.cli.signals import hint_if_stopped
 from clothes.config import QUICK
 from clothes.errors import ClothesError
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
     from clothes.training.search.results import Candidate

@@ -9,7 +9,7 @@ import typer
 import clothes
 from clothes.cli.options import Auth, Host, ModelOption, Port, require, user_and_password
 from clothes.cli.output import note, show_address
-from clothes.system.text import quote
+from clothes.system.terminal_text import quote
 
 app = typer.Typer(rich_markup_mode=None)
 corrections_app = typer.Typer(

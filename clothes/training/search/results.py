@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clothes.config import Config
-from clothes.system.user_text import csv_text
+from clothes.system.csv_files import csv_text
 
 State = Literal["done", "pruned", "failed", "running", "lost"]
 

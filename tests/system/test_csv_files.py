@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from clothes.system.user_text import csv_text, read_csv, read_lines, slashed, with_mark
+from clothes.system.csv_files import csv_text, read_csv, read_lines, slashed, with_mark
 
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"]
 TABLE = [["photo", "group"], ["Hüte/a, b.jpg", "p;1"], ['裙子/"1".jpg', "p\t2"]]

@@ -1,6 +1,6 @@
 """Terminal text stands in columns and never moves the cursor."""
 
-from clothes.system.text import padded, plain
+from clothes.system.terminal_text import padded, plain
 
 
 def test_control_characters_become_question_marks() -> None:
