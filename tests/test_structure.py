@@ -26,7 +26,7 @@ HEAVY = {
     "gradio": {"web"},
     "matplotlib": {"report.plot_labels", "report.plots"},
     "jinja2": {"report.rendering"},
-    "ai_edge_litert": {"inference.litert", "inference.litert_verifier", "models.head"},
+    "ai_edge_litert": {"inference.litert", "inference.litert_verifier", "models.litert_head"},
     "typer": {"cli"},
     "rich": {"cli", "system.terminal_text"},
     "onnx": {"exporting.to_onnx"},

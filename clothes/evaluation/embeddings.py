@@ -8,7 +8,7 @@ import numpy as np
 from clothes.errors import PhotoError, RunError
 from clothes.inference.classifier import Classifier
 from clothes.inference.run import Run
-from clothes.models.head import normalize
+from clothes.models.litert_head import normalize
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import Row, has_changed
 from clothes.system.arrays import pack_arrays, unpack_arrays

@@ -11,7 +11,7 @@ import numpy as np
 from clothes.errors import PhotoError, SplitError, TrainingError
 from clothes.inference.bundle import MODEL
 from clothes.inference.classifier import Classifier
-from clothes.models.head import normalize
+from clothes.models.litert_head import normalize
 from clothes.photos.split_file import Row
 from clothes.system.progress import Progress
 from clothes.system.user_folders import cache_folder

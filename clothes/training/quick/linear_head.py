@@ -12,7 +12,7 @@ import numpy as np
 
 from clothes.errors import PhotosError
 from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept
-from clothes.models.head import Head
+from clothes.models.litert_head import Head
 from clothes.training.bundle_info import COVERAGE
 
 STRENGTHS = (0.5, 0.8, 0.9, 0.95, 0.99, 0.995)  # of the shrinkage

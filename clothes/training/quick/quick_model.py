@@ -12,7 +12,7 @@ from clothes.errors import BundleError, PhotoError, PhotosError
 from clothes.inference.bundle import INFO, Bundle
 from clothes.inference.classifier import load
 from clothes.inference.confidence import Prediction
-from clothes.models.head import normalize
+from clothes.models.litert_head import normalize
 from clothes.photos import decode
 from clothes.photos.class_names import choose_spellings, class_name
 from clothes.training.bundle_info import describe

@@ -14,7 +14,7 @@ from clothes.inference.bundle import MODEL, PROBES, Bundle, make_probes, write_b
 from clothes.inference.classifier import Classifier, load
 from clothes.inference.litert import LiteModel
 from clothes.inference.run import Run
-from clothes.models.head import replace_head
+from clothes.models.litert_head import replace_head
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import Row, Split
 from clothes.system.arrays import pack_arrays

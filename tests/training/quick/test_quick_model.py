@@ -7,7 +7,7 @@ import pytest
 
 import clothes
 from clothes.errors import BundleError, PhotosError
-from clothes.models.head import normalize
+from clothes.models.litert_head import normalize
 from clothes.training.quick import linear_head, quick_model
 from clothes.training.quick.linear_head import fit, make_folds
 from tests.support.pictures import draw

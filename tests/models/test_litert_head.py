@@ -9,7 +9,7 @@ import pytest
 import clothes
 from clothes.inference.litert import LiteModel
 from clothes.inference.litert_verifier import verify_litert
-from clothes.models.head import Head, replace_head
+from clothes.models.litert_head import Head, replace_head
 from tests.support.bundle_damage import rename_output
 
 MADE = Path(__file__).parents[1] / "data" / "made-by-0.1.0" / "finished"
