@@ -1,9 +1,7 @@
 """`load(bundle)` -> Classifier: photo -> Prediction, on LiteRT, without TensorFlow."""
 
 import os
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,10 +14,10 @@ from clothes.inference.litert import LiteModel, Outputs
 from clothes.inference.occlusion import Explanation, find_heatmap
 from clothes.inference.sandbox import try_model
 from clothes.photos import decode
+from clothes.system.threads import map_in_threads
 
 BUNDLED = Path(__file__).parent / "bundled"  # the bundled model, which is part of the package
 TOLERANCE = 1e-3  # difference of a score between processors that is still the same answer
-_QUEUED_PER_THREAD = 8
 
 T = TypeVar("T")
 
@@ -122,7 +120,7 @@ class Classifier:
 
 
 def _map_photos(function: Callable[[decode.Photo], T], photos: Iterable[decode.Photo]) -> Iterator[T | PhotoError]:
-    """Yields `function(photo)` or its PhotoError for each photo, in order, computed by one thread per core.
+    """Yields `function(photo)` or its PhotoError for each photo, in order, computed on every core.
 
     On LiteRT single photos are as fast as batches, and need less memory.
     """
@@ -133,18 +131,7 @@ def _map_photos(function: Callable[[decode.Photo], T], photos: Iterable[decode.P
         except PhotoError as error:
             return error
 
-    threads = os.cpu_count() or 1
-    pending: deque[Future[T | PhotoError]] = deque()
-    with ThreadPoolExecutor(threads, thread_name_prefix="clothes-predict") as pool:
-        try:
-            for photo in photos:
-                pending.append(pool.submit(result_or_error, photo))
-                if len(pending) >= _QUEUED_PER_THREAD * threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    return map_in_threads(result_or_error, photos)
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Classifier:

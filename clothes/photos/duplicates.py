@@ -1,27 +1,24 @@
 """Duplicates and near-duplicates among the photos of a listing, and groups of them."""
 
-import os
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos import decode
 from clothes.photos.folders import Listing, Skipped
-from clothes.photos.image_similarity import THUMB, Pictures
+from clothes.photos.image_similarity import STORED, THUMB, Pictures
 from clothes.system.checksums import sha256
 from clothes.system.files import preallocate
 from clothes.system.progress import Progress
+from clothes.system.threads import map_in_threads
 
 Kind = Literal["exact", "near"]  # exact: the same file, byte for byte
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """A readable photo. `located` tells whether its EXIF has the place where it was taken."""
 
@@ -41,7 +38,7 @@ class Unreadable(Skipped):
     code: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Pair:
     """Two photos that look the same, by their positions in the survey: a < b. `distance` is 0 for identical files."""
 
@@ -63,29 +60,27 @@ class NearDuplicate:
 class Survey(AbstractContextManager["Survey"]):
     """Reads every photo of a listing once: `records` of those that can be read, and the `unreadable` ones.
 
-    Keeps small pictures in a temporary file until it is closed (12 kB a photo). Raises PhotosError if there is no room.
+    Keeps small pictures in a temporary file until it is closed (13 kB a photo). Raises PhotosError if there is no room.
     """
 
     def __init__(self, listing: Listing, *, progress: Progress | None = None) -> None:
         count = len(listing.photos)
-        shape = (count + 1, THUMB, THUMB, 3)  # one more, for `like`
+        size = (count + 1) * STORED  # one more, for `like`
         self._file = tempfile.TemporaryFile(prefix="clothes-")  # noqa: SIM115 - lives as long as the survey
         try:
-            preallocate(self._file.fileno(), int(np.prod(shape)))
+            preallocate(self._file.fileno(), size)
         except OSError as error:
             self._file.close()
             raise PhotosError(
                 f"No room for the small copies of {count:,} photos in {tempfile.gettempdir()} ({error.strerror}; "
-                f"{np.prod(shape) / 1e6:,.0f} MB are needed). Set TMPDIR to a folder with more room."
+                f"{size / 1e6:,.0f} MB are needed). Set TMPDIR to a folder with more room."
             ) from None
-        thumbs = np.memmap(self._file, dtype=np.uint8, mode="r+", shape=shape)  # type: ignore[call-overload]
-        self._listing, self._pictures = listing, Pictures(thumbs)
+        self._listing, self._pictures = listing, Pictures(self._file, count + 1)
         found: list[Record | Unreadable] = []
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for result in pool.map(self._examine, range(count)):
-                found.append(result)
-                if progress:
-                    progress(len(found), count)
+        for result in map_in_threads(self._examine, range(count)):
+            found.append(result)
+            if progress:
+                progress(len(found), count)
         self._numbers = [number for number, result in enumerate(found) if isinstance(result, Record)]  # of the pictures
         self.records = tuple(result for result in found if isinstance(result, Record))
         self.unreadable = tuple(result for result in found if isinstance(result, Unreadable))

@@ -26,7 +26,7 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PhotoFile:
     """A photo in a class folder. `path` is relative to the root, with slashes, and `label` is the class.
 

@@ -5,17 +5,18 @@ join hundreds of them. So every candidate pair is compared on 64 x 64 colour pix
 burst from a moving hand, after one picture was registered onto the other.
 """
 
-import os
+import mmap
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import IO, Any
 
 import numpy as np
 
 from clothes.photos.decode import Inspection
 from clothes.photos.image_registration import cell_means, registered_distance, root_mean_square
+from clothes.system.threads import map_in_threads
 
 THUMB = 64  # pixels: side of the pictures that are compared
+STORED = 3 * THUMB * THUMB + 4 * 3 * 8 * 8  # bytes of a picture in the file: its pixels, and the means of 8 x 8 cells
 # The distances below (see `distance`) were chosen by viewing all pairs of clothing-dataset-small, whatever their hash.
 # As they are: its one copy 0.003, made copies mostly below 0.1, two garments of one shape on one sheet from 0.22.
 # Registered: made bursts 0.05, two garments from 0.14. Mirrored pairs: none was a copy. On the 28 pixels of
@@ -30,20 +31,20 @@ _FLAT = 4.0  # gray levels: a picture of less contrast is blank, and equals anot
 _NEAREST = 20  # candidates of a photo that are registered, so that the work grows with the photos, not their square
 _BLOCK = 1 << 20  # hash comparisons at a time
 _BATCH = 256  # pairs compared at a time
+_MAPPED = 1000  # pictures in memory while they are added
 
-T = TypeVar("T")
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # positions a, positions b, distances
 _NOTHING: Pairs = (np.zeros(0, int), np.zeros(0, int), np.zeros(0, np.float32))
 
 
 class Pictures:
-    """Small pictures with what is compared of them. `thumbs` is the array (N, 64, 64, 3) that they are stored in."""
+    """Small pictures with what is compared of them, stored in a file of `count` times `STORED` bytes."""
 
-    def __init__(self, thumbs: np.ndarray) -> None:
-        count = len(thumbs)
-        self._thumbs = thumbs
+    def __init__(self, file: IO[Any], count: int) -> None:
+        self._map = mmap.mmap(file.fileno(), count * STORED)
+        self._thumbs = np.frombuffer(self._map, np.uint8, count * 3 * THUMB * THUMB).reshape(count, THUMB, THUMB, 3)
+        self._coarse = np.frombuffer(self._map, np.float32, offset=self._thumbs.nbytes).reshape(count, -1)
         self._hashes = np.zeros(count, dtype=np.uint64)
-        self._coarse = np.zeros((count, 8 * 8 * 3), dtype=np.float32)
         self._contrast = np.zeros(count, dtype=np.float32)
         self._sizes = np.zeros((count, 2))  # width, height
 
@@ -53,6 +54,13 @@ class Pictures:
         self._coarse[i] = _normalized(self._thumbs[i : i + 1], cell=8)[0]
         self._contrast[i] = self._thumbs[i].std()
         self._sizes[i] = photo.width, photo.height
+        if i % _MAPPED == 0:
+            self._release()
+
+    def _release(self) -> None:
+        """Takes the pictures out of the memory of this process; they stay in the file."""
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def similar_pairs(self, positions: Iterable[int]) -> Pairs:
         """Returns the similar pairs among these pictures.
@@ -70,7 +78,7 @@ class Pictures:
             is_upper = a < b
             return self._candidates(chosen[a[is_upper] + start], chosen[b[is_upper] + start])
 
-        found = [_NOTHING, *_in_threads(block, range(0, len(chosen), rows))]
+        found = [_NOTHING, *map_in_threads(block, range(0, len(chosen), rows))]
         a, b, coarse = (np.concatenate(column) for column in zip(*found, strict=True))
         return self._confirmed(a, b, coarse)
 
@@ -119,9 +127,11 @@ class Pictures:
     ) -> np.ndarray:
         def batch(start: int) -> np.ndarray:
             part = slice(start, start + _BATCH)
-            return measure(self._thumbs[a[part]], self._thumbs[b[part]])
+            pictures, others = self._thumbs[a[part]], self._thumbs[b[part]]
+            self._release()
+            return measure(pictures, others)
 
-        return np.concatenate([np.zeros(0, np.float32), *_in_threads(batch, range(0, len(a), _BATCH))])
+        return np.concatenate([np.zeros(0, np.float32), *map_in_threads(batch, range(0, len(a), _BATCH))])
 
 
 def difference_hash(picture: np.ndarray) -> int:
@@ -155,8 +165,3 @@ def _is_among_nearest(a: np.ndarray, b: np.ndarray, distances: np.ndarray) -> np
     rank = np.empty(len(ends), dtype=int)
     rank[order] = np.arange(len(ends)) - np.searchsorted(ends[order], ends[order])
     return np.asarray((rank < _NEAREST).reshape(2, -1).any(axis=0))
-
-
-def _in_threads(block: Callable[[int], T], starts: range) -> list[T]:
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return list(pool.map(block, starts))

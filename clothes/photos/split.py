@@ -151,7 +151,7 @@ def _rows(
             names[i].add(name)
     group_of: dict[int, str] = {}
     for unit in units:
-        given = "+".join(sorted(set().union(*(names[i] for i in unit))))
+        given = "+".join(sorted(set().union(*(names.get(i, ()) for i in unit))))
         alike = f"{ALIKE}{min(records[i].sha256 for i in unit)[:12]}" if len(unit) > 1 else ""
         group_of |= dict.fromkeys(unit, given or alike)
     return tuple(Row(r.path, r.label, parts[i], group_of[i], r.sha256) for i, r in enumerate(records))

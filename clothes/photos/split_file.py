@@ -21,7 +21,7 @@ ALIKE = "alike-"  # prefix of the names of groups of near-duplicates, which nobo
 COLUMNS = ("photo", "class", "part", "group", "sha256")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """A photo's part. `photo` is relative to the folder of photos; photos of one `group` stay in one part."""
 

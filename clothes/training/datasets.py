@@ -8,7 +8,6 @@ import math
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +21,12 @@ from clothes.photos.split_file import Row, Split
 from clothes.system.checksums import sha256
 from clothes.system.files import TEMP_PREFIX, preallocate, replacing
 from clothes.system.progress import Progress
+from clothes.system.threads import map_in_threads
 from clothes.system.user_folders import cache_folder
 
 _DIGEST = 32  # bytes of a SHA-256
 DECODER = 3  # increase it when read_square returns other pixels
 _KEEP_SECONDS = 30 * 86400
-_QUEUED = 1000  # photos waiting for a thread; each takes a kilobyte
 
 
 @dataclass(frozen=True)
@@ -129,11 +128,8 @@ def _decode_into(
                 f"{rows[i].photo} is in the split but cannot be used: {error.reason}. Split again."
             ) from None
 
-    # Threads are enough: Pillow decodes and resizes without holding Python's global lock.
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(rows), _QUEUED):
-            for _ in pool.map(decode_one, range(start, min(start + _QUEUED, len(rows)))):
-                advance()
+    for _ in map_in_threads(decode_one, range(len(rows))):
+        advance()
     pixels.flush()
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from collections import defaultdict
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from clothes.config import SplitConfig
 from clothes.errors import PhotosError
 from clothes.photos.split_file import PARTS
 from tests.support.permissions import let_others_enter
-from tests.support.pictures import SHARED, jpeg, make_photos, smooth
+from tests.support.pictures import SHARED, draw, encode, jpeg, make_photos, smooth
 from tests.support.splits import make, parts_of, write_groups
 
 
@@ -227,3 +228,18 @@ def test_the_split_is_the_same_in_another_process(tmp_path: Path) -> None:
         [sys.executable, "-c", code, photos, groups], env=environment, capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == clothes.split(photos, groups=groups).fingerprint
+
+
+@pytest.mark.slow
+def test_another_photo_takes_little_more_memory(tmp_path: Path) -> None:
+    peaks, picture = [], encode(draw("bar", 0), "PNG")
+    for count in (300, 2300):
+        for i in range(count):
+            path = tmp_path / str(count) / "ab"[i % 2] / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(picture)
+        tracemalloc.start()
+        clothes.split(tmp_path / str(count))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[1] - peaks[0]) / 2000 < 2200  # bytes; 1,700 when written, 3,200 with all photos queued
