@@ -33,7 +33,7 @@ _CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
-class Limits:
+class FetchLimits:
     """Limits of a download, and of the requests to a host."""
 
     bytes: int = 50_000_000
@@ -78,11 +78,11 @@ class Fetcher(AbstractContextManager["Fetcher"]):
         *,
         inside: Callable[[str], str] | None = why_inside,
         find: Callable[[str, int], list[str]] = resolve,
-        limits: Limits | None = None,
+        limits: FetchLimits | None = None,
     ) -> None:
         self._inside = inside
         self._find = find
-        self._limits = limits or Limits()
+        self._limits = limits or FetchLimits()
         self._hosts: dict[str, _Host] = defaultdict(lambda: _Host(threading.Semaphore(self._limits.at_once)))
         self._lock = threading.Lock()
         self._live: set[Connection] = set()

@@ -17,14 +17,14 @@ import pytest
 
 from clothes.collection import http_client, pinned_connection
 from clothes.collection.collect import collect_urls
-from clothes.collection.http_client import Fetcher, Limits
+from clothes.collection.http_client import Fetcher, FetchLimits
 from clothes.errors import DownloadError
 from tests.support.photo_folders import below, reasons, rows
 from tests.support.pictures import draw, encode, png_bomb
 from tests.support.web_server import OUTSIDE, Canary, Names, Server, drip, inside, reply, running
 
 PHOTO = encode(draw("bar", 0, size=(220, 240)), "PNG")
-LIMITS = Limits(bytes=200_000, redirects=4, pause=0, patience=2)
+LIMITS = FetchLimits(bytes=200_000, redirects=4, pause=0, patience=2)
 HASTE = replace(LIMITS, seconds=0.4)
 
 
@@ -218,7 +218,7 @@ def test_there_are_more_than_fifty_of_each_kind_together() -> None:
     assert len(INSIDE) + len(ODD) + len(BAD) >= 110
 
 
-def collect(addresses: list[str], tmp_path: Path, names: Names, limits: Limits = LIMITS) -> dict[str, str]:
+def collect(addresses: list[str], tmp_path: Path, names: Names, limits: FetchLimits = LIMITS) -> dict[str, str]:
     fetch = Fetcher(inside=inside, find=names, limits=limits)
     result = collect_urls(addresses, into=tmp_path, label="hat", fetcher=fetch)
     assert not result.new
@@ -323,7 +323,7 @@ def test_a_host_is_asked_by_few_at_once_and_with_pauses(tmp_path: Path, server: 
     addresses = [server.url(f"{i}.png") for i in range(12)]
     for i in range(12):
         server.answers[f"{i}.png"] = slowly
-    limits = Limits(at_once=2, pause=0.03)
+    limits = FetchLimits(at_once=2, pause=0.03)
     started = time.monotonic()
     result = collect_urls(
         addresses, into=tmp_path, label="hat", fetcher=Fetcher(inside=inside, find=Names(), limits=limits)
@@ -345,7 +345,7 @@ def test_a_busy_server_is_left_alone_as_long_as_it_asks(server: Server, kind: st
 
     server.answers["a"] = busy_once
     started = time.monotonic()
-    assert Fetcher(inside=inside, find=Names(), limits=Limits(pause=0)).get(server.url("a")) == PHOTO
+    assert Fetcher(inside=inside, find=Names(), limits=FetchLimits(pause=0)).get(server.url("a")) == PHOTO
     assert time.monotonic() - started > 0.9
 
 
@@ -376,7 +376,7 @@ def test_leaving_ends_what_is_under_way(server: Server, monkeypatch: pytest.Monk
         except DownloadError as error:
             failed.append(str(error))
 
-    with Fetcher(inside=inside, find=Names(), limits=Limits(at_once=1, seconds=600)) as fetch:
+    with Fetcher(inside=inside, find=Names(), limits=FetchLimits(at_once=1, seconds=600)) as fetch:
         threads = [threading.Thread(target=get, args=(fetch,)) for _ in range(3)]
         for thread in threads:
             thread.start()

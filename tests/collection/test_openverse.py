@@ -8,7 +8,7 @@ import pytest
 
 from clothes.collection import http_client
 from clothes.collection.collect import Collected, collect_web
-from clothes.collection.http_client import Fetcher, Limits
+from clothes.collection.http_client import Fetcher, FetchLimits
 from clothes.collection.openverse import search
 from clothes.errors import DownloadError, PhotosError
 from tests.support.openverse_server import Openverse, photo
@@ -16,7 +16,7 @@ from tests.support.photo_folders import below, reasons, rows
 from tests.support.pictures import draw, encode
 from tests.support.web_server import Canary, Names, inside, reply, running
 
-LIMITS = Limits(pause=0, patience=2)
+LIMITS = FetchLimits(pause=0, patience=2)
 BODIES = {
     **{"html": b"<html>", "list": b"[]", "empty": b"{}", "number": b'{"results": 1, "page_count": 1}'},
     **{"deep": b"[" * 100_000, "no text": b"\xff"},

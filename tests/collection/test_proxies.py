@@ -9,7 +9,7 @@ import pytest
 
 from clothes.collection import http_client
 from clothes.collection.download import download
-from clothes.collection.http_client import Fetcher, Limits
+from clothes.collection.http_client import Fetcher, FetchLimits
 from clothes.collection.proxies import find_proxy, proxy_urls
 from clothes.errors import DownloadError
 from tests.support.pictures import draw, encode
@@ -17,7 +17,7 @@ from tests.support.proxy_server import ProxyServer
 from tests.support.web_server import OUTSIDE, Canary, Names, Server, inside, reply, running
 
 PHOTO = encode(draw("bar", 0, size=(220, 240)), "PNG")
-LIMITS = Limits(pause=0, patience=2)
+LIMITS = FetchLimits(pause=0, patience=2)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Google Drive's API: lists and makes folders, sends and fetches files, with retries. Deletes nothing in Drive."""
+"""Google Drive's API: lists and creates folders, uploads and downloads files, with retries. Deletes nothing there."""
 
 import http.client
 import mimetypes
@@ -45,10 +45,10 @@ T = TypeVar("T")
 
 
 class Drive:
-    """Google Drive, with the access of these credentials.
+    """Google Drive, with the access of these credentials. Thread-safe.
 
-    Its methods may be called from several threads. They raise DriveError, or RefusedError if only one file is
-    concerned. After `stop` each method raises at its next request.
+    Its methods raise DriveError, or RefusedError if only one file is concerned. After `stop` each method raises at its
+    next request.
     """
 
     def __init__(self, credentials: Credentials) -> None:
@@ -127,7 +127,7 @@ class Drive:
             return read_item(request.execute(http=connection))
 
         try:
-            return self._patiently(make)
+            return self._with_retries(make)
         except RefusedError as error:
             raise DriveError(f"The folder {name} cannot be made in Drive: {error}.") from None
 
@@ -139,29 +139,31 @@ class Drive:
         """
         unfinished = config_folder() / "uploads" / sha256(f"{parent}/{name}/{md5}".encode())[:32]
         request = self._upload(path, name, parent, _read_session(unfinished))
-        done, idle, restarted, answer = 0, 0, False, None
-        while answer is None:
-            try:
-                answer = self._patiently(partial(_next_chunk, request))
-            except RefusedError as error:
-                if restarted or error.status not in (404, 410) or request.resumable_uri is None:
-                    raise
-                request, restarted = self._upload(path, name, parent, ""), True  # Google has forgotten that upload
-                advance(-done)
-                done = 0
-                continue
-            if answer is None:
-                idle = 0 if request.resumable_progress > done else idle + 1
-                if idle >= TRIES:
-                    raise RefusedError("Drive does not take its bytes")
-                advance(request.resumable_progress - done)
-                done = request.resumable_progress
-                unfinished.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                write_text(unfinished, str(request.resumable_uri), mode=0o600)
+        try:
+            sent = self._send_chunks(request, unfinished, advance)
+        except RefusedError as error:
+            if error.status not in (404, 410) or request.resumable_uri is None:
+                raise
+            advance(-request.resumable_progress)
+            request = self._upload(path, name, parent, "")  # Google has forgotten that upload
+            sent = self._send_chunks(request, unfinished, advance)
+        if sent != md5:
+            raise RefusedError("it changed while it was sent: Drive has other content")
+
+    def _send_chunks(self, request: HttpRequest, unfinished: Path, advance: Callable[[int], object]) -> str:
+        """Sends the chunks that are missing in Drive. Returns the MD5 of the file there."""
+        done = idle = 0
+        while (md5 := self._with_retries(partial(_next_chunk, request))) is None:
+            idle = 0 if request.resumable_progress > done else idle + 1
+            if idle >= TRIES:
+                raise RefusedError("Drive does not take its bytes")
+            advance(request.resumable_progress - done)
+            done = request.resumable_progress
+            unfinished.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_text(unfinished, str(request.resumable_uri), mode=0o600)
         unfinished.unlink(missing_ok=True)
         advance(request.resumable.size() - done)
-        if answer != md5:
-            raise RefusedError("it changed while it was sent: Drive has other content")
+        return md5
 
     def _upload(self, path: Path, name: str, parent: str, session: str) -> HttpRequest:
         """Returns an upload in chunks. With the address of a `session` it continues that one."""
@@ -199,7 +201,7 @@ class Drive:
             advance(done)
             while done < item.size:
                 request.headers["range"] = f"bytes={done}-{min(done + CHUNK, item.size) - 1}"
-                data = self._patiently(lambda connection: request.execute(http=connection))
+                data = self._with_retries(lambda connection: request.execute(http=connection))
                 if len(data) != min(CHUNK, item.size - done):  # not the requested range
                     break
                 file.write(data)
@@ -218,10 +220,10 @@ class Drive:
         return AuthorizedHttp(self._credentials, http=Http())
 
     def _run(self, request: HttpRequest, read: Callable[[Any], T]) -> T:
-        return self._patiently(lambda connection: read(request.execute(http=connection)))
+        return self._with_retries(lambda connection: read(request.execute(http=connection)))
 
-    def _patiently(self, act: Callable[[AuthorizedHttp], T]) -> T:
-        """Returns the result of `act`. Retries rate limits (403, 429), 408, 5xx and broken connections."""
+    def _with_retries(self, act: Callable[[AuthorizedHttp], T]) -> T:
+        """Returns the result of `act`. Tries again at rate limits (403, 429), 408, 5xx and broken connections."""
         problem, wait = "it was stopped", 0.0
         for failed in range(TRIES):
             if self._stopped.wait(wait):
