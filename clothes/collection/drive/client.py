@@ -131,21 +131,21 @@ class Drive:
         except RefusedError as error:
             raise DriveError(f"The folder {name} cannot be made in Drive: {error}.") from None
 
-    def send(self, path: Path, name: str, parent: str, *, md5: str, advance: Callable[[int], object]) -> None:
+    def upload(self, path: Path, name: str, parent: str, *, md5: str, advance: Callable[[int], object]) -> None:
         """Uploads a file into the folder with the id `parent`. Continues an interrupted upload.
 
         `advance` is called with the bytes of each step. The address of an unfinished upload is kept in the config
         folder, so that another process can continue it.
         """
         unfinished = config_folder() / "uploads" / sha256(f"{parent}/{name}/{md5}".encode())[:32]
-        request = self._upload(path, name, parent, _read_session(unfinished))
+        request = self._upload_request(path, name, parent, _read_session(unfinished))
         try:
             sent = self._send_chunks(request, unfinished, advance)
         except RefusedError as error:
             if error.status not in (404, 410) or request.resumable_uri is None:
                 raise
             advance(-request.resumable_progress)
-            request = self._upload(path, name, parent, "")  # Google has forgotten that upload
+            request = self._upload_request(path, name, parent, "")  # Google has forgotten that upload
             sent = self._send_chunks(request, unfinished, advance)
         if sent != md5:
             raise RefusedError("it changed while it was sent: Drive has other content")
@@ -165,7 +165,7 @@ class Drive:
         advance(request.resumable.size() - done)
         return md5
 
-    def _upload(self, path: Path, name: str, parent: str, session: str) -> HttpRequest:
+    def _upload_request(self, path: Path, name: str, parent: str, session: str) -> HttpRequest:
         """Returns an upload in chunks. With the address of a `session` it continues that one."""
         mime = mimetypes.guess_type(name)[0] or "application/octet-stream"
         request = self._files.create(
@@ -179,20 +179,20 @@ class Drive:
             request._in_error_state = True  # makes the library ask first how much was received
         return request
 
-    def fetch(self, item: Item, part: Path, *, advance: Callable[[int], object]) -> None:
+    def download(self, item: Item, part: Path, *, advance: Callable[[int], object]) -> None:
         """Downloads a file into `part`, complete and with the right MD5. Continues a `part` that exists.
 
         `advance` is called with the bytes of each step.
         """
         for _ in range(2):
-            done = self._fetch_rest(item, part, advance)
+            done = self._download_rest(item, part, advance)
             if done == item.size and file_md5(part) == item.md5:
                 return
             part.unlink()
             advance(-done)
         raise RefusedError("what Drive sent has another MD5 than it says")
 
-    def _fetch_rest(self, item: Item, part: Path, advance: Callable[[int], object]) -> int:
+    def _download_rest(self, item: Item, part: Path, advance: Callable[[int], object]) -> int:
         request = self._files.get_media(fileId=item.id, supportsAllDrives=True)
         for name in ("accept", "accept-encoding", "user-agent"):  # with these headers a range may come compressed
             request.headers.pop(name, None)

@@ -95,10 +95,10 @@ def push(
     for source, _ in todo:
         _make_branch(drive, tree, source.folder)
 
-    def send(source: Source, name: str, advance: Callable[[int], object]) -> None:
-        drive.send(source.origin, name, tree[source.folder].ids[0], md5=source.md5, advance=advance)
+    def upload(source: Source, name: str, advance: Callable[[int], object]) -> None:
+        drive.upload(source.origin, name, tree[source.folder].ids[0], md5=source.md5, advance=advance)
 
-    moved, failed = _each(drive, todo, send, partial(progress, "Sending"))
+    moved, failed = _each(drive, todo, upload, partial(progress, "Sending"))
     return TransferReport(top.link, moved, same, tuple(skipped), failed)
 
 
@@ -138,16 +138,16 @@ def pull(
     if dry_run or not todo:
         return TransferReport(top.link, _transfers(todo), same, tuple(skipped))
 
-    def fetch(source: Source, name: str, advance: Callable[[int], object]) -> None:
+    def download(source: Source, name: str, advance: Callable[[int], object]) -> None:
         part = root / _PARTS / sha256(f"{source.origin.id} {source.md5}".encode())[:32]
         if part.is_symlink() or not part.is_file():  # a link's target would be written
             part.unlink(missing_ok=True)
-        drive.fetch(source.origin, part, advance=advance)
+        drive.download(source.origin, part, advance=advance)
         folders[source.folder].mkdir(parents=True, exist_ok=True)
         publish_new(part, folders[source.folder] / name)
 
     with _alone_in(root):
-        moved, failed = _each(drive, todo, fetch, partial(progress, "Fetching"))
+        moved, failed = _each(drive, todo, download, partial(progress, "Fetching"))
     with suppress(OSError):
         (root / _PARTS).rmdir()  # fails if it holds unfinished downloads
     return TransferReport(top.link, moved, same, tuple(skipped), failed)
