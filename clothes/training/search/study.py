@@ -1,7 +1,7 @@
 """A study: the trials of one search, in a database that any number of processes share. The only file that uses Optuna.
 
-A process records a heartbeat while it runs a trial. Another process gives up the trial of a process whose heartbeats
-stopped (`Study.give_up_silent`); its settings are enqueued again.
+A process records heartbeats while it runs a trial. If they stop, the trial is stale: another process records it as
+failed and enqueues its settings again (`Study.fail_stale_trials`).
 """
 
 import math
@@ -82,15 +82,15 @@ class Study:
         seed: int | None,
     ) -> None:
         self._first = first[0]
-        self._seen_running: dict[int, float] = {}  # number -> first seen at; infinite after a first heartbeat
+        self._running_since: dict[int, float] = {}  # number -> first seen at; infinite after a first heartbeat
         self._space = {name: _distribution(options) for name, options in space.items()}
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         try:
             with _no_warnings():
-                study, self._storage = _open_study(url, name, identity, first)
-            self._study = study
-            different = [part for part, value in identity.items() if study.user_attrs.get(part) != value]
-            started, _ = len(self.trials()), study.direction  # which Optuna needs for each trial
+                self._study, self._storage = _open_study(url, name, identity, first)
+            different = [part for part, value in identity.items() if self._study.user_attrs.get(part) != value]
+            started = len(self.trials())
+            self._study.direction  # noqa: B018 - raises if it is damaged; Optuna reads it at each trial
         except (ValueError, LookupError, TypeError, AttributeError, RuntimeError, AssertionError) as error:  # of Optuna
             raise TuningError(f"The study {name!r} is damaged ({error}). Give another --out.") from None
         if different:
@@ -98,8 +98,8 @@ class Study:
                 f"The study {name!r} is of another {' and another '.join(different)}, so its trials say nothing here. "
                 "Give another --out."
             )
-        study.sampler = sampler(None if seed is None else seed + started, startup=len(first))
-        study.pruner = pruner(epochs)
+        self._study.sampler = sampler(None if seed is None else seed + started, startup=len(first))
+        self._study.pruner = pruner(epochs)
 
     def trials(self) -> tuple[Trial, ...]:
         """Returns all trials that any process has begun."""
@@ -114,9 +114,9 @@ class Study:
     def run(self, train: Callable[[RunningTrial], float]) -> None:
         """Runs one trial. An error other than TrialError leaves it without a result and enqueues its settings again.
 
-        The result does not count if another process has given up the trial, for example because the computer slept.
+        The result does not count if another process has failed the trial as stale: the computer may have slept.
         """
-        self.give_up_silent()
+        self.fail_stale_trials()
         with _no_warnings():
             trial = self._study.ask(self._space)
         try:
@@ -161,17 +161,17 @@ class Study:
             ended.set()
             thread.join()
 
-    def give_up_silent(self) -> None:
-        """Gives up the trials of processes whose heartbeats stopped, and enqueues their settings again.
+    def fail_stale_trials(self) -> None:
+        """Records stale trials as failed and enqueues their settings again.
 
-        Optuna ignores a trial without any heartbeat, so one that stays without is given its first here.
+        Optuna ignores a trial without any heartbeat, so this records the first one of a trial that stays without.
         """
         with _no_warnings():
             optuna.storages.fail_stale_trials(self._study)
         for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            since = self._seen_running.setdefault(trial.number, time.monotonic())
+            since = self._running_since.setdefault(trial.number, time.monotonic())
             if time.monotonic() - since > _GRACE * HEARTBEAT:
-                self._seen_running[trial.number] = math.inf
+                self._running_since[trial.number] = math.inf
                 self._storage.record_heartbeat(trial._trial_id)
 
     def importance(self) -> dict[str, float]:
@@ -219,7 +219,7 @@ with _no_warnings():
 def _open_study(
     url: str, name: str, identity: Mapping[str, str], first: Sequence[dict[str, Any]]
 ) -> tuple[optuna.Study, RDBStorage]:
-    """Returns the study of this name, which is created and filled if needed, and its storage."""
+    """Returns the study of this name, created and filled if needed, and its storage."""
     storage = _open_storage(url)
     try:
         study, until = optuna.create_study(study_name=name, storage=storage, direction="maximize"), 0.0

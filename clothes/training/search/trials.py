@@ -94,7 +94,7 @@ class Search:
                 return
             if len(counted) >= most:
                 # Other processes run the last trials. If one of them dies, this process repeats its trial.
-                study.give_up_silent()
+                study.fail_stale_trials()
                 time.sleep(1)
                 continue
             if time.perf_counter() > self.repeat_from or len(counted) >= (1 - _REPEATED) * most:
