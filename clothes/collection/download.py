@@ -5,7 +5,6 @@ import http.client
 import time
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -81,14 +80,16 @@ def file_md5(path: Path) -> str:
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects to the public network only."""
+    """Follows redirects to the public network only, and to hosts that only a proxy finds below the one asked for."""
 
     def redirect_request(self, request: urllib.request.Request, *about: Any) -> urllib.request.Request | None:
         where = urlsplit(about[-1])
-        ips: list[str] = []
-        with suppress(DownloadError):  # a proxy may find the host
-            ips = resolve(where.hostname or "", where.port or 443)
-        if where.scheme not in ("http", "https") or any(map(why_inside, ips)):
+        host = where.hostname or ""
+        try:
+            is_inside = any(map(why_inside, resolve(host, where.port or 443)))
+        except DownloadError:
+            is_inside = not f".{host}".endswith(f".{request.origin_req_host}")
+        if where.scheme not in ("http", "https") or is_inside:
             raise DownloadError(f"{request.full_url} redirects to {about[-1][:200]}, which is no public web address.")
         return super().redirect_request(request, *about)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clothes.collection import download as downloads
 from clothes.collection import http_client
 from clothes.collection.download import download
 from clothes.collection.http_client import Fetcher, FetchLimits
@@ -156,6 +157,26 @@ def test_data_sets_are_downloaded_through_the_proxy(
     monkeypatch.setenv("NO_PROXY", OUTSIDE)
     download(address, tmp_path / "again.png")
     assert proxy.asked == [address]
+
+
+def test_a_redirect_to_a_host_that_only_the_proxy_finds_stays_below_the_host_asked_for(
+    server: Server, proxy: ProxyServer, canary: Canary, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy.url)
+
+    def find_nothing(host: str, port: int) -> list[str]:
+        raise DownloadError("its host cannot be found")
+
+    monkeypatch.setattr(downloads, "resolve", find_nothing)
+    asked = f"http://{OUTSIDE}:{server.server_port}/to/"
+    download(asked + server.url("photo.png", OUTSIDE), tmp_path / "photo.png")
+    assert (tmp_path / "photo.png").read_bytes() == PHOTO
+    for place in (f"127.0.0.1:{canary.port}", f"x{OUTSIDE}", f"{OUTSIDE}.evil.test", "intranet"):
+        proxy.asked = []
+        with pytest.raises(DownloadError, match="which is no public web address"):
+            download(f"{asked}http://{place}/", tmp_path / "other.png")
+        assert proxy.asked == [f"{asked}http://{place}/"]
+    assert canary.hits == 0
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import socket
 import threading
 import urllib.request
 from contextlib import suppress
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -57,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if not self.begin():
             return
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _AsItIs)
         with opener.open(self.path, timeout=10) as answer:
             self.send_response(answer.status)
             for name, value in answer.headers.items():
@@ -65,6 +66,13 @@ class Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(answer.read())
         self.close_connection = True
+
+
+class _AsItIs(urllib.request.HTTPErrorProcessor):
+    """Follows no redirect."""
+
+    def http_response(self, request: object, response: HTTPResponse) -> HTTPResponse:
+        return response
 
 
 def relay(source: socket.socket, to: socket.socket) -> None:
