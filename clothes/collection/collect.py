@@ -20,8 +20,8 @@ from clothes.collection.provenance import Origin
 from clothes.collection.zip_archive import Archive
 from clothes.errors import DownloadError, PhotoError, PhotosError
 from clothes.photos import decode
-from clothes.photos.class_names import class_name
-from clothes.photos.folders import Skipped, list_class_folders, list_photos
+from clothes.photos.class_names import choose_spellings, class_name, spelling_notes
+from clothes.photos.folders import OTHER, Skipped, list_class_folders, list_photos
 from clothes.system.progress import StepProgress
 
 SMALLEST = 200  # pixels; a picture from the web with a shorter side is a thumbnail
@@ -82,8 +82,9 @@ def collect_folder(
         else:
             archive = stack.enter_context(Archive(source))
             labels = archive.classes() if label is None else [label] * len(archive.photos)
-            found, skipped, notes = list(zip(archive.photos, labels, strict=True)), archive.skipped, ()
-            read = archive.read
+            spellings = choose_spellings(filter(None, labels), (OTHER,))
+            found = [(path, spellings.get(name, "")) for path, name in zip(archive.photos, labels, strict=True)]
+            skipped, notes, read = archive.skipped, tuple(spelling_notes(spellings).values()), archive.read
         top = source.resolve().name
         photos = [_from_path(path, name, partial(read, path), f"{top}/{path}") for path, name in found]
         with Store(into, progress=progress) as store:

@@ -2,6 +2,7 @@
 
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
@@ -94,7 +95,7 @@ class Archive(AbstractContextManager["Archive"]):
         folders = [PurePosixPath(photo).parts[:-1] for photo in self.photos]
         if reason := _why_unclear(folders, self._unclear.intersection(self.photos)):
             raise PhotosError(f"{self._path} {reason}. Name one class for all (--class), or unpack and sort it first.")
-        return [parts[0] if parts else "" for parts in _class_folders(folders)]
+        return [unicodedata.normalize("NFC", parts[0]) if parts else "" for parts in _class_folders(folders)]
 
 
 class _Guarded(FileIO):

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 
 from clothes.errors import PhotosError
@@ -63,6 +63,15 @@ def choose_spellings(labels: Iterable[str], known: Iterable[str]) -> dict[str, s
     names = [*known, *sorted(counts, key=lambda name: (-counts[name], name))]
     chosen = {_folded(name): name for name in reversed(names)}
     return {name: name if name in known else chosen[_folded(name)] for name in counts}
+
+
+def spelling_notes(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Returns a sentence for each label that `choose_spellings` spells otherwise."""
+    return {
+        name: f"{name} and {spelling} are spellings of one class: counted as {spelling}."
+        for name, spelling in sorted(chosen.items())
+        if name != spelling
+    }
 
 
 @lru_cache(10_000)

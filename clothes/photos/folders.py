@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from clothes.errors import PhotosError
-from clothes.photos.class_names import PART_FOLDERS, choose_spellings, is_same_class
+from clothes.photos.class_names import PART_FOLDERS, choose_spellings, is_same_class, spelling_notes
 from clothes.photos.decode import SUFFIXES
 
 OTHER = "_other"  # the folder of photos that show none of the classes, to learn rejection
@@ -96,9 +96,8 @@ def _notes(base: str, photos: Sequence[PhotoFile], spellings: Mapping[str, str])
     """Yields what people should know of the classes, because the names of the folders leave it open."""
     if base:
         yield f"The class folders are those in {base.removesuffix('/')}."
-    for name, spelling in sorted(spellings.items()):
-        if name != spelling:
-            yield f"{name} and {spelling} are spellings of one class: counted as {spelling}. Rename the folder {name}."
+    for name, note in spelling_notes(spellings).items():
+        yield f"{note} Rename the folder {name}."
     inside: dict[str, set[str]] = defaultdict(set)  # class -> folders in its folder; "" for photos beside them
     for photo in photos:
         inside[photo.label].add("/".join(from_class(photo.path, photo.label).parts[1:-1]))

@@ -349,6 +349,18 @@ def test_names_in_another_encoding_are_those_of_the_extra_field(tmp_path: Path, 
         assert collect_folder(tmp_path / f"{kind}.zip", into=tmp_path / kind, label="skirt").new == {"skirt": 1}
 
 
+def test_two_spellings_of_a_class_are_one_and_are_told(tmp_path: Path) -> None:
+    """As in folders."""
+    photos = {f"{name}/{i}.png": encode(draw("bar", i), "PNG") for i, name in enumerate(["Shirt", "shirt", "Shirt"])}
+    (tmp_path / "a.zip").write_bytes(pack({**photos, "_Other/other.png": OTHER}))
+    result = collect_folder(tmp_path / "a.zip", into=tmp_path / "photos")
+    assert (result.new, result.refused) == ({"Shirt": 3, "_other": 1}, ())
+    assert result.notes == (
+        "_Other and _other are spellings of one class: counted as _other.",
+        "shirt and Shirt are spellings of one class: counted as Shirt.",
+    )
+
+
 def test_names_in_utf8_without_a_flag_and_odd_names_of_files_are_read(tmp_path: Path) -> None:
     """As macOS writes them; and the encoding does not matter where only the names of files need it."""
     (tmp_path / "a.zip").write_bytes(
