@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -53,6 +54,8 @@ def test_folder_prints_counts_refusals_and_the_next_command(tmp_path: Path, monk
         ("urls none.txt --class hat", "Error: none.txt: No such file"),
         ("web hats --class hat", "Error: Openverse cannot be searched: this is no web address"),
         ("urls list.txt --class hat", ""),  # no photo came: the table says why
+        ("urls empty.txt --class hat", "No photo was found there, and nothing else. Check what you named.\n"),
+        ("folder empty.zip --class hat", "No photo was found there, and nothing else. Check what you named.\n"),
     ],
 )
 def test_errors_are_sentences(tmp_path: Path, words: str, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,6 +63,8 @@ def test_errors_are_sentences(tmp_path: Path, words: str, message: str, monkeypa
     monkeypatch.setitem(collect_web.__kwdefaults__, "api", "ftp://x/")
     (tmp_path / "list.txt").write_text("http://127.0.0.1:9/a.jpg\n")
     (tmp_path / "odd.txt").write_bytes(b"\xff\xfeb")
+    (tmp_path / "empty.txt").touch()
+    ZipFile(tmp_path / "empty.zip", "w").close()
     shown = run_command("collect", *words.split(), "--into", "photos")
     assert shown.status == 1
     assert message in shown.err

@@ -113,6 +113,8 @@ def _fetcher(allow_private: bool) -> "Fetcher":
 
 def _print_collected(result: "Collected", as_json: bool) -> None:
     show_result(result, render_collected, as_json)
+    if not (result.new or result.already or result.refused):
+        note("No photo was found there, and nothing else. Check what you named.")
     if not (result.new or result.already):
         raise typer.Exit(1)
 
