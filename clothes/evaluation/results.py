@@ -157,7 +157,13 @@ def read_predictions(folder: Path) -> tuple[tuple[str, Prediction], ...]:
         classes = header[len(_COLUMNS) :]
         if header[: len(_COLUMNS)] != _COLUMNS or len(set(classes)) < max(1, len(classes)):
             raise ValueError(f"its columns are not {', '.join(_COLUMNS)} and one for each class")
-        return tuple(_parse_row(number, cells, classes) for number, cells in lines)
+        rows = {}
+        for number, cells in lines:
+            truth, prediction = _parse_row(number, cells, classes)
+            if prediction.photo in rows:
+                raise ValueError(f"line {number}: {prediction.photo} is listed twice")
+            rows[prediction.photo] = truth, prediction
+        return tuple(rows.values())
 
 
 @contextmanager

@@ -47,6 +47,7 @@ def test_predictions_are_read_back(copy: clothes.Run, tmp_path: Path) -> None:
         ("a.png,bar,_other,0.9,true,0.9,0.1", "'bar' or '_other' is not one of its classes"),
         ("a.png,bar,bar,0.9,true,0.9", "it has 6 cells, not 7"),
         ("a.png,bar,bar", "it has 3 cells, not 7"),
+        ("b.png,hoodie,bar,0.9,true,0.9,0.1", "b.png is listed twice"),
     ],
 )
 def test_error_in_predictions_names_the_line(tmp_path: Path, row: str, reason: str) -> None:

@@ -118,8 +118,13 @@ def test_cards_of_confused_classes_have_a_photo_of_each(evaluated: clothes.Run, 
 @pytest.mark.parametrize(
     ("file", "old", "new", "reason"),
     [
-        ("predictions.csv", r"bar/\d+\.png", "frame/000.png", "which split.csv does not have as a test photo"),
-        ("predictions.csv", r"bar/\d+\.png", "other/secret.png", "predictions.csv has other/secret.png"),
+        (
+            "predictions.csv",
+            r"\A(.*\n)bar/\d+\.png",
+            r"\1frame/000.png",
+            "which split.csv does not have as a test photo",
+        ),
+        ("predictions.csv", r"\A(.*\n)bar/\d+\.png", r"\1other/secret.png", "predictions.csv has other/secret.png"),
         ("predictions.csv", r"bar/\d+\.png", "../secret.png", "does not lie among the photos"),
         ("predictions.csv", r"\bbar\b(?!/)", "bat", "have different classes"),
         ("evaluation.json", r'"bar"', '"bat"', "have different classes"),
