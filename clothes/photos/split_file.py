@@ -102,7 +102,7 @@ class Split:
             photo = slashed(cells[0])
             if photo in rows or not stays_below(photo):
                 raise SplitError(f"{path}, line {number}: {photo} is listed twice or lies outside the photos.")
-            if "/" in cells[1] or not stays_below(cells[1]):  # copies go into folders of these names
+            if "/" in cells[1] or cells[1].startswith(".") or not stays_below(cells[1]):  # copies go into such folders
                 raise SplitError(f"{path}, line {number}: {cells[1]} is not the name of a class folder.")
             rows[photo] = Row(photo, *cells[1:])
         return cls(Path(root), tuple(rows.values()))

@@ -36,6 +36,10 @@ def test_written_and_read_again(photos: Path, tmp_path: Path) -> None:
         ("photo,class,part,group,sha256\na.jpg,hat,holdout,,0\n", "line 2"),
         ("photo,class,part,group,sha256\na.jpg,hat,train,,0\na.jpg,hat,test,,0\n", "line 3"),
         ("photo,class,part,group,sha256\n../a.jpg,hat,train,,0\n", "line 2"),
+        *(
+            (f"photo,class,part,group,sha256\na.jpg,{name},train,,0\n", "line 2: .* is not the name of a class folder")
+            for name in (".", "..", "./", ".hidden", "a/b", "/", "..\\a")
+        ),
     ],
 )
 def test_a_damaged_split_names_its_line(tmp_path: Path, text: str, message: str) -> None:
