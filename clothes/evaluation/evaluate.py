@@ -9,7 +9,7 @@ from clothes.errors import PhotoError, PhotosError, RunError
 from clothes.evaluation.results import Evaluation, write_evaluation
 from clothes.inference.classifier import Classifier, load
 from clothes.inference.confidence import Prediction
-from clothes.inference.run import MOST_OPENINGS, Run
+from clothes.inference.run import MOST_OPENINGS, Run, find_run
 from clothes.photos.decode import read_file
 from clothes.photos.folders import OTHER, Listing, PhotoFile, Skipped, list_class_folders
 from clothes.photos.split_file import has_changed
@@ -34,7 +34,7 @@ def evaluate(
     the bundle. The result on `photos` is written into the folder `out`, if given; photos that the run was trained on
     are left out. Raises PhotosError if there is no photo to measure on.
     """
-    run = None if isinstance(model, Classifier) else _find_run(Path(model))
+    run = None if isinstance(model, Classifier) else find_run(Path(model))
     classifier = model if isinstance(model, Classifier) else load(model)
     if photos is not None:
         result = evaluate_folder(classifier, Path(photos), run=run, progress=progress)
@@ -90,14 +90,6 @@ def evaluate_folder(
             f"`clothes check {quote(listing.root)}` lists the reasons."
         )
     return replace(result, skipped=(*listing.skipped, *skipped, *result.skipped), notes=listing.notes)
-
-
-def _find_run(path: Path) -> Run | None:
-    """Returns the run in a folder, or the run around a bundle."""
-    for folder in (path, Path(os.path.realpath(path)).parent):
-        if (folder / "run.json").is_file():
-            return Run.open(folder)
-    return None
 
 
 def _count_opening(run: Run) -> int:

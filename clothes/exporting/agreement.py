@@ -12,7 +12,7 @@ from clothes.collection.public_datasets import starter_pictures
 from clothes.errors import ExportError, PhotoError, PhotosError
 from clothes.inference.bundle import Bundle
 from clothes.inference.classifier import TOLERANCE
-from clothes.inference.run import Run
+from clothes.inference.run import find_run
 from clothes.photos import decode
 from clothes.photos.folders import OTHER, list_photos
 from clothes.system.terminal_text import utf8
@@ -77,13 +77,12 @@ def comparison_pictures(bundle: Bundle, photos: Path | None) -> tuple[str, np.nd
     Raises PhotosError for a folder without readable photos.
     """
     if photos is not None:
-        found = _decode(bundle, _spread(list_photos(photos)[0]))
-        if not found:
+        given = _decode(bundle, _spread(list_photos(photos)[0]))
+        if not given:
             raise PhotosError(f"No photo in {photos} can be read. Name a folder of photos: --photos DIR.")
-        return f"{len(found)} photos of {utf8(photos.name)}", np.array(found)
-    found, folder = [], bundle.path.resolve().parent
-    if (folder / "run.json").exists():
-        run = Run.open(folder)
+        return f"{len(given)} photos of {utf8(photos.name)}", np.array(given)
+    found: list[np.ndarray] = []
+    if run := find_run(bundle.path):
         parts = [_spread(run.split.part(part)) for part in ("validation", "train")]
         found = _decode(bundle, (run.photos / row.photo for rows in parts for row in rows if row.label != OTHER))
     counts = {"photos of the run": len(found), "starter pictures": PICTURES - len(found)}

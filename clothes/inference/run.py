@@ -23,7 +23,7 @@ from clothes.errors import RunError
 from clothes.inference.bundle import Bundle, read_bundle
 from clothes.photos.split_file import Split
 from clothes.system.csv_files import read_table, slashed
-from clothes.system.files import remove_unfinished, write_text
+from clothes.system.files import refuse_links, remove_unfinished, write_text
 from clothes.system.locks import LOCK_FILE, folder_lock
 from clothes.system.terminal_text import quote
 from clothes.system.validation import parse_float, read_json
@@ -31,6 +31,7 @@ from clothes.system.validation import parse_float, read_json
 # Marks a folder in which a run is being created: without run.json it holds nothing but an unfinished start.
 _BEGUN = ".begun"
 _REPLACED = ".replaced"
+_FOLDERS = ("bundle", "checkpoints", _REPLACED, "learning-curve", "learning-curve/*")
 _KEPT_IN_PLACE = (_BEGUN, _REPLACED, LOCK_FILE)  # when the files of a run move
 MOST_OPENINGS = 1_000_000  # of the test part, that are counted
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
@@ -93,7 +94,7 @@ class Run:
         written: list[str] = []
         try:
             path.mkdir(parents=True, exist_ok=True)
-            (path / _BEGUN).touch()
+            write_text(path / _BEGUN, "")
             if (path / "run.json").exists():
                 _set_aside(path)
             written = ["config.json", "split.csv", "run.json"]
@@ -118,8 +119,9 @@ class Run:
         folder = Path(path)
         try:
             found = (folder / "run.json").is_file()
+            refuse_links(folder, *_FOLDERS)
         except OSError as error:
-            raise RunError(f"{folder} cannot be read: {error.strerror}. Name a folder that you may read.") from None
+            raise RunError(f"{folder} cannot be used: {error.strerror}. Name a run that holds its own files.") from None
         if not found:
             raise RunError(f"{folder} is not a run folder: it has no run.json. `clothes train` writes runs/NAME.")
         return cls(folder)
@@ -207,6 +209,14 @@ class Run:
         return path
 
 
+def find_run(path: str | os.PathLike[str]) -> Run | None:
+    """Returns the run in a folder, or the run around a bundle. Raises RunError if it cannot be used."""
+    for folder in (Path(path), Path(os.path.realpath(path)).parent):
+        if (folder / "run.json").is_file():
+            return Run.open(folder)
+    return None
+
+
 @contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
     """Locks a run folder, which it creates if missing, and removes half-written files of a killed process.
@@ -215,6 +225,7 @@ def run_lock(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        refuse_links(folder, *_FOLDERS)
     except OSError as error:
         raise _cannot_create(folder, error.strerror) from None
     with folder_lock(folder) as locked:

@@ -33,6 +33,13 @@ def read_regular_file(path: Path, max_bytes: int, *, follow: bool = False) -> by
     return path.read_bytes()
 
 
+def refuse_links(folder: Path, *patterns: str) -> None:
+    """Raises OSError if an entry of a foreign folder is a link: what is written there would land elsewhere."""
+    for path in (path for pattern in patterns for path in folder.glob(pattern)):
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, f"{path.name} in it is a link, which may lead anywhere", str(path))
+
+
 def write_text(path: Path, text: str, *, mode: int = 0o666) -> None:
     """Writes a file of UTF-8 text atomically."""
     write_bytes(path, text.encode(), mode=mode)

@@ -141,6 +141,18 @@ def test_export_does_not_open_the_test_part(run: clothes.Run, tmp_path: Path) ->
     assert copied.info["test_part_opened"] == opened
 
 
+def test_export_says_where_the_photos_of_the_run_should_lie(run: clothes.Run, tmp_path: Path) -> None:
+    copy = clothes.Run(shutil.copytree(run.path, tmp_path / "run"))
+    export = ("export", copy.path / "bundle", "--format", "litert", "--out")
+    shown = run_command(*export, tmp_path / "a")
+    assert shown.status == 0 and "100 starter pictures" in shown.out
+    place = f"{copy.photos}, which {copy.path / 'run.json'} names"
+    assert shown.err == f"No photo of the run can be read in {place}: see --photos.\n"
+    for more in (("--photos", make_photos(tmp_path / "others", each=2)), ()):
+        assert run_command(*export, tmp_path / "again" / str(len(more)), *more).err == ""
+        shutil.copytree(run.photos, copy.photos, dirs_exist_ok=True)
+
+
 def test_export_command(bundle: Path, tmp_path: Path) -> None:
     words = ("export", bundle, "--format", "litert", "--out")
     done = run_command(*words, tmp_path / "a b")

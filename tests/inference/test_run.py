@@ -11,6 +11,7 @@ import pytest
 import clothes
 from clothes.config import Config
 from clothes.errors import RunError
+from clothes.inference.run import run_lock
 from clothes.photos.split_file import Split
 
 MADE = Path(__file__).parents[1] / "data" / "made-by-0.1.0" / "finished"
@@ -23,6 +24,25 @@ def test_photos_in_a_folder_that_is_not_utf8_start_no_run(tmp_path: Path) -> Non
     with pytest.raises(RunError, match="is not UTF-8"):
         clothes.Run.new(tmp_path / "run", Config(), Split(photos, ()))
     assert [path.name for path in tmp_path.iterdir()] == [photos.name]
+
+
+@pytest.mark.parametrize("name", ["bundle", "checkpoints", ".replaced", "learning-curve", "learning-curve/25"])
+def test_a_folder_of_a_foreign_run_that_is_a_link_is_not_written_to(tmp_path: Path, name: str) -> None:
+    run, elsewhere = shutil.copytree(MADE, tmp_path / "run"), tmp_path / "elsewhere"
+    (run / "learning-curve").mkdir()
+    shutil.copytree(run / "bundle", elsewhere)
+    (elsewhere / ".making-mine").touch()
+    if (run / name).exists():
+        shutil.rmtree(run / name)
+    (run / name).symlink_to(elsewhere)
+    before = {path: path.read_bytes() for path in elsewhere.iterdir()}
+    told = f"{Path(name).name} in it is a link, which may lead anywhere"
+    for act in (clothes.evaluate, lambda path: clothes.train(tmp_path, out=path, resume=True)):
+        with pytest.raises(RunError, match=told):
+            act(run)
+    with pytest.raises(RunError, match=told), run_lock(run):
+        pass
+    assert {path: path.read_bytes() for path in elsewhere.iterdir()} == before
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

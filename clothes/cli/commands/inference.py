@@ -206,10 +206,15 @@ def export(
 
     Example: clothes export runs/shirts --format onnx --out shirts-onnx
     """
+    from clothes.inference.run import find_run
+
     with progress_bars() as bars:
         progress = bars.to("Exporting")
         result = clothes.export(bundle, to=export_format, out=out, int8=int8, photos=photos, progress=progress)
     show_result(result, render_export, as_json)
+    run = find_run(bundle) if photos is None else None
+    if run and "photos of the run" not in result.compared[-1].what:
+        note(f"No photo of the run can be read in {run.photos}, which {run.path / 'run.json'} names: see --photos.")
     if export_format == "space":
         note(f"Next:  hf upload USER/NAME {quote(out)} --repo-type space")
 

@@ -14,6 +14,7 @@ from clothes.config import QUICK, Config
 from clothes.errors import EXTRAS, ConfigError, MissingExtraError, TuningError
 from clothes.models.backend_check import require_training
 from clothes.photos.split_file import Split
+from clothes.system.files import refuse_links
 from clothes.training.callbacks import SearchCallback
 from clothes.training.search.results import Tuning
 from clothes.training.search.space import SearchConfig
@@ -70,12 +71,12 @@ def tune(
         with database_errors(url):
             if storage is None:
                 folder.mkdir(parents=True, exist_ok=True)
+                refuse_links(folder, "study.db*")
             study = running.open_study(url, real.name)
             folder.mkdir(parents=True, exist_ok=True)
             whole = keep_split(whole, split)
             whole.write(folder / "split.csv", overwrite=True)
-            shown = replace(visible, notes=whole.notes)
-            callback.on_start(folder, running.reduce(config), shown, most=search.most)
+            callback.on_start(folder, running.reduce(config), replace(visible, notes=whole.notes), most=search.most)
             running.run(study)
             return running.write_result(study, folder)
     except OSError as error:

@@ -158,6 +158,15 @@ def test_a_file_in_place_of_the_folder_gives_a_message(photos: Path, tmp_path: P
             tune(photos, out=tmp_path / name, trials=1, config=TINY)
 
 
+def test_a_database_that_is_a_link_is_not_written_to(photos: Path, tmp_path: Path, fast: object) -> None:
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "study.db").symlink_to(tmp_path / "elsewhere.db")
+    (tmp_path / "elsewhere.db").touch()
+    with pytest.raises(TuningError, match=r"study\.db in it is a link, which may lead anywhere. Give another --out"):
+        tune(photos, out=tmp_path / "search", trials=1, epochs=1, config=TINY)
+    assert (tmp_path / "elsewhere.db").read_bytes() == b""
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
 @pytest.mark.parametrize("name", ["what?", "a%2fb#c&d"])
 def test_the_database_lies_in_the_folder_whatever_its_name(
