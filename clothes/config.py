@@ -98,8 +98,6 @@ _SEQUENTIAL_ONLY = (
     "filters", "kernels", "strides", "normalization", "activation", "convolution_dropout", "units", "dropout",
 )  # fmt: skip
 _NOT_SEQUENTIAL = ("weights", "features_dropout")
-
-
 _STRENGTHS = ("turn", "stretch", "shear", "shift", "color", "gray", "erase", "degrade", "background")
 
 
@@ -204,6 +202,7 @@ class Config:
         return preset if count is None else preset._with_steps(count)
 
     def _with_steps(self, photos: int) -> Self:
+        """Returns a copy with the batch size and the epochs that give this number of photos enough steps."""
         fine_tuning = self.model.weights != "none"
         batch = self.train.batch_size
         while batch > 16 and photos < 10 * batch:

@@ -28,7 +28,7 @@ from clothes.system.locks import LOCK_FILE, folder_lock
 from clothes.system.terminal_text import quote
 from clothes.system.validation import parse_float, read_json
 
-# Marks a folder in which a run is being created: without run.json it holds nothing but an unfinished start.
+# Marks a folder in which a run is being created. Without run.json there, the start was interrupted.
 _BEGUN = ".begun"
 _REPLACED = ".replaced"
 _FOLDERS = ("bundle", "checkpoints", _REPLACED, "learning-curve", "learning-curve/*")
@@ -38,7 +38,7 @@ HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "lea
 
 
 class Asked(TypedDict, total=False):
-    """The settings that a training was begun with, which --resume reads again, and others."""
+    """The settings asked for when the training began: those that --resume reads again. Others may stand beside them."""
 
     trunk: str
     folds: int
@@ -87,8 +87,8 @@ class Run:
     def new(cls, path: Path, config: Config, split: Split, *, overwrite: bool = False) -> Self:
         """Creates a run in a free folder and writes its config, split and run.json. Raises RunError if it is in use.
 
-        With `overwrite` the previous run stays in `.replaced` until this one is finished. If anything fails, the folder
-        is as before.
+        With `overwrite` the previous run stays in `.replaced` until this one is finished. An error leaves the folder as
+        it was.
         """
         run = cls(cls.free_folder(path, overwrite=overwrite))
         written: list[str] = []

@@ -93,7 +93,7 @@ def list_class_folders(root: str | os.PathLike[str], *, classes: Collection[str]
 
 
 def _notes(base: str, photos: Sequence[PhotoFile], spellings: Mapping[str, str]) -> Iterator[str]:
-    """Yields what people should know of the classes, because the names of the folders leave it open."""
+    """Yields a note for each choice of classes that the names of the folders leave open."""
     if base:
         yield f"The class folders are those in {base.removesuffix('/')}."
     for name, note in spelling_notes(spellings).items():
@@ -113,7 +113,7 @@ def _notes(base: str, photos: Sequence[PhotoFile], spellings: Mapping[str, str])
 def list_photos(root: str | os.PathLike[str]) -> tuple[list[Path], list[Skipped]]:
     """Returns every photo below a folder, sorted, and what was skipped. Raises PhotosError if it cannot be read."""
     lister = _Lister(Path(root))
-    _entries(lister.root)
+    _entries(lister.root)  # `walk` would skip a folder that cannot be read
     return sorted(lister.root / path for path in lister.walk("")), lister.skipped
 
 
@@ -204,7 +204,7 @@ class _Lister:
         return found
 
     def _descend(self, base: str) -> tuple[str, list[str], list[str]] | None:
-        """Goes down through single folders. Returns None if that leads to no parts and fewer than two classes."""
+        """Goes down through single folders. Returns None unless that leads to parts or to at least two classes."""
         folders, loose = self.sort_entries(base)
         if base and loose:
             return None
