@@ -29,7 +29,7 @@ def test_a_process_that_died_before_its_first_heartbeat_is_given_up(study: Study
     study._study.ask()  # then the process dies
 
     def lost() -> bool:
-        study.give_up_silent()
+        study.fail_stale_trials()
         return study.trials()[0].state == "lost"
 
     wait_for(lost)
