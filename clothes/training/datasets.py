@@ -77,8 +77,7 @@ def _pixels(root: Path, rows: tuple[Row, ...], size: int, advance: Callable[[], 
         _fill(path, root, rows, shape, advance)
         return np.memmap(path, np.uint8, "r", path.stat().st_size - _DIGEST - math.prod(shape), shape)
     _refuse_changed(root, rows, since=path.stat().st_mtime)
-    with suppress(OSError):  # the cache may be read-only
-        os.utime(path, (time.time(), path.stat().st_mtime))  # the access time marks it as in use
+    mark_used(path)
     return pixels
 
 
@@ -99,7 +98,7 @@ def _fill(path: Path, root: Path, rows: tuple[Row, ...], shape: tuple[int, ...],
     began = time.time()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_unused(path.parent)
+        remove_unused()
         with replacing(path, mode=0o600) as making:
             _decode_into(making, root, rows, shape, advance)
             with making.open("r+b") as file:
@@ -152,9 +151,16 @@ def _refuse_changed(root: Path, rows: tuple[Row, ...], *, since: float) -> None:
                 read_photo(root, row)
 
 
-def _remove_unused(folder: Path) -> None:
-    """Removes cache files that no run has used for a month."""
-    for path in [*folder.glob("*.npy"), *folder.glob(f"{TEMP_PREFIX}*")]:
+def mark_used(path: Path) -> None:
+    """Marks a cache file as in use, by its access time."""
+    with suppress(OSError):  # the cache may be read-only
+        os.utime(path, (time.time(), path.stat().st_mtime))
+
+
+def remove_unused() -> None:
+    """Removes decoded photos, and embeddings of networks, that no run has used for a month."""
+    folder = cache_folder()
+    for path in [*folder.glob("*.npy"), *folder.glob(f"{TEMP_PREFIX}*"), *folder.glob("embeddings/*")]:
         with suppress(OSError):
             if time.time() - path.stat().st_atime > _KEEP_SECONDS:
                 path.unlink()

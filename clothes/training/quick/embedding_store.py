@@ -15,7 +15,7 @@ from clothes.models.litert_head import normalize
 from clothes.photos.split_file import Row
 from clothes.system.progress import Progress
 from clothes.system.user_folders import cache_folder
-from clothes.training.datasets import DECODER, read_photo
+from clothes.training.datasets import DECODER, mark_used, read_photo, remove_unused
 
 _BLOCK = 500  # photos
 _WAIT = 60  # seconds for another process that writes
@@ -24,7 +24,10 @@ _TABLE = "CREATE TABLE IF NOT EXISTS sealed (sha256 TEXT PRIMARY KEY, data BLOB)
 
 
 class EmbeddingStore:
-    """The embeddings that a network gives. They are kept as they are, and read with length 1."""
+    """The embeddings that a network gives. They are kept as they are, and read with length 1.
+
+    A file holds those of one network: 5 kB for each photo of the bundled one. It goes if no run uses it for a month.
+    """
 
     def __init__(self, network: Classifier) -> None:
         self._network = network
@@ -73,6 +76,8 @@ class EmbeddingStore:
     def _find_kept(self, rows: Sequence[Row]) -> set[str]:
         """Returns the SHA-256 of the photos that are kept. A damaged file is removed: all of it can be made again."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
+        mark_used(self._path)
+        remove_unused()
         for last in (False, True):
             with closing(self._open()) as cache:
                 try:

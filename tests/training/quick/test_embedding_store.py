@@ -104,6 +104,17 @@ def test_only_new_photos_are_looked_at(cache: Path, rows: tuple[Row, ...]) -> No
     assert [fill(rows[:5]), fill(rows[:5]), fill(rows[2:]), fill(rows)] == [5, 0, len(rows) - 5, 0]
 
 
+def test_embeddings_of_a_network_that_no_run_used_for_a_month_go(cache: Path, rows: tuple[Row, ...]) -> None:
+    fill(rows[:5])
+    (file,) = cache.iterdir()
+    for name in ("earlier", "recent"):
+        shutil.copy(file, cache / f"{name}.sqlite")
+    for name in (file.name, "earlier.sqlite"):
+        make_old(cache / name)
+    assert fill(rows[:5]) == 0  # this one is in use
+    assert {path.name for path in cache.iterdir()} == {file.name, "recent.sqlite"}
+
+
 def test_embeddings_are_those_of_the_network_in_any_order(cache: Path, rows: tuple[Row, ...]) -> None:
     network = clothes.load(MADE / "finished")
     store = EmbeddingStore(network)
