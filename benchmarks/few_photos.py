@@ -1,13 +1,16 @@
 """Measures ways to train on few photos: four kinds of clothes that the bundled model never met, drawn by sender.
 
+With --shop, other photos: shop pictures of four kinds that the bundled model knows from other photos.
+
     uv run python benchmarks/few_photos.py DATA --out build/few-photos.csv --way quick --draws 10
     uv run python benchmarks/few_photos.py DATA --out build/few-photos.csv --tables    # or --plots docs/images
+    uv run python benchmarks/few_photos.py DATA --out build/few-shop-photos.csv --shop --way quick --draws 5
 
-DATA holds more-kinds/, kids-and-more-kinds-people.csv and not-clothes/. A draw takes the photos of a class from whole
-senders until it has N, and tests on the photos of the class' other senders. A way that needs a validation part gets a
-fifth of the N. Each draw is a new process with an empty cache, and its seconds are those from its start to the
-finished bundle; those of the processor depend less on other programs. A draw in the file is not measured again, so
---way can be called for each way in turn.
+DATA holds more-kinds/, kids-and-more-kinds-people.csv and not-clothes/, and for --shop catalogue/. A draw takes the
+photos of a class from whole senders until it has N, and tests on the photos of the class' other senders; of shop
+pictures a fifth is tested, near-duplicates in one part. A way that needs a validation part gets a fifth of the N. Each
+draw is a new process with an empty cache, and its seconds are those from its start to the finished bundle; those of the
+processor depend less on other programs. A draw in the file is not measured again, so --way can be called for each way.
 """
 
 import argparse
@@ -23,15 +26,21 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 import clothes
+from clothes.config import SplitConfig
 from clothes.photos.split_file import Row, Split
 
 KINDS = ("blazer", "hoodie", "polo", "undershirt")
 COUNTS = (5, 10, 20, 30, 50)
+SHOP_KINDS = ("pants", "shirt", "shoes", "t-shirt")
+ALL = 1000  # photos of a class, which are all there are
+SHOP_COUNTS = (5, 10, 20, 50, 100, ALL)
 WAYS: dict[str, dict] = {
     "quick": {"changes": {"model": {"architecture": "quick"}}},
     "quick on ImageNet features": {"changes": {"model": {"architecture": "quick"}}, "trunk": "imagenet"},
@@ -65,6 +74,22 @@ def draw(data: Path, count: int, seed: int, *, validation: bool) -> Split:
     return Split(data / "more-kinds", tuple(rows))
 
 
+@cache
+def shop_split(data: Path, seed: int) -> Split:
+    return clothes.split(data / "catalogue", config=SplitConfig(seed=seed))
+
+
+def draw_shop(data: Path, count: int, seed: int, *, validation: bool) -> Split:
+    """Returns `count` shop pictures a class to train on, and the test part of all."""
+    split, rng = shop_split(data, seed), np.random.default_rng(seed)
+    rows = [row for row in split.part("test") if row.label in SHOP_KINDS]
+    for kind in SHOP_KINDS:
+        found = [row for row in split.rows if row.label == kind and row.part != "test"]
+        for taken, i in enumerate(rng.permutation(len(found))[:count]):
+            rows.append(replace(found[i], part="validation" if validation and taken % 5 == 4 else "train"))
+    return replace(split, rows=tuple(rows))
+
+
 def everyday_things(data: Path) -> list[Path]:
     """Returns photos of no clothes; recipes/bundled_photos.py trains the bundled model on every second one."""
     return sorted((data / "not-clothes").glob("*.jpg"))
@@ -75,9 +100,9 @@ def near_kinds(data: Path) -> list[Path]:
     return sorted(path for kind in ("blouse", "bodysuit", "top") for path in (data / "more-kinds" / kind).iterdir())
 
 
-def measure(data: Path, way: str, count: int, seed: int, trunk: Path) -> list:
+def measure(data: Path, way: str, count: int, seed: int, trunk: Path, *, shop: bool) -> list:
     """Trains once and returns a row of the results."""
-    split = draw(data, count, seed, validation=not way.startswith("quick"))
+    split = (draw_shop if shop else draw)(data, count, seed, validation=not way.startswith("quick"))
     with tempfile.TemporaryDirectory() as folder:
         split.write(f"{folder}/split.csv")
         arguments = WAYS[way] | {"photos": str(split.root), "split": f"{folder}/split.csv", "out": f"{folder}/run"}
@@ -139,26 +164,30 @@ def spread(rows: list[dict[str, str]], column: str, digits: int = 3) -> str:
     return f"{statistics.fmean(values):.{digits}f}{deviation}"
 
 
+def named(count: int) -> str:
+    return "all" if count == ALL else str(count)
+
+
 def tables(rows: list[dict[str, str]]) -> None:
     print("| way | photos a class | draws | test photos | accuracy | processor seconds |", "| --- " * 6 + "|", sep="\n")
     for way, counts in grouped(rows).items():
         for count, some in counts.items():
             tested = f"{statistics.fmean(int(row['tested']) for row in some):.0f}"
-            print(f"| {way} | {count} | {len(some)} | {tested} | {spread(some, 'accuracy')} |", end="")
+            print(f"| {way} | {named(count)} | {len(some)} | {tested} | {spread(some, 'accuracy')} |", end="")
             print(f" {spread(some, 'processor seconds', 1)} |")
     print(f"\n| way | photos a class | {' | '.join(SHARES)} |", "| --- " * (2 + len(SHARES)) + "|", sep="\n")
     for way, counts in grouped(rows).items():
         for count, some in counts.items():
-            print(f"| {way} | {count} | {' | '.join(spread(some, share) for share in SHARES)} |")
+            print(f"| {way} | {named(count)} | {' | '.join(spread(some, share) for share in SHARES)} |")
 
 
-def plots(rows: list[dict[str, str]], folder: Path) -> None:
-    """Draws few-photos.svg and few-photos-seconds.svg."""
+def plots(rows: list[dict[str, str]], folder: Path, name: str) -> None:
+    """Draws NAME.svg and NAME-seconds.svg."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "clothes", "font.size": 9})
-    for file, column in (("few-photos", "photos"), ("few-photos-seconds", "processor seconds")):
+    for file, column in ((name, "photos"), (f"{name}-seconds", "processor seconds")):
         figure = Figure(figsize=(5, 3.6), layout="constrained")
         ax = figure.add_subplot(xscale="log", ylabel="accuracy on test photos", ylim=(0, 1))
         ax.set_xlabel("photos of each class" if column == "photos" else "processor seconds to the finished model")
@@ -169,9 +198,10 @@ def plots(rows: list[dict[str, str]], folder: Path) -> None:
             spreads = [statistics.stdev(values) if len(values) > 1 else 0 for values in accuracies]
             ax.errorbar(x, y, spreads, marker="o", markersize=4, capsize=2, color=WAY_COLORS[way], label=way)
             for count, *place in zip(counts, x, y, strict=True) if column != "photos" else ():
-                ax.annotate(str(count), place, (4, -9), textcoords="offset points", fontsize=7)
+                ax.annotate(named(count), place, (4, -9), textcoords="offset points", fontsize=7)
         if column == "photos":
-            ax.set_xticks(COUNTS, map(str, COUNTS))
+            counts = sorted({int(row["photos"]) for row in rows})
+            ax.set_xticks(counts, map(named, counts))
             ax.set_xticks([], minor=True)
         ax.axhline(1 / len(KINDS), color="#999999", linewidth=0.8, linestyle=":")
         ax.spines[["top", "right"]].set_visible(False)
@@ -184,7 +214,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--way", choices=WAYS)
-    parser.add_argument("--counts", type=int, nargs="+", default=COUNTS)
+    parser.add_argument("--shop", action="store_true")
+    parser.add_argument("--counts", type=int, nargs="+")
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--tables", action="store_true")
     parser.add_argument("--plots", type=Path)
@@ -193,17 +224,17 @@ def main() -> None:
     if asked.way and "trunk" in WAYS[asked.way] and not trunk.exists():
         write_imagenet_trunk(trunk, [*near_kinds(asked.data), *everyday_things(asked.data)[::4]])
     for seed in range(asked.draws if asked.way else 0):
-        for count in asked.counts:
+        for count in asked.counts or (SHOP_COUNTS if asked.shop else COUNTS):
             done = {(row["way"], int(row["photos"]), int(row["draw"])) for row in read(asked.out)}
             if (asked.way, count, seed) not in done:
-                row = measure(asked.data, asked.way, count, seed, trunk)
+                row = measure(asked.data, asked.way, count, seed, trunk, shop=asked.shop)
                 with asked.out.open("a", encoding="utf-8") as file:
                     csv.writer(file, lineterminator="\n").writerows([row] if done else [COLUMNS, row])
                 print(*row, flush=True)
     if asked.tables:
         tables(read(asked.out))
     if asked.plots:
-        plots(read(asked.out), asked.plots)
+        plots(read(asked.out), asked.plots, "few-shop-photos" if asked.shop else "few-photos")
 
 
 if __name__ == "__main__":
