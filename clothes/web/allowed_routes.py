@@ -1,6 +1,6 @@
 """The requests that a browser may send to a page, and the rule that answers every other one with 404.
 
-Also what all rules for requests are built from: a base class, a refusal, a request's body, a visitor's network.
+Also the parts of all rules for requests: a base class, a refusal, a request's body, a visitor's network.
 """
 
 import ipaddress
@@ -97,7 +97,7 @@ class Rule:
 
 @dataclass
 class AllowedRequests(Rule):
-    """Closes all routes but those of the table."""
+    """Answers 404 unless a request matches one of these routes."""
 
     routes: Sequence[Route]
 

@@ -1,4 +1,4 @@
-"""What the pages share: their looks, their safe settings, and `launch`."""
+"""What the pages share: styles, safe settings, and `launch`."""
 
 import functools
 import os
@@ -30,7 +30,7 @@ _THEME = gr.themes.Default(
 
 
 class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
-    """A Gradio page whose `launch` has this project's looks, rules and safe settings.
+    """A Gradio page whose `launch` has this project's styles, rules for requests and safe settings.
 
     Its styles are static/NAME.css. A page that `writes` photos of visitors is closed to other websites more strictly.
     `max_function` is the longest call of its own functions in bytes, for a page that has some.
@@ -50,8 +50,8 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         super().__init__(title=f"{title} · clothes", analytics_enabled=False, delete_cache=(60, KEEP_SECONDS))
         self.state_session_capacity = _MAX_SESSIONS
         self.uploads = Uploads(PAGE_FOLDER)
-        looks = {"css": static("page.css") + static(f"{name}.css"), "theme": _THEME, "head": head}
-        self._settings = {**looks, "footer_links": list(footer), **safe_settings()}
+        styles = {"css": static("page.css") + static(f"{name}.css"), "theme": _THEME, "head": head}
+        self._settings = {**styles, "footer_links": list(footer), **safe_settings()}
         self._writes, self._max_function = writes, max_function
 
     def launch(
@@ -97,7 +97,7 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         return served, self.local_url, self.share_url
 
     async def preprocess_data(self, *arguments: Any, **options: Any) -> Any:
-        """Reads a question. Raises an error without a traceback if it is none that the page's script would ask."""
+        """Reads a question. Raises an error without a traceback if the page's script would not send it."""
         try:
             return await super().preprocess_data(*arguments, **options)
         except (ValueError, TypeError, AttributeError):
@@ -125,7 +125,7 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
 
 
 def _public_url(port: int) -> str:
-    """Opens the page to everyone, by a server of Gradio's makers."""
+    """Opens the page to everyone through Gradio's share server. Returns its public address."""
     return networking.setup_tunnel(
         local_host="127.0.0.1",
         local_port=port,
@@ -136,7 +136,7 @@ def _public_url(port: int) -> str:
 
 
 def safe_settings() -> dict[str, Any]:
-    """Settings of Gradio: no file of the disk is served, nothing is kept in the browser, nobody is told."""
+    """Settings of Gradio: no file of the disk is served, the browser keeps nothing, no use is reported."""
     return {
         "show_error": False,
         "run_history": False,

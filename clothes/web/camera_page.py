@@ -18,7 +18,7 @@ from clothes.collection.provenance import Origin
 from clothes.errors import ClothesError, PhotoError, PhotosError
 from clothes.photos.folders import list_class_folders
 from clothes.web.base_page import Page, describe_problem, scripted_html
-from clothes.web.server import refuse_strangers, serve
+from clothes.web.server import require_password, serve
 from clothes.web.upload_form import MAX_MEGABYTES
 
 _BASE64_MEGABYTE = 1_400_000  # characters
@@ -122,7 +122,7 @@ def launch(
 
     Raises ClothesError if the page cannot be opened, or would be open to the network without a password.
     """
-    refuse_strangers(host, auth, f"put photos into {into}")
+    require_password(host, auth, f"put photos into {into}")
     with Camera(into) as camera:
         serve(build_page(camera), host=host, auth=auth, **options)
 

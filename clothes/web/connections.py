@@ -1,4 +1,4 @@
-"""The server's connections: requests must arrive at a pace, and a new visitor always finds room."""
+"""The server's connections: a request that arrives too slowly is ended, and a new visitor always gets a connection."""
 
 import asyncio
 import socket
@@ -71,7 +71,7 @@ class Connection(H11Protocol):
     def _make_room(self) -> None:
         """Closes a twentieth of the connections if there are too many, of the address that has most.
 
-        First those that have sent no whole request for a second, rather new ones than answered ones; then the oldest.
+        First those that have sent no whole request for a second, new ones before answered ones, then the oldest.
         """
         live: list[Any] = [other for other in self.connections if not other.transport.is_closing()]
         if len(live) <= (most := _max_connections()):

@@ -80,7 +80,7 @@ def request_rules(
 
 
 class SecurityHeaders(Rule):
-    """Tells browsers in every answer what they may do with it."""
+    """Adds to every answer the headers that tell a browser what it may do with it."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_file = scope["path"].startswith(FILE_PATH)
@@ -103,10 +103,10 @@ class SecurityHeaders(Rule):
 
 
 class PlainRequests(Rule):
-    """Asks Gradio for whole files, as it fails at some ranges, and for what concerns this visitor alone.
+    """Removes what Gradio fails at, ranges of files, and what would concern other visitors.
 
-    Otherwise the first visitor's address, used or invented, stands in the API's description for all, and who signs out
-    signs out all visitors of that user name.
+    Otherwise the API's description names the first visitor's address, used or invented, to all, and signing out ends
+    the session of everyone with that user name.
     """
 
     _queries: ClassVar[dict[str, bytes]] = {f"{API}/info": b"page=", "/logout": b"all_session=false"}

@@ -38,7 +38,7 @@ _EVENT: dict[str, Any] = {"preprocess": False, "api_visibility": "private", "sho
 
 
 def build_app(classifier: Classifier, *, inbox: Inbox | None = None) -> gr.Blocks:
-    """The page of a classifier. Its `launch()` has this project's looks and safe settings as defaults.
+    """The page of a classifier. Its `launch()` has this project's styles and safe settings as defaults.
 
     With an `inbox`, visitors can send a correction of a wrong answer.
     """

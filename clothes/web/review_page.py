@@ -14,7 +14,7 @@ from clothes.report.rendering import embed_image
 from clothes.system.terminal_text import plain
 from clothes.web.base_page import Page, describe_problem, scripted_html
 from clothes.web.corrections import Review, list_corrections, read_correction
-from clothes.web.server import refuse_strangers, serve
+from clothes.web.server import require_password, serve
 
 _MAX_SHOWN = 12  # at once
 _THUMBNAIL = 360  # pixels
@@ -78,7 +78,7 @@ def launch(
 
     Raises ClothesError if the page cannot be opened, or would be open to the network without a password.
     """
-    refuse_strangers(host, auth, f"put photos into {photos}")
+    require_password(host, auth, f"put photos into {photos}")
     with Review(inbox, photos) as review:
         serve(build_page(review), host=host, auth=auth, **options)
 

@@ -97,7 +97,7 @@ def serve(
     `certificate` holds the PEM files of a certificate and its key, for https. Raises ClothesError if the page cannot be
     opened.
     """
-    give_memory_back()
+    return_freed_memory()
     _allow_descriptors()
     https = {"ssl_certfile": str(certificate[0]), "ssl_keyfile": str(certificate[1])} if certificate else {}
     with _limited_stderr(), _interrupt_at_sigterm():
@@ -107,7 +107,7 @@ def serve(
 
 
 class LimitedLog:
-    """Passes so many characters a minute on: whoever asks for nonsense fills no disk with errors."""
+    """Passes on so many characters a minute, so that requests that fail cannot fill the disk with errors."""
 
     def __init__(self, log: TextIO, per_minute: int = _LOG_CHARACTERS) -> None:
         self._log, self._per_minute = log, per_minute
@@ -176,10 +176,10 @@ def _allow_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
 
 
-def give_memory_back() -> None:
-    """Makes glibc give the memory of a decoded photo back to the system.
+def return_freed_memory() -> None:
+    """Makes glibc return the memory of a decoded photo to the system.
 
-    By default it keeps blocks of that size, and keeps them for each thread.
+    By default it keeps blocks of that size, for each thread.
     """
     if sys.platform == "linux":
         with suppress(AttributeError):  # another C library
@@ -188,7 +188,7 @@ def give_memory_back() -> None:
             mallopt(_M_ARENA_MAX, 2)
 
 
-def refuse_strangers(host: str, auth: tuple[str, str] | None, act: str) -> None:
+def require_password(host: str, auth: tuple[str, str] | None, act: str) -> None:
     """Raises ClothesError if anyone on the network could do this without a password."""
     if auth is None and opens_to_others(host):
         raise ClothesError(

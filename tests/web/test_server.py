@@ -161,7 +161,7 @@ import numpy as np
 from PIL import Image
 from clothes.photos import decode
 from clothes.web import server
-server.give_memory_back()
+server.return_freed_memory()
 small = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
 file = io.BytesIO()
 Image.fromarray(small).resize((4000, 3000)).save(file, "JPEG", quality=92)
