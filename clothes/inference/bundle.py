@@ -53,7 +53,7 @@ class BundleInfo(TypedDict):
     image_size: Annotated[int, (1, 1024)]
     files: dict[str, str]  # SHA-256 checksums
     sha256: NotRequired[str]
-    threshold: NotRequired[Share]
+    threshold: NotRequired[Annotated[float, (-2, 1)]]  # below 0: a cosine less that to other things
     temperature: NotRequired[Annotated[float, (1e-3, 1e3)]]
     config: NotRequired[BundleConfig]  # as Config reads it
     metrics: NotRequired[dict[str, BundleMetrics]]  # by part
@@ -84,7 +84,7 @@ class Bundle:
 
     @property
     def threshold(self) -> float:
-        """The lowest confidence of an accepted prediction; below it the answer is "not sure"."""
+        """The lowest confidence, or similarity, of an accepted prediction; below it the answer is "not sure"."""
         return float(self.info.get("threshold", 0.0))
 
     def file(self, name: str) -> bytes:

@@ -220,4 +220,4 @@ def _calibrate(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.ndarra
 def _threshold(similarity: np.ndarray) -> float:
     if not len(similarity):
         return _USUAL_THRESHOLD
-    return float(np.clip(lowest_kept(similarity, COVERAGE) - _MARGIN, 0, 1))
+    return lowest_kept(similarity, COVERAGE) - _MARGIN

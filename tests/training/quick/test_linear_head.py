@@ -133,6 +133,14 @@ def test_what_is_like_other_things_is_less_similar() -> None:
     assert margins[1] < margins[0] and away.head.weights == pytest.approx(plain.head.weights)
 
 
+def test_95_percent_are_kept_though_their_similarity_is_below_zero() -> None:
+    values, _ = draw_embeddings(60, 1)  # without anything that their classes have in common
+    values -= values.mean(axis=0)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    found = fit_to(values, np.arange(60) % 2)
+    assert -1 < found.threshold < 0 and (found.similarity >= found.threshold).mean() == 0.95
+
+
 @pytest.mark.parametrize("each", [2, 40])
 def test_photos_that_all_look_the_same_are_refused(each: int) -> None:
     values, labels = draw_embeddings(2, each)
