@@ -2,7 +2,7 @@
 
     uv run python recipes/bundled_ship.py RUN...
 
-Each RUN must be evaluated on its test part and, with --out RUN/street, on the held-out street crops.
+Each RUN must be evaluated on its test part and, with --out RUN/KIND, on the held-out photos of each kind.
 """
 
 import csv
@@ -21,6 +21,13 @@ from clothes.report import plots
 
 ROOT = Path(__file__).parents[1]
 CARD = Path(__file__).parent / "bundled_card.md"
+KINDS = {
+    "street": "garments as worn, cut out of street photos that are not in train",
+    "catalogue": "shop pictures on white",
+    "kids": "children's clothes, photographed with phones",
+    "try-on": "garments laid flat on white",
+    "worn-grey": "worn shorts, skirts and trousers, grey; none of this kind in train",
+}
 
 
 def main(paths: list[Path]) -> None:
@@ -33,7 +40,7 @@ def main(paths: list[Path]) -> None:
         print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1e6:.2f} MB")
 
     images = ROOT / "docs" / "images"
-    test, street = read_evaluation(run.path), read_evaluation(run.path / "street")
+    test, kinds = read_evaluation(run.path), {kind: read_evaluation(run.path / kind) for kind in KINDS}
     title = f"Accuracy {percent(test['accuracy'])} on {test['photos']} test photos"
     plots.save(plots.confusion(test["classes"], test["confusion"], title=title), images / "bundled-confusion.png")
     with (run.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
@@ -41,11 +48,11 @@ def main(paths: list[Path]) -> None:
     confidence = [float(row["confidence"]) for row in answers]
     right = [row["truth"] == row["label"] for row in answers]
     plots.save(plots.reliability(confidence, right), images / "bundled-reliability.png")
-    (ROOT / "docs" / "model-card.md").write_text(write_card(runs, run, test, street), encoding="utf-8")
+    (ROOT / "docs" / "model-card.md").write_text(write_card(runs, run, test, kinds), encoding="utf-8")
     print(json.dumps(published.info["metrics"], indent=2))
 
 
-def write_card(runs: list[Run], run: Run, test: dict, street: dict) -> str:
+def write_card(runs: list[Run], run: Run, test: dict, kinds: dict[str, dict]) -> str:
     info = run.bundle.info
     counts = run.split.counts()
     validation = info["metrics"]["validation"]
@@ -70,10 +77,7 @@ def write_card(runs: list[Run], run: Run, test: dict, street: dict) -> str:
         seeds=len(runs),
         mean=percent(statistics.mean(accuracies)),
         deviation=f"{100 * statistics.stdev(accuracies):.1f}" if len(runs) > 1 else "unknown",
-        street_photos=street["photos"],
-        street=percent(street["accuracy"]),
-        street_interval=interval(street),
-        street_unsure=percent(1 - street["known"]),
+        kinds="\n".join(kind_row(runs, kind, result) for kind, result in kinds.items()),
         validation_photos=validation["photos"],
         validation=percent(validation["accuracy"]),
         validation_interval=interval(validation),
@@ -82,7 +86,7 @@ def write_card(runs: list[Run], run: Run, test: dict, street: dict) -> str:
         ece=test["ece"],
         temperature=info["temperature"],
         threshold=info["threshold"],
-        per_class="\n".join(class_row(name, test, street) for name in test["classes"]),
+        per_class="\n".join(class_row(name, test, kinds["street"]) for name in test["classes"]),
         confusions=", ".join(text for _, text in wrong[:5]),
         train_photos=sum(count for name, count in counts["train"].items() if name != OTHER),
         train_others=counts["train"][OTHER],
@@ -92,6 +96,12 @@ def write_card(runs: list[Run], run: Run, test: dict, street: dict) -> str:
 def interval(result: dict) -> str:
     low, high = result["interval"]
     return f"{percent(low)} to {percent(high)}"
+
+
+def kind_row(runs: list[Run], kind: str, result: dict) -> str:
+    mean = statistics.mean(read_evaluation(run.path / kind)["accuracy"] for run in runs)
+    cells = [percent(result["accuracy"]), interval(result), percent(1 - result["known"]), percent(mean)]
+    return f"| {result['photos']} {KINDS[kind]} | {' | '.join(cells)} | {result['ece']:.3f} |"
 
 
 def class_row(name: str, test: dict, street: dict) -> str:
