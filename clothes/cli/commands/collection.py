@@ -42,7 +42,8 @@ def folder(
     source: Annotated[Path, typer.Argument(metavar="SRC", help="A folder of class folders, of photos, or a zip file.")],
     into: Into,
     label: Annotated[
-        str | None, typer.Option("--class", metavar="NAME", help="One class for all. [default: the folders' names]")
+        str | None,
+        typer.Option("--class", metavar="NAME", help="One class for all photos. [default: the folders' names]"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -61,7 +62,9 @@ def folder(
 
 @collect_app.command()
 def urls(
-    addresses: Annotated[Path, typer.Argument(metavar="LIST", help="A file, one web address per line; - is stdin.")],
+    addresses: Annotated[
+        Path, typer.Argument(metavar="LIST", help="A file with one web address per line; - is stdin.")
+    ],
     label: ClassName,
     into: Into,
     allow_private: AllowPrivate = False,
@@ -84,7 +87,7 @@ def web(
     words: Annotated[str, typer.Argument(metavar="WORDS", help="What the photos show.")],
     label: ClassName,
     into: Into,
-    count: Annotated[int, typer.Option(metavar="N", min=1, help="How many photos, at most 240.")] = 100,
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="Number of photos, at most 240.")] = 100,
     allow_private: AllowPrivate = False,
     as_json: AsJson = False,
 ) -> None:
@@ -182,7 +185,9 @@ def camera(
 def data(
     name: Annotated[Literal["fashion-mnist", "clothing-small"], typer.Argument(metavar="NAME", help="The data set.")],
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder to make. [default: data/NAME]")] = None,
-    source: Annotated[Path | None, typer.Option("--from", metavar="PATH", help="A local copy, if any.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", metavar="PATH", help="Read a local copy, download nothing.")
+    ] = None,
 ) -> None:
     """Get a public data set as class folders.
 

@@ -194,7 +194,7 @@ def export(
     int8: Annotated[bool, typer.Option("--int8", help="ONNX with 8-bit weights: a quarter of the size.")] = False,
     photos: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Photos for the comparison. [default: of the run, or starter pictures]"),
+        typer.Option(metavar="DIR", help="Photos to compare them on. [default: of the run, or starter pictures]"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

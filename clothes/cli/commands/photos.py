@@ -37,9 +37,7 @@ def split(
     ratios: Annotated[
         str | None, typer.Option(metavar="RATIOS", help="Train/test/validation in percent. [default: 70/20/10]")
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Another seed gives another split. [default: 0]")
-    ] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", min=0, help="Seed of the split. [default: 0]")] = None,
     groups: Annotated[
         Path | None,
         typer.Option(metavar="FILE.csv", help="photo,group: the photos of a group (person, shop) stay in one part."),

@@ -16,7 +16,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command()
 def plot(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
-    picture_format: Annotated[Literal["png", "svg"], typer.Option("--format", help="What to write.")] = "png",
+    picture_format: Annotated[Literal["png", "svg"], typer.Option("--format", help="The format of the plots.")] = "png",
 ) -> None:
     """Draw the history and the confusion matrix of a run again.
 
@@ -95,7 +95,8 @@ def look(
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="A photo.")],
     model: ModelOption = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE.html", help="A new file. [default: PHOTO-layers.html, here]")
+        Path | None,
+        typer.Option(metavar="FILE.html", help="The page to write, a new file. [default: PHOTO-layers.html]"),
     ] = None,
 ) -> None:
     """Show what each layer of the network sees in a photo.

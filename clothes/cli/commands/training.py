@@ -42,11 +42,12 @@ SplitFile = Annotated[
     ),
 ]
 Trunk = Annotated[
-    Path | None, typer.Option(metavar="BUNDLE", help="quick: the bundle to build on. [default: the bundled model]")
+    Path | None,
+    typer.Option(metavar="BUNDLE", help="The bundle that --model quick builds on. [default: the bundled model]"),
 ]
 Folds = Annotated[
     int | None,
-    typer.Option(metavar="K", help="quick: learn from validation photos too, and cross-validate in K folds."),
+    typer.Option(metavar="K", help="With --model quick: learn from validation photos too, cross-validate in K folds."),
 ]
 EpochsOfTrial = Annotated[
     int | None,
