@@ -37,6 +37,12 @@ def test_every_link_and_picture_is_there(document: Path) -> None:
         assert target.startswith("https://") or (document.parent / target).exists(), target
 
 
+def test_every_python_file_that_a_document_names_is_there() -> None:
+    for document in {*DOCUMENTS, *(ROOT / "benchmarks").glob("*.md")} - {ROOT / "CHANGELOG.md"}:
+        for name in re.findall(r"\b((?:[a-z\d_-]+/)+[a-z\d_]+\.py)\b", document.read_text(encoding="utf-8")):
+            assert any((ROOT / folder / name).exists() for folder in ("", "clothes", "tests")), f"{document}: {name}"
+
+
 def test_the_threat_model_names_existing_tests() -> None:
     named = re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / "docs" / "threat-model.md").read_text(encoding="utf-8"))
     assert len(named) > 50

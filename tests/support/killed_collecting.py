@@ -1,5 +1,5 @@
 """Kills `collect_folder` again and again, and looks at what it leaves each time. Run by test_provenance and,
-for `undo`, by test_camera.
+for `undo`, by test_camera_page.
 
     python -m tests.support.killed_collecting FOLDER lines     # at each line of provenance.py and files.py
     python -m tests.support.killed_collecting FOLDER undo      # at each of these lines where photos are taken back
