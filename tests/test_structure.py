@@ -43,7 +43,7 @@ WRITERS = {
     "photos.split_copies",
     "exporting",  # a folder made aside
     "collection.dataset_folder",  # a temporary folder, published in one step
-    "collection.download",  # unfinished downloads
+    "collection.resumable_download",  # unfinished downloads
     "models.conversion",
     "web.corrections",  # moves a photo
     "web.predict_page",  # temporary files

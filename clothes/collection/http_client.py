@@ -18,10 +18,10 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import quote, urljoin, urlsplit
 
-from clothes.collection.download import TRIES, WAIT
 from clothes.collection.ip_filter import resolve, why_inside
 from clothes.collection.pinned_connection import Connection
 from clothes.collection.proxies import Proxy, find_proxy
+from clothes.collection.resumable_download import TRIES, WAIT
 from clothes.errors import DownloadError
 from clothes.system.terminal_text import plain
 

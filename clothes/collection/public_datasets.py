@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from clothes.collection.dataset_folder import Reader, beside, is_complete, make_folder, put
-from clothes.collection.download import download
+from clothes.collection.resumable_download import download
 from clothes.collection.zip_archive import Archive, Limits
 from clothes.errors import ClothesError, DownloadError
 from clothes.photos.class_names import PART_FOLDERS

@@ -180,7 +180,7 @@ class GradientDescent:
     ) -> None:
         """Trains a run from its newest checkpoint, or from the start, and writes its bundle."""
         callback.on_start(run, run.config, split)
-        from clothes.training.packaging import write_run_bundle
+        from clothes.training.bundle_writer import write_run_bundle
         from clothes.training.training_loop import Trainer
 
         trainer = Trainer(run.config, split.classes, prepared["train"], prepared["validation"])

@@ -97,7 +97,7 @@ def test_a_split_with_hostile_names_is_shown_plainly(
     """What `train` prints when it starts."""
     pytest.importorskip("keras", reason="training needs the extra 'train'")
     import clothes
-    from clothes.cli.displays import training_display
+    from clothes.cli.live_display import training_display
     from clothes.inference.run import Run
 
     split = clothes.split(hostile_photos)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from clothes.collection import download as downloads
 from clothes.collection import http_client
-from clothes.collection.download import download
+from clothes.collection import resumable_download as downloads
 from clothes.collection.http_client import Fetcher, FetchLimits
 from clothes.collection.proxies import find_proxy, proxy_urls
+from clothes.collection.resumable_download import download
 from clothes.errors import DownloadError
 from tests.support.pictures import draw, encode
 from tests.support.proxy_server import ProxyServer

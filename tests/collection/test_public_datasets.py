@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from clothes.collection import download as downloads
 from clothes.collection import public_datasets
+from clothes.collection import resumable_download as downloads
 from clothes.collection.public_datasets import FASHION_MNIST_CLASSES, clothing_small, fashion_mnist, read_idx, starter
 from clothes.collection.zip_archive import Limits
 from clothes.errors import DownloadError

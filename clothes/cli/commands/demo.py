@@ -28,7 +28,7 @@ def demo(
     Example: clothes demo
     """
     require("The demo", "train", "report")
-    from clothes.cli.displays import training_display
+    from clothes.cli.live_display import training_display
 
     folder = free_folder(out)
     if folder != out:

@@ -76,7 +76,7 @@ def report(
 
     curve = None
     if retrain:
-        from clothes.cli.displays import training_display
+        from clothes.cli.live_display import training_display
         from clothes.evaluation.learning_curve import retrained_curve
 
         curve = retrained_curve(opened, watching=training_display)

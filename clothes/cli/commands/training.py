@@ -101,7 +101,7 @@ def train(
     settings = Config.read(config) if config else None
     if QUICK not in (model, settings and settings.model.architecture) and not (resume and out and _is_quick(out)):
         require("Training", "train", "report")
-    from clothes.cli.displays import training_display
+    from clothes.cli.live_display import training_display
 
     network = {"architecture": model, "image_size": image_size, "weights": weights}
 
@@ -225,7 +225,7 @@ def tune(
     """
     if model != QUICK:  # which has nothing to search for
         require("Tuning", "train", "report", "tune")
-    from clothes.cli.displays import search_display
+    from clothes.cli.live_display import search_display
     from clothes.config import Config
 
     settings = Config.read(config) if config else None

@@ -22,11 +22,11 @@ from googleapiclient.discovery import build
 from googleapiclient.errors import HttpError
 from googleapiclient.http import HttpRequest, MediaFileUpload
 
-from clothes.collection.download import file_md5
 from clothes.collection.drive.auth import SIGN_IN, why
 from clothes.collection.drive.connection import Http
 from clothes.collection.drive.errors import AGAIN, RefusedError, explained, retry_after
 from clothes.collection.drive.item import FOLDER_TYPE, Item, read_item, read_page
+from clothes.collection.resumable_download import file_md5
 from clothes.errors import DriveError
 from clothes.system.checksums import sha256
 from clothes.system.files import write_text

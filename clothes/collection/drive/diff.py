@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from clothes.collection.download import file_md5
 from clothes.collection.drive.client import Drive
 from clothes.collection.drive.errors import RefusedError
 from clothes.collection.drive.filenames import marked, safe_name, unfit
 from clothes.collection.drive.item import Item
+from clothes.collection.resumable_download import file_md5
 from clothes.errors import DriveError
 from clothes.photos.decode import MAX_BYTES, SUFFIXES
 from clothes.photos.folders import RECORDS, Skipped

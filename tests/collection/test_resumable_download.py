@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from clothes.collection import download as downloads
-from clothes.collection.download import download
+from clothes.collection import resumable_download as downloads
+from clothes.collection.resumable_download import download
 from clothes.errors import DownloadError
 from tests.support.download_server import DownloadServer
 from tests.support.web_server import OUTSIDE, Canary, Handler, Server, reply, running

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 
 import clothes
-from clothes.cli.displays import SearchDisplay, training_display
+from clothes.cli.live_display import SearchDisplay, training_display
 from clothes.training.search.results import Trial
 
 SETTINGS = {"train.learning_rate": 0.001}
