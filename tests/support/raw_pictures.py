@@ -18,14 +18,19 @@ def tiff(
     order: str = "<",
     tags: dict[int, tuple[int, ...]] | None = None,
 ) -> bytes:
-    """A TIFF of one strip. `photometric` 0 is white at zero, 1 black at zero, 2 RGB, 3 a palette, 5 CMYK."""
-    entries = {256: size[:1], 257: size[1:], 258: bits, 259: (1,), 262: (photometric,), 273: (8,)}
-    entries |= {277: (len(bits),), 278: size[1:], 279: (len(data),)} | (tags or {})
+    """A TIFF of one strip, if `tags` name no other places.
+
+    `photometric` 0 is white at zero, 1 black at zero, 2 RGB, 3 a palette, 5 CMYK, 6 YCbCr.
+    """
+    entries = {256: size[:1], 257: size[1:], 258: bits, 259: (1,), 262: (photometric,), 277: (len(bits),)}
+    if not tags or 324 not in tags:
+        entries |= {273: (8,), 278: size[1:], 279: (len(data),)}
+    entries |= tags or {}
     at = 8 + len(data) + len(data) % 2
     directory, behind = b"", b""
     end = at + 2 + 12 * len(entries) + 4
     for tag, values in sorted(entries.items()):
-        kind, code = (4, "I") if tag in (273, 279) else (3, "H")
+        kind, code = (4, "I") if tag in (273, 279, 324, 325) else (3, "H")
         packed = struct.pack(f"{order}{len(values)}{code}", *values)
         if len(packed) > 4:
             place, behind = struct.pack(f"{order}I", end + len(behind)), behind + packed

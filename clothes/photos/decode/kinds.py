@@ -4,9 +4,10 @@ from PIL import Image
 
 from clothes.errors import PhotoError
 
-_COMPRESSION, _PHOTOMETRIC, _SAMPLE_FORMAT = 259, 262, 339  # TIFF tags
-_UNCOMPRESSED, _YCBCR, _SIGNED = 1, 6, 2  # and their values
+_PLANAR, _SAMPLE_FORMAT = 284, 339  # TIFF tags
+_PLANES, _SIGNED = 2, 2  # and their values
 BMP_RLE8, BMP_RLE4 = 1, 2  # values of BMP's compression field
+_BMP_WITH_ALPHA, _ALPHA_1555 = 56, b"\0\x80\0\0"  # bytes of a header with a mask for alpha, and a mask
 _WEBP_ANIMATION = 2  # a flag
 
 
@@ -17,8 +18,8 @@ def refuse_unclear(image: Image.Image, label: str) -> None:
     rawmode = _rawmode(image) if image.format == "PNG" else ""
     if tags and (image.mode == "I" or _SIGNED in tags.get(_SAMPLE_FORMAT, ())):
         kind = "a TIFF of signed or 32-bit whole numbers, whose white is unknown"
-    elif tags.get(_PHOTOMETRIC) == _YCBCR and tags.get(_COMPRESSION) == _UNCOMPRESSED:
-        kind = "an uncompressed YCbCr TIFF"
+    elif tags.get(_PLANAR) == _PLANES and image.mode in ("LA", "PA"):
+        kind = "a TIFF with alpha in a plane of its own"
     elif image.format == "BMP" and image.info.get("compression") == BMP_RLE4:
         kind = "a compressed BMP of 16 colours"
     elif rawmode == "RGB;16B" and "transparency" in image.info:
@@ -33,6 +34,10 @@ def correct(image: Image.Image, data: bytes) -> None:
     """Corrects what Pillow says of a picture that it has just opened from these bytes."""
     if image.format == "PNG" and "transparency" in image.info:  # in levels of the file's depth
         image.info["transparency"] = _scaled(image.info["transparency"], _rawmode(image))
+    elif image.format == "BMP" and data[14] >= _BMP_WITH_ALPHA and data[66:70] == _ALPHA_1555:
+        image._mode = "RGBA"
+        tile = image.tile[0]  # type: ignore[attr-defined]
+        image.tile = [tile._replace(args=("BGRA;15", *tile.args[1:]))]  # type: ignore[attr-defined]
     elif image.format == "WEBP" and image.mode == "RGB" and data[12:16] == b"VP8X" and data[20] & _WEBP_ANIMATION:
         image._mode = "RGBA"  # what lies outside the frame is transparent
         image.rawmode = "RGBA"  # type: ignore[attr-defined]

@@ -35,6 +35,11 @@ MAX_PIXELS = 52_000_000  # the largest common phone photo has 50 million; some f
 MAX_BYTES = 500_000_000  # holds an uncompressed photo of MAX_PIXELS, 16 bits and four channels
 # Pillow keeps this many memory blocks, of at most 16 MB, for the next photo: decoding takes a third less time.
 Image.core.set_blocks_max(8)  # type: ignore[attr-defined]
+# Pillow's own reader of uncompressed TIFFs mistakes planes and YCbCr. Libtiff gives bytes in this machine's order.
+TiffImagePlugin.READ_LIBTIFF = True
+for _kind, (_mode, _rawmode) in TiffImagePlugin.OPEN_INFO.items():
+    if _mode in ("I", "F"):
+        TiffImagePlugin.OPEN_INFO[_kind] = _mode, _rawmode.replace("B", "N")
 # The decoders that a photo can reach. Pillow has dozens more (EPS, PSD, FITS ...), which stay closed.
 _FORMATS = [
     plugin.format

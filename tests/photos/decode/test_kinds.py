@@ -45,6 +45,11 @@ def color_tiff(
     return tiff(np.array([pixel] * 4, f"<{kind}").tobytes(), (4, 1), bits, photometric, tags=tags)
 
 
+def planes(*lengths: int) -> dict[int, tuple[int, ...]]:
+    """Returns the tags of a TIFF whose channels are planes of these bytes."""
+    return {284: (2,), 273: tuple(8 + sum(lengths[:i]) for i in range(len(lengths))), 279: lengths}
+
+
 def animated_png(*colors: str, default_image: bool) -> bytes:
     """An animated PNG. A `default_image` is shown only by programs that cannot show the animation."""
     first, *others = (Image.new("RGB", (4, 1), color) for color in colors)
@@ -76,15 +81,11 @@ KNOWN = {
     "tiff 0 to 65535": (grey_tiff([0, 257, 25700, 65535], "f4", sample_format=3), [0, 1, 100, 255]),
     "tiff rgb": (color_tiff([200, 100, 50], 2), [(200, 100, 50)] * 4),
     "tiff rgb, planes": (
-        tiff(
-            bytes([200] * 4 + [100] * 4 + [50] * 4),
-            (4, 1),
-            (8,) * 3,
-            2,
-            tags={284: (2,), 273: (8, 12, 16), 279: (4, 4, 4)},
-        ),
+        tiff(bytes([200] * 4 + [100] * 4 + [50] * 4), (4, 1), (8,) * 3, 2, tags=planes(4, 4, 4)),
         [(200, 100, 50)] * 4,
     ),
+    "tiff one plane, white at zero": (tiff(bytes(GREY), (4, 1), (8,), 0, tags=planes(4)), [255, 191, 127, 0]),
+    "tiff one plane of 4 bits": (tiff(b"\x05\xaf", (4, 1), (4,), 1, tags=planes(2)), [0, 85, 170, 255]),
     "tiff rgb 16 bits": (color_tiff([0, 128 * 257, 65535], 2, kind="u2"), [(0, 128, 255)] * 4),
     "tiff alpha": (color_tiff([200, 0, 0, 128], 2, tags={338: (2,)}), [(227, 127, 127)] * 4),
     "tiff alpha, multiplied": (color_tiff([100, 0, 0, 128], 2, tags={338: (1,)}), [(227, 127, 127)] * 4),
@@ -92,6 +93,7 @@ KNOWN = {
     "tiff grey and alpha": (color_tiff([0, 128], 1, tags={338: (2,)}), [127] * 4),
     "tiff cmyk": (color_tiff([0, 255, 255, 0], 5), [RED] * 4),
     "tiff cmyk 16 bits": (color_tiff([0, 65535, 65535, 0], 5, kind="u2"), [RED] * 4),
+    "tiff YCbCr": (color_tiff([128, 128, 228], 6, tags={530: (1, 1)}), [(255, 57, 128)] * 4),
     "tiff lab": (color_tiff([128, 0, 0], 8), [119] * 4),
     "tiff palette": (
         tiff(b"\x01\x10", (4, 1), (4,), 3, tags={320: (0, 65535, *[0] * 15, 32768, *[0] * 30)}),
@@ -121,6 +123,16 @@ KNOWN = {
     "bmp alpha": (
         bmp(bytes([0, 0, 255, 128] * 4), (4, 1), 32, compression=3, masks=masks(0xFF0000, 0xFF00, 0xFF, 0xFF000000)),
         [(255, 127, 127)] * 4,
+    ),
+    "bmp 1-5-5-5": (
+        bmp(
+            np.array([0xFC00, 0x7C00, 0x83E0, 0x1F], "<u2").tobytes(),
+            (4, 1),
+            16,
+            compression=3,
+            masks=masks(0x7C00, 0x3E0, 0x1F, 0x8000),
+        ),
+        [RED, WHITE, GREEN, WHITE],
     ),
     "bmp alpha that is all zero": (
         bmp(bytes([0, 0, 255, 0] * 4), (4, 1), 32, compression=3, masks=masks(0xFF0000, 0xFF00, 0xFF, 0xFF000000)),
@@ -166,7 +178,8 @@ def test_the_first_row_is_known(name: str) -> None:
     assert np.abs(np.asarray(decode.thumbnail(data, 64))[0] - wanted).max() <= 1
     loaded = Image.open(io.BytesIO(data))
     loaded.load()
-    if not name.startswith(("png 2 bits, a", "png 4 bits, a")):  # a loaded picture does not tell its depth any more
+    # A loaded picture does not tell its depth and masks any more.
+    if not name.startswith(("png 2 bits, a", "png 4 bits, a", "bmp 1-5-5-5")):
         assert np.array_equal(decode.read(loaded), pixels)
 
 
@@ -195,7 +208,7 @@ REFUSED = {
     "fractions that are no numbers": grey_tiff([0, float("nan"), 1, 1], "f4", sample_format=3),
     "infinite fractions": grey_tiff([0, float("inf"), 1, 1], "f4", sample_format=3),
     "rgb of fractions": tiff(bytes(48), (4, 1), (32,) * 3, 2, tags={339: (3, 3, 3)}),
-    "uncompressed YCbCr": color_tiff([128, 0, 0], 6, tags={530: (1, 1)}),
+    "alpha in a plane of its own": tiff(bytes(8), (4, 1), (8, 8), 1, tags={338: (2,), **planes(4, 4)}),
     "runs of 4 bits": bmp(bytes([0, 3, 0x12, 0x30, 1, 0x44, 0, 0, 0, 1]), (4, 1), 4, compression=2, colors=COLORS[:64]),
     "runs that end early": bmp(bytes([2, 4, 0, 1]), (4, 1), 8, compression=1, colors=COLORS),
     "bmp 4-4-4-4": bmp(bytes(8), (4, 1), 16, compression=3, masks=masks(0xF00, 0xF0, 0xF, 0xF000)),
@@ -214,7 +227,9 @@ def test_what_cannot_be_known_is_refused(name: str) -> None:
         assert caught.value.code in ("not-a-photo", "damaged")
 
 
-@pytest.mark.parametrize("name", ["signed 8 bits", "32 bits", "uncompressed YCbCr", "runs of 4 bits", "bmp 4-4-4-4"])
+@pytest.mark.parametrize(
+    "name", ["signed 8 bits", "32 bits", "alpha in a plane of its own", "runs of 4 bits", "bmp 4-4-4-4"]
+)
 def test_a_refused_kind_is_named_with_what_to_do(name: str) -> None:
     with pytest.raises(PhotoError, match=r"cannot be read.*save it as a usual JPEG or PNG") as caught:
         decode.read(REFUSED[name])
