@@ -3,17 +3,21 @@
     uv run python -m benchmarks.known_pixels [CORPUS...]
 
 Each CORPUS is one of `benchmarks.corpora.CORPORA` or a folder; without one, all that can be reached. Pictures
-that differ by more than 2 of 255 on average are listed, to be looked at: one of the two decoders is wrong.
+that differ by more than 2 of 255 on average are listed, to be looked at: one of the two decoders is wrong. Kinds that
+OpenCV is known to read otherwise (KINDS) are counted by their reason instead.
 """
 
+import io
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from benchmarks.corpora import CORPORA, fetch, pictures
 from clothes.errors import PhotoError
@@ -21,10 +25,58 @@ from clothes.photos import decode
 
 MOST = 2.0  # mean difference of pixels, of 255
 FRACTION = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535, np.dtype(np.float32): 1, np.dtype(np.float64): 1}
+_BITS, _ALPHA, _PLANAR = 258, 338, 284  # TIFF tags
+
+
+class Picture(NamedTuple):
+    data: bytes
+    image: Image.Image  # opened, not loaded
+    ours: np.ndarray
+    theirs: np.ndarray
+
+    def tag(self, tag: int) -> Any:
+        return getattr(self.image, "tag_v2", {}).get(tag, ())
+
+    def is_a(self, kind: str) -> bool:
+        return self.image.format == kind
+
+
+# Why OpenCV reads a kind otherwise -> whether a picture is of this kind. Chromium, or libtiff, reads it as we do, if the
+# reason does not say otherwise.
+KINDS: dict[str, Callable[[Picture], bool]] = {
+    "GIF: what no frame covers is transparent; OpenCV gives it a colour of the palette": lambda p: (
+        p.is_a("GIF") and bool((p.ours[np.abs(p.ours - p.theirs).max(axis=2) > MOST] == 255).all())
+    ),
+    "PNG: OpenCV does not make the transparent grey transparent": lambda p: (
+        p.is_a("PNG") and p.image.mode in ("1", "L", "I;16") and "transparency" in p.image.info
+    ),
+    "PNG: the animation is broken, and OpenCV shows it instead of the still picture": lambda p: (
+        p.is_a("PNG") and b"acTL" in p.data and not getattr(p.image, "is_animated", False)
+    ),
+    "BMP: OpenCV makes 248 of the largest value of 5 bits": lambda p: (
+        p.is_a("BMP") and p.data[28] == 16 and np.abs(p.ours - p.theirs).max() <= 8
+    ),
+    "BMP: OpenCV makes the colours of OS/2 (header of 12 bytes) grey": lambda p: p.is_a("BMP") and p.data[14] == 12,
+    "BMP: OpenCV takes the fourth byte for alpha, for which there is no mask": lambda p: (
+        p.is_a("BMP") and p.image.mode == "RGB" and p.data[28] == 32
+    ),
+    "BMP: alpha is zero everywhere, so it means nothing; OpenCV and Chromium show nothing": lambda p: (
+        p.is_a("BMP") and p.image.mode == "RGBA" and bool((p.theirs == 255).all())
+    ),
+    "BMP: the pixels are said to begin in the palette; OpenCV and Chromium show the palette as pixels": lambda p: (
+        p.is_a("BMP") and p.image.mode == "P" and int.from_bytes(p.data[10:14], "little") < p.image.tile[0].offset
+    ),
+    "TIFF: OpenCV makes the two colours of a palette grey": lambda p: p.image.mode == "P" and p.tag(_BITS) == (1,),
+    "TIFF: OpenCV takes planes of 16 bits for pixels": lambda p: p.tag(_PLANAR) == 2 and p.tag(_BITS)[:1] == (16,),
+    "TIFF: OpenCV gives colours multiplied by alpha": lambda p: (
+        p.is_a("TIFF") and p.image.mode == "RGBA" and (p.tag(_ALPHA) == (1,) or p.tag(_BITS) == (8,))
+    ),
+    "TIFF: OpenCV and libtiff do not adapt the white of CIELAB (D50) to the screen's": lambda p: p.image.mode == "LAB",
+}
 
 
 def reference(data: bytes) -> np.ndarray | None:
-    """Returns the pixels by OpenCV, float (H, W, 3) on white, not turned; None if it cannot read them."""
+    """Returns the pixels by OpenCV, float (H, W, 3) on white, upright; None if it cannot read them."""
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -33,13 +85,27 @@ def reference(data: bytes) -> np.ndarray | None:
         return None
     values = pixels.astype(float) / FRACTION[pixels.dtype] * 255
     if values.ndim == 2:
-        return np.repeat(values[..., None], 3, axis=2)
+        values = np.repeat(values[..., None], 3, axis=2)
     alpha = values[..., 3:] / 255 if values.shape[2] == 4 else 1
-    return values[..., 2::-1] * alpha + 255 * (1 - alpha)
+    return upright(values[..., 2::-1] * alpha + 255 * (1 - alpha), data)
+
+
+def upright(pixels: np.ndarray, data: bytes) -> np.ndarray:
+    """Returns pixels turned by EXIF, which OpenCV does itself for TIFF only."""
+    with Image.open(io.BytesIO(data)) as image:
+        if image.format == "TIFF":
+            return pixels
+        image.load()
+        orientation = image.getexif().get(0x0112, 1)
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels[::-1] if orientation in (3, 4, 7, 8) else pixels
 
 
 def compare(data: bytes) -> str:
-    """Returns the outcome for a picture."""
+    """Returns the outcome for a picture: the reason if it is one of KINDS."""
     try:
         pixels = decode.read(data)
     except PhotoError as error:
@@ -48,8 +114,12 @@ def compare(data: bytes) -> str:
     if expected is None:
         return "read, without a reference"
     if pixels.shape != expected.shape:
-        return "turned or of another size"
-    return "equal" if np.abs(pixels - expected).mean() <= MOST else "different"
+        return "different"
+    if np.abs(pixels - expected).mean() <= MOST:
+        return "equal"
+    with Image.open(io.BytesIO(data)) as image:
+        picture = Picture(data, image, pixels, expected)
+        return next((reason for reason, fits in KINDS.items() if fits(picture)), "different")
 
 
 def picture_files(corpus: str) -> Iterator[tuple[str, bytes]]:
