@@ -41,8 +41,8 @@ class Picture(NamedTuple):
         return self.image.format == kind
 
 
-# Why OpenCV reads a kind otherwise -> whether a picture is of this kind. Chromium, or libtiff, reads it as we do, if the
-# reason does not say otherwise.
+# Why OpenCV reads a kind otherwise -> whether a picture is of this kind. Chromium or libtiff reads it as we do, unless
+# the reason names it.
 KINDS: dict[str, Callable[[Picture], bool]] = {
     "GIF: what no frame covers is transparent; OpenCV gives it a colour of the palette": lambda p: (
         p.is_a("GIF") and bool((p.ours[np.abs(p.ours - p.theirs).max(axis=2) > MOST] == 255).all())
