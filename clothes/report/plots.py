@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TRAIN_COLOR, VALIDATION_COLOR = "#6b7a90", "#d1495b"
 FORMATS = ("png", "svg")
 _MAX_HYPERPARAMETERS = 10
+_MOST_PIXELS = 4000  # of a side; more take gigabytes to draw
 
 
 def history(rows: Sequence[dict[str, float]], *, axes: "tuple[Axes, Axes] | None" = None) -> "tuple[Axes, Axes]":
@@ -161,7 +162,8 @@ def save(axes: Any, path: Path) -> Path:
 def render(ax: Any, kind: str) -> bytes:
     """The figure of these axes as a file of this kind: "png" or "svg"."""
     picture = io.BytesIO()
-    ax.figure.savefig(picture, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    dpi = min(150, _MOST_PIXELS / max(ax.figure.get_size_inches()))
+    ax.figure.savefig(picture, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
     return picture.getvalue()
 
 

@@ -1,10 +1,12 @@
 """The plots show their data, with names in any script and of any length, without warnings."""
 
+import io
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from clothes.errors import ClothesError
 from clothes.report import plots
@@ -120,6 +122,12 @@ def test_reliability_shows_accuracy_in_bins_of_equal_size() -> None:
     right = [True] * 10 + [False] * 10 + [True] * 18 + [False] * 2
     ax = plots.reliability(confidence, right, bins=2)
     assert ax.containers[0].lines[0].get_xydata() == pytest.approx(np.array([[0.5, 0.5], [0.9, 0.9]]))
+
+
+@pytest.mark.slow
+def test_a_matrix_of_many_classes_is_a_picture_of_limited_size() -> None:
+    ax = plots.confusion([f"{i}" for i in range(100)], np.eye(100, dtype=int).tolist())
+    assert 2000 < max(Image.open(io.BytesIO(plots.render(ax, "png"))).size) <= 4000
 
 
 def test_history_and_confusion_matrix_show_their_data(tmp_path: Path) -> None:
