@@ -190,7 +190,7 @@ def render_quick_training(run: "clothes.Run") -> None:
     if held_out := metrics.get("cross-validation"):
         show(f"Cross-validated accuracy {_accuracy(held_out)}, on {held_out['photos']:,} photos held out in turn.")
     if not metrics:
-        show("No accuracy: that takes at least two photos of a class.")
+        show("No accuracy: that takes two train photos of a class that are no near-duplicates.")
 
 
 def render_next_step(run: "clothes.Run") -> None:

@@ -45,7 +45,7 @@ class QuickTraining:
         if self._folds and self._folds > len(groups):
             raise ConfigError(
                 f"--folds {self._folds} is more than there are photos to hold out: {len(groups)}, counting "
-                "near-duplicates as one. Give fewer."
+                f"near-duplicates as one. {'Give fewer' if len(groups) > 1 else 'Take others'}."
             )
         return quick_config(self._network)
 

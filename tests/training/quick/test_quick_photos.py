@@ -62,7 +62,7 @@ def test_a_photo_of_each_class_is_enough(tmp_path: Path, monkeypatch: pytest.Mon
     make_photos(tmp_path / "photos", each=1)
     shown = run_command("train", "photos", "--model", "quick", "--out", "run", "--trunk", OLD)
     assert shown.status == 0, shown.err
-    assert "No accuracy: that takes at least two photos of a class." in shown.out
+    assert "No accuracy: that takes two train photos of a class that are no near-duplicates." in shown.out
     assert clothes.load("run").predict(tmp_path / "photos" / "bar" / "000.png").label == "bar"
 
 
@@ -105,17 +105,18 @@ def change_a_photo(photos: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    ("change", "folds", "message"),
     [
-        (make_all_the_same, "All photos look the same to the network, so no class can be told from another"),
-        (leave_one_class, "needs at least two classes"),
-        (change_a_photo, "has changed since the split was made. Split again"),
+        (make_all_the_same, None, "All photos look the same to the network, so no class can be told from another"),
+        (make_all_the_same, 3, "there are photos to hold out: 1, counting near-duplicates as one. Take others."),
+        (leave_one_class, None, "needs at least two classes"),
+        (change_a_photo, None, "has changed since the split was made. Split again"),
     ],
 )
 def test_photos_that_cannot_be_used_give_a_sentence_and_leave_no_run(
-    photos: Path, tmp_path: Path, change: Callable[[Path], None], message: str
+    photos: Path, tmp_path: Path, change: Callable[[Path], None], folds: int | None, message: str
 ) -> None:
     change(photos)
     with pytest.raises(ClothesError, match=re.escape(message)):
-        train(photos, tmp_path / "run")
+        train(photos, tmp_path / "run", folds=folds)
     assert not (tmp_path / "run").exists()
