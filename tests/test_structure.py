@@ -40,7 +40,7 @@ HEAVY = {
 WRITERS = {
     "system",
     "collection.provenance",  # its journal
-    "photos.split_copies",
+    "photos.split_to_folders",
     "exporting",  # a folder made aside
     "collection.dataset_folder",  # a temporary folder, published in one step
     "collection.resumable_download",  # unfinished downloads

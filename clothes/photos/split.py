@@ -8,9 +8,9 @@ from pathlib import Path
 
 from clothes.config import SplitConfig
 from clothes.errors import PhotosError, SplitError
-from clothes.photos.constraints import SPLIT_ANEW, Constraints, count, find_constraints
 from clothes.photos.duplicates import Pair, Record, Survey, group
 from clothes.photos.folders import list_class_folders
+from clothes.photos.split_constraints import SPLIT_ANEW, Constraints, count, find_constraints
 from clothes.photos.split_file import ALIKE, Row, Split
 from clothes.photos.stratify import assign, unite
 from clothes.system.progress import Progress

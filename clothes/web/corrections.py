@@ -22,8 +22,8 @@ from clothes.collection.provenance import Origin
 from clothes.errors import PhotoError, PhotosError
 from clothes.inference.confidence import Prediction
 from clothes.photos.class_names import class_name
-from clothes.photos.constraints import CORRECTION
 from clothes.photos.folders import Skipped
+from clothes.photos.split_constraints import CORRECTION
 from clothes.system.checksums import read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import remove_unfinished, sync
 from clothes.system.locks import folder_lock

@@ -9,7 +9,7 @@ import pytest
 
 import clothes
 from clothes.collection.collect import collect_folder
-from clothes.photos.split_copies import copy_parts
+from clothes.photos.split_to_folders import copy_parts
 from clothes.system import files
 from clothes.system.files import replacing
 from tests.support.pictures import make_photos

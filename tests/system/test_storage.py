@@ -24,7 +24,7 @@ from clothes.evaluation import results
 from clothes.evaluation.evaluate import evaluate
 from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, write_bundle
 from clothes.inference.run import Run
-from clothes.photos.split_copies import copy_parts
+from clothes.photos.split_to_folders import copy_parts
 from clothes.report import plots
 from clothes.system.files import publish_new
 from clothes.training.callbacks import TrainingCallback

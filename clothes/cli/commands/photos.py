@@ -58,8 +58,8 @@ def split(
     Example: clothes split photos --groups people.csv
     """
     from clothes.config import SplitConfig
-    from clothes.photos.split_copies import copy_parts
     from clothes.photos.split_file import Split
+    from clothes.photos.split_to_folders import copy_parts
     from clothes.training.split_and_config import check_split
 
     path = out or photos / "split.csv"

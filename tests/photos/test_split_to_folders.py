@@ -8,8 +8,8 @@ import pytest
 
 import clothes
 from clothes.errors import SplitError
-from clothes.photos.split_copies import copy_parts
 from clothes.photos.split_file import Row, Split
+from clothes.photos.split_to_folders import copy_parts
 from tests.support.pictures import make_photos
 from tests.support.splits import make, paint, write_groups
 
