@@ -25,7 +25,7 @@ from clothes.system.threads import map_in_threads
 from clothes.system.user_folders import cache_folder
 
 _DIGEST = 32  # bytes of a SHA-256
-DECODER = 3  # increase it when read_square returns other pixels
+DECODER = 4  # increase it when read_square returns other pixels
 _KEEP_SECONDS = 30 * 86400
 
 
