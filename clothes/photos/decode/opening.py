@@ -193,6 +193,9 @@ def _photo_errors(label: str) -> Iterator[None]:
         raise PhotoError(label, "too-large", "the picture has far too many pixels") from None
     except Exception as error:
         text = str(error) or type(error).__name__
+        text = text.replace(
+            "decoder error -2", "its data is broken, or a copy was interrupted"
+        )  # by libtiff, of a TIFF
         if "truncated" in text.lower() or "unexpected end" in text.lower():
             raise PhotoError(label, "truncated", "the picture ends too early (an interrupted copy?)") from None
         if "unsupported" in text.lower():

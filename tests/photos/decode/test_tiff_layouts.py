@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from clothes.errors import PhotoError
 from clothes.photos import decode
 from tests.support.raw_pictures import tiff
 
@@ -87,3 +88,10 @@ def test_fractions_in_both_orders_of_bytes(order: str, compression: int) -> None
     layout = Layout(order, planes=False, tiles=False, compression=compression, predictor=False)
     file = lay_out(SHARES[..., :1].astype("f4"), 1, {339: (3,)}, layout)
     assert np.abs(decode.read(file) - SHARES[..., :1] * 255).max() <= 1
+
+
+def test_a_cut_file_is_refused_with_what_may_have_happened() -> None:
+    directory = tiff(b"", (64, 64), (8, 8, 8), 2, tags={273: (300,), 279: (3 * 64 * 64,)}).ljust(300, b"\0")
+    assert decode.read(directory + bytes(3 * 64 * 64)).shape == (64, 64, 3)
+    with pytest.raises(PhotoError, match="a copy was interrupted"):
+        decode.read(directory + bytes(3 * 64 * 32))
