@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from clothes.web.upload_form import MAX_MEGABYTES
 from clothes.web.uploads import KEEP_SECONDS, Uploads, prepare_folder
 
 _MAX_SESSIONS = 200  # in Gradio's memory, 33 KB each: every question to the API opens one and never closes it
+_MAX_UNREAD = 100  # answers in Gradio's memory, up to 4 MB each
 
 _THEME = gr.themes.Default(
     primary_hue="blue",
@@ -76,7 +78,7 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         self.close()
         https = https_context(ssl_certfile, ssl_keyfile) if ssl_certfile else None
         host = server_name or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1")
-        port = int(os.environ.get("GRADIO_SERVER_PORT", DEFAULT_PORT)) if server_port is None else server_port
+        port = _port_of_environment() if server_port is None else server_port
         listening = open_socket(host, port)
         self.share, self.local_url = share, page_url(host, listening, https=https is not None)
         # A proxy that is trusted, or Gradio's for `share`, passes on requests with the names of other hosts.
@@ -96,10 +98,29 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
             self.block_thread()
         return served, self.local_url, self.share_url
 
-    async def preprocess_data(self, *arguments: Any, **options: Any) -> Any:
+    async def process_api(self, *arguments: Any, **options: Any) -> Any:
+        """Answers a question."""
+        await self._forget_unread()
+        return await super().process_api(*arguments, **options)
+
+    async def _forget_unread(self) -> None:
+        """Ends the sessions that leave most answers unread: Gradio keeps each until it is fetched."""
+        messages, asked = self._queue.pending_messages_per_session, self._queue.pending_event_ids_session
+        for session in asked.keys() - messages.keys():
+            del asked[session]
+        unread = {session: len(events - self._queue.event_ids_to_events.keys()) for session, events in asked.items()}
+        while sum(unread.values()) > _MAX_UNREAD:
+            session = max(unread, key=unread.__getitem__)
+            await self._queue.clean_events(session_hash=session)
+            for kept in (messages, asked, unread):
+                kept.pop(session, None)
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *arguments: Any, **options: Any) -> Any:
         """Reads a question. Raises an error without a traceback if the page's script would not send it."""
         try:
-            return await super().preprocess_data(*arguments, **options)
+            if inputs[:1] == [None] and isinstance(block_fn.inputs[0], gr.Dataset):
+                raise ValueError  # Gradio's function for examples fails at it
+            return await super().preprocess_data(block_fn, inputs, *arguments, **options)
         except (ValueError, TypeError, AttributeError):
             raise gr.Error("This is not a question that the page asks.", print_exception=False) from None
 
@@ -122,6 +143,13 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         if self.is_running:
             self.is_running: bool = False
             self.server.close()
+
+
+def _port_of_environment() -> int:
+    text = os.environ.get("GRADIO_SERVER_PORT") or str(DEFAULT_PORT)
+    if not (re.fullmatch("[0-9]{1,5}", text) and int(text) <= 65535):
+        raise ClothesError(f"GRADIO_SERVER_PORT is {text[:50]!r}. Set it to a port from 0 to 65535, or remove it.")
+    return int(text)
 
 
 def _public_url(port: int) -> str:

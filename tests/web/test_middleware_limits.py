@@ -178,7 +178,9 @@ def test_an_unknown_session_writes_no_traceback(
     assert "Traceback" not in capfd.readouterr().err + caplog.text
 
 
-@pytest.mark.parametrize("data", [[], ["x"], [[]], [True], [{"path": "", "meta": 3}], [{"path": "", "size": "x"}]])
+@pytest.mark.parametrize(
+    "data", [[], [None], ["x"], [[]], [True], [{"path": "", "meta": 3}], [{"path": "", "size": "x"}]]
+)
 def test_a_question_that_no_page_asks_writes_no_traceback(
     predict_url: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, data: list[Any]
 ) -> None:

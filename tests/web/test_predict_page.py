@@ -117,3 +117,19 @@ def test_sessions_of_programs_are_forgotten(classifier: clothes.Classifier, monk
         for _ in range(20):
             assert client.call(client.upload(photo(906)))[0] == "complete"
         assert len(page.state_holder.session_data) <= 6
+
+
+def test_answers_that_nobody_fetches_are_forgotten(
+    classifier: clothes.Classifier, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(base_page, "_MAX_UNREAD", 5)
+    page = predict_page.build_app(classifier)
+    with served(page) as url, PageClient(url) as client:
+        for number in range(60):
+            question = {"fn_index": 0, "data": [None], "session_hash": f"unread-{number % 2 or number}"}
+            client.http.post("gradio_api/queue/join", json=question).raise_for_status()
+            assert len(client.join(0, None)["data"]) == 3  # a visitor who reads is answered
+        queue = page._queue
+        assert sum(map(len, queue.pending_event_ids_session.values())) <= 7
+        assert sum(unread.qsize() for unread in queue.pending_messages_per_session.values()) < 40
+    assert "Traceback" not in capfd.readouterr().err

@@ -319,3 +319,7 @@ def test_a_page_opens_where_the_environment_says(
         assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
     finally:
         page.close()
+    for odd in ("many", "65536", "-1", "1.5", "9" * 5000):
+        monkeypatch.setenv("GRADIO_SERVER_PORT", odd)
+        with pytest.raises(clothes.ClothesError, match=r"GRADIO_SERVER_PORT is .* Set it to a port from 0 to 65535"):
+            page.launch(prevent_thread_lock=True)
