@@ -25,15 +25,13 @@ def is_complete(to: Path, note: str, photos: Mapping[str, int]) -> bool:
         mark = note.partition(",")[0]
         if not source.is_file() or not source.read_text(encoding="utf-8", errors="replace").startswith(mark):
             raise DownloadError(f"{to} holds something else already, and stays as it is. Choose another folder: --to.")
-        found = {
-            folder: sum(
-                PurePosixPath(name).suffix.lower() in SUFFIXES for *_, names in os.walk(to / folder) for name in names
-            )
-            for folder in photos
-        }
+        for folder, count in photos.items():
+            names = (name for *_, names in os.walk(to / folder) for name in names)
+            if sum(PurePosixPath(name).suffix.lower() in SUFFIXES for name in names) < count:
+                return False
     except OSError as error:
         raise DownloadError(f"{to} cannot be read: {error.strerror}. Choose another folder: --to.") from None
-    return all(found[folder] >= count for folder, count in photos.items())
+    return True
 
 
 def _is_empty(to: Path) -> bool:
@@ -75,9 +73,8 @@ def put(to: Path, contents: Sequence[tuple[str, Reader]], progress: Progress | N
             if not to.exists():
                 publish(making, to)
                 return
-            for child in sorted(
-                making.iterdir(), key=lambda child: child.name == "SOURCE.txt"
-            ):  # last: it marks the folder as complete
+            # SOURCE.txt comes last: it marks the folder as complete.
+            for child in sorted(making.iterdir(), key=lambda child: child.name == "SOURCE.txt"):
                 child.replace(to / child.name)
             sync(to)
     except OSError as error:

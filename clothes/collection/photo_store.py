@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from clothes.collection.provenance import NAME_LENGTHS, Origin, Sources
@@ -47,7 +47,7 @@ class Store(AbstractContextManager["Store"]):
         self.new: Counter[str] = Counter()
         self.already: Counter[str] = Counter()
         self._progress = progress or (lambda *_: None)
-        self._folders: dict[str, Path] = {}
+        self._class_folder = cache(partial(class_folder, self.root))
         self._requested: set[Path] = set()  # those of the stored photos
         self._by_size: dict[int, list[Path]] = defaultdict(list)  # stored photos by their bytes
         self._hashes: dict[Path, str] = {}
@@ -95,7 +95,7 @@ class Store(AbstractContextManager["Store"]):
         removed before. Raises PhotosError if no class can have this name or the disk is full.
         """
         label = class_name(label)
-        folder = self._folder(label)
+        folder = self._class_folder(label)
         if there := self._find(photo):
             self._count(there, label, origin.origin)
             return None
@@ -123,7 +123,7 @@ class Store(AbstractContextManager["Store"]):
         self.new[label] += 1
         return path
 
-    def take_back(self, path: Path) -> None:
+    def undo(self, path: Path) -> None:
         """Removes a photo that `put` stored, and its row. `new` still counts it.
 
         A photo that was changed since stays, with a PhotoError. Raises PhotosError if it cannot be removed.
@@ -152,11 +152,6 @@ class Store(AbstractContextManager["Store"]):
             raise PhotoError(name, "other-class", f"it is there already, but not as {label}: {file}")
         self._requested.add(there)
         self.already[label] += 1
-
-    def _folder(self, label: str) -> Path:
-        if label not in self._folders:
-            self._folders[label] = class_folder(self.root, label)
-        return self._folders[label]
 
     def _follow_split(self) -> None:
         """Lists the test photos again if split.csv has changed, and surveys them before the first new photo."""

@@ -69,7 +69,7 @@ class Camera(AbstractContextManager["Camera"]):
         with self._lock:
             if (path := self._taken.get(key)) is None:
                 raise PhotoError("the photo", "gone", "it was removed already")
-            self._store.take_back(path)
+            self._store.undo(path)
             del self._taken[key]
             self._counts[_label(path)] -= 1
             self._counts += Counter()  # drops classes without photos

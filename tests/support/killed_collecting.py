@@ -109,7 +109,7 @@ def undo_killed_at(line: int) -> Callable[[Path, Path], None]:
             kill_at_line(line)()
             for taken in (path, *into.glob("bar/*")):
                 assert taken
-                store.take_back(taken)
+                store.undo(taken)
 
     return act
 
