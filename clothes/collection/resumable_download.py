@@ -41,30 +41,29 @@ def download(
         return
     part = to.with_name(f"{to.name}.part")
     problem, failed, damaged, farthest = "", 0, 0, 0
-    while failed < TRIES:
+    while failed < TRIES and damaged < 2:
         if failed:
             time.sleep(min(WAIT * 2 ** (failed - 1), 20))
         farthest = max(farthest, _size(part))
         try:
             complete = _fetch(url, part, expect, most, progress)
-            problem = "" if complete else "the connection broke off"
         except urllib.error.HTTPError as error:
-            complete, problem = False, f"the server answered {error.code} {error.reason}"
+            problem = f"the server answered {error.code} {error.reason}"
             if error.code == 416:  # the local part is longer than the file
                 part.unlink(missing_ok=True)
             elif error.code < 500 and error.code not in (408, 425, 429):
                 break
         except (OSError, ValueError, http.client.HTTPException) as error:  # urllib's errors are OSErrors
-            complete, problem = False, str(getattr(error, "reason", "") or error) or type(error).__name__
-        if complete and (md5 is None or file_md5(part) == md5):
-            publish(part, to)
-            return
-        if complete:
-            problem = f"the file has another MD5 than the published {md5}"
-            part.unlink()
-            damaged += 1
-            if damaged > 1:
-                break
+            problem = str(getattr(error, "reason", "") or error) or type(error).__name__
+        else:
+            if complete and (md5 is None or file_md5(part) == md5):
+                publish(part, to)
+                return
+            problem = "the connection broke off"
+            if complete:
+                problem = f"the file has another MD5 than the published {md5}"
+                part.unlink()
+                damaged += 1
         failed = 0 if _size(part) >= farthest + _CHUNK else failed + 1
     kept = " Run the same command again to go on where it stopped, or" if part.exists() else " Try again later, or"
     raise DownloadError(f"{url} could not be downloaded: {problem}.{kept} fetch it by other means and name it: --from.")
