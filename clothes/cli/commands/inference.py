@@ -202,7 +202,7 @@ def export(
 
     The export is kept only if it answers like the bundle on the golden samples and on 100 pictures. export.json beside
     the model lists the classes in order and how a photo is prepared. All formats except litert and space need the
-    weights of the bundle.
+    weights of the bundle. The base installation writes litert; space needs the extra serve, onnx the extra export.
 
     Example: clothes export runs/shirts --format onnx --out shirts-onnx
     """
