@@ -247,6 +247,7 @@ class Drive:
                 problem = str(error) or type(error).__name__
                 del self._own.http  # httplib2 would use the broken connection again
             except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:  # Google's library
+                del self._own.http  # the rest of the answer may still come
                 raise DriveError(
                     f"The answer is none of Google Drive: does the network ask to sign in? {AGAIN}"
                 ) from error

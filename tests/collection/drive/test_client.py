@@ -1,5 +1,6 @@
 """Google Drive's API: folders, retries, interrupted transfers."""
 
+import gzip
 import json
 import os
 import re
@@ -13,7 +14,7 @@ pytest.importorskip("google_auth_oauthlib", reason="Google Drive needs the extra
 
 from google.auth.credentials import AnonymousCredentials
 
-from clothes.collection.drive import client, sync
+from clothes.collection.drive import client, connection, sync
 from clothes.collection.drive.client import Drive
 from clothes.errors import DriveError, PhotosError
 from clothes.system.user_folders import config_folder
@@ -187,6 +188,23 @@ def test_an_answer_of_something_else_is_an_error(
     server.faults["create"] = [body]
     with pytest.raises(DriveError, match="The answer is none of Google Drive"):
         drive.make_folder("shirt", identity)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_without_an_end_is_refused(
+    drive: Drive, server: DriveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    monkeypatch.setattr(connection, "MOST_BYTES", 10_000)
+    server.add("p", server.root)
+    body = b'{"files": [], "more": "' + b"0" * 20_000 + b'"}'
+    with pytest.raises(DriveError, match="The answer is none of Google Drive") as caught:
+        server.faults["list"] = [gzip.compress(body) if packed else body]
+        sync.pull("p", tmp_path, drive)
+    assert "an answer has more than 10,000 bytes" in str(caught.value.__cause__)
+    server.faults["list"] = [gzip.compress(b'{"files": []}'), gzip.compress(body)[:99]]
+    assert drive.folder("none") is None  # a packed answer is read
+    with pytest.raises(DriveError, match="The answer is none of Google Drive"):
+        drive.folder("none")
 
 
 def test_a_folder_without_an_end_is_refused(
