@@ -203,6 +203,16 @@ def test_a_page_that_keeps_photos_refuses_foreign_names(
     assert httpx.get(f"{predict_url}config", headers=foreign).status_code == 200  # it keeps nothing
 
 
+def test_a_page_behind_a_proxy_knows_its_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As docs/guides/serve.md says: the proxy removes /clothes and speaks https."""
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    monkeypatch.setenv("GRADIO_ROOT_PATH", "/clothes")
+    headers = {"host": "example.org", "x-forwarded-proto": "https", "origin": "https://example.org"}
+    with served_camera(tmp_path) as url:
+        for path in ("", "config"):
+            assert '"root":"https://example.org/clothes"' in httpx.get(f"{url}{path}", headers=headers).text
+
+
 def test_a_trusted_proxy_passes_on_foreign_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
     with served_camera(tmp_path) as url:
