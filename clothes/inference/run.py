@@ -119,6 +119,9 @@ class Run:
         folder = Path(path)
         try:
             found = (folder / "run.json").is_file()
+        except OSError as error:
+            raise RunError(f"{folder} cannot be read: {error.strerror}. Name a folder that you may read.") from None
+        try:
             refuse_links(folder, *_FOLDERS)
         except OSError as error:
             raise RunError(f"{folder} cannot be used: {error.strerror}. Name a run that holds its own files.") from None
