@@ -216,6 +216,7 @@ def test_bundle_with_the_required_entries_alone_is_evaluated_and_reported(
     assert "<h1><bdi>run</bdi></h1>" in page and "best epoch –" in page
 
 
+@pytest.mark.usefixtures("page")
 def test_report_without_photos_or_evaluation(run: clothes.Run, evaluated: clothes.Run, tmp_path: Path) -> None:
     shutil.copytree(evaluated.path, tmp_path / "run")
     (tmp_path / "run" / "features.npz").unlink()
