@@ -16,7 +16,11 @@ from clothes.system.version import __version__
 Scorer = Callable[[np.ndarray], np.ndarray]  # pictures uint8 (N, size, size, 3) -> scores float32 (N, classes)
 _BATCH = 8
 _NOT_SURE = "below `threshold` the answer is: not sure"
-_SIMILARITY = f"float32 (N, classes): the cosine to the centre of each class; if the largest lies {_NOT_SURE}"
+_FEATURES = "float32 (N, units): the last hidden layer"
+_SIMILARITIES = {  # by the entry of bundle.json
+    "trunk": "the cosine to the centre of each class",
+    "rejection": "the probability of each class, times that of no other thing",
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Source:
             )
         from clothes.models.conversion import served_model
 
-        network = served_model(bundle.network(), temperature=bundle.info.get("temperature", 1.0))
+        temperature, rejection = bundle.info.get("temperature", 1.0), bundle.rejection()
+        network = served_model(bundle.network(), temperature=temperature, rejection=rejection)
         # Keras exports only networks that have run.
         keras_scorer(network)(np.zeros((1, bundle.image_size, bundle.image_size, 3), np.uint8))
         return network
@@ -46,16 +51,16 @@ class Source:
     def description(self) -> dict[str, Any]:
         """The facts that a program needs to use an export: classes in order, preprocessing, inputs and outputs."""
         bundle, size, gray = self.bundle, self.bundle.image_size, decode.LETTERBOX_GRAY
+        similarity = next((text for entry, text in _SIMILARITIES.items() if bundle.info.get(entry)), "")
+        scores = "float32 (N, classes): the probability of each class"
+        outputs = {"scores": scores if similarity else f"{scores}; {_NOT_SURE}", "features": _FEATURES}
+        if similarity:
+            outputs["similarity"] = f"float32 (N, classes): {similarity}; if the largest lies {_NOT_SURE}"
         return {
             "classes": list(bundle.classes),
             "threshold": bundle.threshold,
             "input": {"name": "pictures", "dtype": "uint8", "shape": ["N", size, size, 3], "channels": "RGB"},
-            "outputs": {
-                "scores": "float32 (N, classes): the probability of each class"
-                + ("" if bundle.info.get("trunk") else f"; {_NOT_SURE}"),
-                "features": "float32 (N, units): the last hidden layer",
-                **({"similarity": _SIMILARITY} if bundle.info.get("trunk") else {}),
-            },
+            "outputs": outputs,
             "preprocessing": (
                 f"Turn the photo upright (EXIF) and put transparent parts on white. Resize it, bilinear with "
                 f"antialiasing, so that its longer side has {size} pixels. Centre it in a square of {size} pixels "

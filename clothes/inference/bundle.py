@@ -1,9 +1,9 @@
 """The bundle: one folder that predicts the same everywhere.
 
     bundle.json      format, classes in order, image size, config, metrics, versions; SHA-256 of each file
-    model.tflite     LiteRT: uint8 pictures (N, size, size, 3) in; `scores` and `features` out
+    model.tflite     LiteRT: uint8 pictures (N, size, size, 3) in; `scores`, `features`, perhaps `similarity` out
     probes.npz       golden samples: generated pictures and the scores recorded for them
-    weights.npz      Keras weights in order, for resuming and exporting (optional)
+    weights.npz      Keras weights in order, and `rejection`, for resuming and exporting (optional)
 
 A bundle is data, never code: nothing is unpickled or imported, links are refused, and arrays have a maximum size.
 """
@@ -25,6 +25,7 @@ from clothes.system.validation import Share, check_type, read_json
 
 FORMAT = 1
 INFO, MODEL, PROBES, WEIGHTS = "bundle.json", "model.tflite", "probes.npz", "weights.npz"
+REJECTION = "rejection"  # an array in weights.npz
 _PROBES, _MOST_PROBES = 8, 16  # written, read
 _LARGEST_LAYER = 500_000_000  # values for one picture
 
@@ -64,6 +65,7 @@ class BundleInfo(TypedDict):
     name: NotRequired[str]
     created: NotRequired[str]
     fingerprint: NotRequired[str]
+    rejection: NotRequired[dict[str, int]]  # number of photos of other things that it learnt to reject by
     trunk: NotRequired[dict[str, str]]  # name and SHA-256 of the model that gave the features of a quick model
 
 
@@ -118,11 +120,21 @@ class Bundle:
 
         They may take 16 bytes for each byte of the model, which holds most of them in 8 bits.
         """
+        arrays = self._weight_arrays()
+        try:
+            return [arrays[f"arr_{i}"] for i in range(len(arrays) - (REJECTION in arrays))]
+        except KeyError as error:
+            raise _damaged(self.path, f"{WEIGHTS}: it has no {error}") from None
+
+    def rejection(self) -> np.ndarray | None:
+        """Reads the layer that tells photos of other things, float32 (units + 1,): weights and bias. None without."""
+        return self._weight_arrays().get(REJECTION)
+
+    def _weight_arrays(self) -> dict[str, np.ndarray]:
         data, model = self.file(WEIGHTS), self.file(MODEL)
         try:
-            arrays = unpack_arrays(data, most=16 * len(model) + 1_000_000)
-            return [arrays[f"arr_{i}"] for i in range(len(arrays))]
-        except (ValueError, KeyError) as error:
+            return unpack_arrays(data, most=16 * len(model) + 1_000_000)
+        except ValueError as error:
             raise _damaged(self.path, f"{WEIGHTS}: {error}") from None
 
     def network(self) -> Any:

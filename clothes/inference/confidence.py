@@ -2,7 +2,7 @@
 
 Training calibrates the scores with a temperature and picks the threshold on the validation part (`clothes.metrics`).
 The bundle holds both: the temperature inside its model, the threshold in bundle.json. The threshold is one of the
-confidence, or of the similarity to the nearest class if the model has that output (the quick one).
+confidence, or of the similarity if the model has that output (`clothes.inference.litert.Outputs`).
 """
 
 import math

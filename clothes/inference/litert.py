@@ -13,12 +13,18 @@ from clothes.system.stderr import quiet
 class Outputs(NamedTuple):
     """What a model gives for a picture: scores float32 (classes,) and features float32 (units,).
 
-    `similarity`, if it has that output, is the largest cosine of the features and the centre of a class.
+    `similarity`, if it has that output, is the largest of the classes: a cosine of the features and the centre of the
+    class (quick models), or the probability of the class and of no other thing.
     """
 
     scores: np.ndarray
     features: np.ndarray
     similarity: float | None
+
+    @property
+    def certainty(self) -> float:
+        """What is compared with the threshold of a bundle: the similarity, or without one the highest score."""
+        return float(self.scores.max()) if self.similarity is None else self.similarity
 
 
 class LiteModel:

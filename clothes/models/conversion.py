@@ -21,11 +21,19 @@ from clothes.models.backend import keras
 from clothes.system.stderr import quiet
 
 
-def served_model(model: keras.Model, *, temperature: float) -> keras.Model:
-    """Returns a network from uint8 pictures to `scores` at this temperature, and `features`."""
+def served_model(model: keras.Model, *, temperature: float, rejection: np.ndarray | None = None) -> keras.Model:
+    """Returns a network from uint8 pictures to `scores` at this temperature, and `features`.
+
+    With a `rejection` it has the output `similarity`, too, as `litert_head.add_rejection` adds it to a LiteRT model.
+    """
     logits = keras.layers.Rescaling(1 / temperature, name="temperature")(model.get_layer("logits").output)
     scores = keras.layers.Activation("softmax", name="calibrated")(logits)
-    return keras.Model(model.inputs[0], {"scores": scores, "features": model.get_layer("features").output})
+    outputs = {"scores": scores, "features": model.get_layer("features").output}
+    if rejection is not None:
+        clothes = keras.layers.Dense(1, "sigmoid", name="clothes")
+        outputs["similarity"] = keras.layers.Multiply(name="similarity")([scores, clothes(outputs["features"])])
+        clothes.set_weights([rejection[:-1, None], rejection[-1:]])
+    return keras.Model(model.inputs[0], outputs)
 
 
 def to_litert(

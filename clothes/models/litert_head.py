@@ -1,7 +1,13 @@
-"""Gives a LiteRT model a new last layer, without TensorFlow: another network's features, one's own classes.
+"""Changes the end of a LiteRT model, without TensorFlow.
+
+`replace_head` gives it a new last layer, so another network's features tell one's own classes:
 
 features -> / length -> dense layer -> softmax -> scores
                      -> centres of the classes -> similarity: the cosine to each centre
+
+`add_rejection` lets it tell photos of other things:
+
+features -> dense layer -> sigmoid -> x scores -> similarity: the probability of each class and of no other thing
 """
 
 from dataclasses import dataclass
@@ -37,15 +43,13 @@ def replace_head(model: bytes, head: Head) -> bytes:
 
     Raises ValueError if the model has no output `features`, or features of another size than the head is for.
     """
-    import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
     parsed = schema.ModelT.InitFromPackedBuf(model)
-    graph, signature = parsed.subgraphs[0], parsed.signatureDefs[0]
-    features = {end.name: end.tensorIndex for end in signature.outputs}.get(b"features")
+    features = _outputs(parsed).get(b"features")
     if features is None:
         raise ValueError("it has no features")
-    units = int(graph.tensors[features].shape[-1])
+    units = int(parsed.subgraphs[0].tensors[features].shape[-1])
     if units != len(head.weights):
         raise ValueError(f"it has {units} features, not {len(head.weights)}")
     _remove_after(features, parsed)
@@ -63,12 +67,39 @@ def replace_head(model: bytes, head: Head) -> bytes:
         constants = [add.constant(np.ascontiguousarray(values, np.float32)) for values in (matrix, bias)]
         outputs[name] = add("FULLY_CONNECTED", [unit, *constants], (1, len(bias)), schema.FullyConnectedOptionsT())
     scores = add("SOFTMAX", [outputs[b"scores"]], (1, len(head.bias)), schema.SoftmaxOptionsT(beta=1.0))
-    outputs[b"scores"] = scores
-    graph.outputs = np.array(list(outputs.values()), np.int32)
-    signature.outputs = [_tensor_map(schema, name, index) for name, index in outputs.items()]
-    parsed.metadata, parsed.metadataBuffer = [], None  # they describe the graph as it was
-    builder = flatbuffers.Builder(len(model))
-    builder.Finish(parsed.Pack(builder), b"TFL3")
+    return _packed(schema, parsed, outputs | {b"scores": scores})
+
+
+def add_rejection(model: bytes, rejection: np.ndarray) -> bytes:
+    """Returns a LiteRT model of ours with one more output, `similarity` (1, classes).
+
+    `rejection` float32 (units + 1,) holds the weights and the bias of the layer that tells other things.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    parsed = schema.ModelT.InitFromPackedBuf(model)
+    outputs, add = _outputs(parsed), _Adder(schema, parsed)
+    constants = [add.constant(np.ascontiguousarray(part)) for part in (rejection[None, :-1], rejection[-1:])]
+    dense = add("FULLY_CONNECTED", [outputs[b"features"], *constants], (1, 1), schema.FullyConnectedOptionsT())
+    shape = tuple(parsed.subgraphs[0].tensors[outputs[b"scores"]].shape)
+    factors = [outputs[b"scores"], add("LOGISTIC", [dense], (1, 1))]
+    return _packed(schema, parsed, outputs | {b"similarity": add("MUL", factors, shape, schema.MulOptionsT())})
+
+
+def _outputs(model: Any) -> dict[bytes, int]:
+    """Returns the index of the tensor of each output."""
+    return {end.name: end.tensorIndex for end in model.signatureDefs[0].outputs}
+
+
+def _packed(schema: Any, model: Any, outputs: dict[bytes, int]) -> bytes:
+    """Returns the bytes of a model with these outputs."""
+    import flatbuffers
+
+    model.subgraphs[0].outputs = np.array(list(outputs.values()), np.int32)
+    model.signatureDefs[0].outputs = [_tensor_map(schema, name, index) for name, index in outputs.items()]
+    model.metadata, model.metadataBuffer = [], None  # they describe the graph as it was
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
 

@@ -3,16 +3,18 @@
 import numpy as np
 
 from clothes.errors import BundleError
-from clothes.inference.bundle import MODEL, PROBES, WEIGHTS, make_probes, write_bundle
+from clothes.inference.bundle import MODEL, PROBES, REJECTION, WEIGHTS, make_probes, write_bundle
 from clothes.inference.litert import LiteModel
 from clothes.inference.run import Run
 from clothes.metrics import apply_temperature, calibrate_temperature, lowest_kept
 from clothes.models.architectures import build_model, predict
 from clothes.models.backend import keras
 from clothes.models.conversion import to_litert
+from clothes.models.litert_head import add_rejection
 from clothes.photos.split_file import Split
 from clothes.system.arrays import pack_arrays
 from clothes.training.bundle_info import COVERAGE, describe, describe_photos, measure, tensorflow_version
+from clothes.training.rejection import fit_rejection
 from clothes.training.training_loop import Trainer
 
 _EXAMPLES = 200  # train photos used to measure the value ranges of an 8-bit network
@@ -32,24 +34,28 @@ def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float
     temperature = calibrate_temperature(expected, labels[labels >= 0])
     spread = np.linspace(0, len(photos) - 1, min(_EXAMPLES, len(photos))).astype(int)  # over all classes
     model = to_litert(config, trainer.best_weights, temperature=temperature, examples=photos.pixels[spread])
-    lite = LiteModel(model)
-    scores = np.stack([lite.run(picture)[0] for picture in pixels])
+    rejection = fit_rejection(LiteModel(model), photos)
+    lite = LiteModel(model if rejection is None else add_rejection(model, rejection))
+    outputs = [lite.run(picture) for picture in pixels]
+    scores = np.stack([output.scores for output in outputs])
     difference = np.abs(scores[labels >= 0] - apply_temperature(expected, temperature)).mean()
     if not difference < _LARGEST_DIFFERENCE:  # true for NaN too
         raise BundleError(
             f"The converted model answers differently from the trained one (by {difference:.3f} on average), so no "
             f"bundle was written. The training itself is kept in {run.path / 'checkpoints'}."
         )
-    confidence = scores.max(axis=1)
-    threshold = lowest_kept(confidence[labels >= 0], COVERAGE)
-    metrics = measure(scores, labels, confidence >= threshold)
+    certainty = np.array([output.certainty for output in outputs])
+    threshold = lowest_kept(certainty[labels >= 0], COVERAGE)
+    metrics = measure(scores, labels, certainty >= threshold)
     probes = make_probes(config.image_size)
     results = {"temperature": temperature, "threshold": threshold, "metrics": {"validation": metrics}}
     files = {
-        MODEL: model,
+        MODEL: lite.data,
         PROBES: pack_arrays(pictures=probes, scores=np.stack([lite.run(picture)[0] for picture in probes])),
-        WEIGHTS: pack_arrays(*trainer.best_weights),
+        WEIGHTS: pack_arrays(*trainer.best_weights, **({} if rejection is None else {REJECTION: rejection})),
     }
+    if rejection is not None:
+        results["rejection"] = {"photos": int((photos.labels < 0).sum())}
     info = describe(run.path, split.classes, trainer.full_config) | describe_photos(split)
     info["versions"] |= {
         "keras": keras.__version__,

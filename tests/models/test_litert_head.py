@@ -9,7 +9,7 @@ import pytest
 import clothes
 from clothes.inference.litert import LiteModel
 from clothes.inference.litert_verifier import verify_litert
-from clothes.models.litert_head import Head, replace_head
+from clothes.models.litert_head import Head, add_rejection, replace_head
 from tests.support.bundle_damage import rename_output
 
 MADE = Path(__file__).parents[1] / "data" / "made-by-0.1.0" / "finished"
@@ -53,6 +53,24 @@ def test_the_bundled_model_gets_a_head_and_another_one_over_that() -> None:
 def test_a_model_of_an_old_bundle_gets_a_head() -> None:
     old = clothes.load(MADE)
     check(old.model.data, old.image_size, classes=500)
+
+
+@pytest.mark.parametrize("bundle", [None, MADE])
+def test_a_similarity_is_the_score_times_the_probability_of_no_other_thing(bundle: Path | None) -> None:
+    old = clothes.load(bundle)
+    pictures = np.random.default_rng(1).integers(0, 256, (4, old.image_size, old.image_size, 3), dtype=np.uint8)
+    before = [old.model.run(picture) for picture in pictures]
+    rejection = np.random.default_rng(2).normal(0, 0.1, len(before[0].features) + 1).astype(np.float32)
+    made = add_rejection(old.model.data, rejection)
+    verify_litert(made)
+    for picture, was in zip(pictures, before, strict=True):
+        answer = LiteModel(made).run(picture)
+        assert answer.scores == pytest.approx(was.scores, abs=1e-6)
+        assert answer.features == pytest.approx(was.features, abs=1e-6)
+        inside = 1 / (1 + np.exp(-(was.features @ rejection[:-1] + rejection[-1])))
+        assert answer.certainty == answer.similarity == pytest.approx(was.scores.max() * inside, abs=1e-5)
+        assert was.certainty == was.scores.max()
+    assert LiteModel(replace_head(made, make_head(len(rejection) - 1, 5))).run(pictures[0]).similarity is not None
 
 
 @pytest.mark.slow
