@@ -74,10 +74,13 @@ def test_the_result_is_the_best_config_with_all_epochs(tuned: Tuning) -> None:
     json.dumps(tuned.to_dict())
 
 
-def test_the_same_call_continues_and_trains_nothing_if_finished(tuned: Tuning, photos: Path, fast: object) -> None:
-    again = tune(photos, out=tuned.path, trials=12, epochs=2, config=TINY)
+def test_the_same_call_continues_and_trains_nothing_if_finished(
+    tuned: Tuning, photos: Path, tmp_path: Path, fast: object
+) -> None:
+    shutil.copytree(tuned.path, tmp_path / "search")
+    again = tune(photos, out=tmp_path / "search", trials=12, epochs=2, config=TINY)
     assert again.trials == tuned.trials
-    more = tune(photos, out=tuned.path, trials=13, epochs=2, config=TINY)
+    more = tune(photos, out=tmp_path / "search", trials=13, epochs=2, config=TINY)
     assert more.trials[:12] == tuned.trials and len(more.trials) == 13
 
 
