@@ -41,8 +41,9 @@ class Source:
             )
         from clothes.models.conversion import served_model
 
-        temperature, rejection = bundle.info.get("temperature", 1.0), bundle.rejection()
-        network = served_model(bundle.network(), temperature=temperature, rejection=rejection)
+        network, temperature = bundle.network(), bundle.info.get("temperature", 1.0)
+        rejection = bundle.rejection(network.get_layer("features").output.shape[-1])
+        network = served_model(network, temperature=temperature, rejection=rejection)
         # Keras exports only networks that have run.
         keras_scorer(network)(np.zeros((1, bundle.image_size, bundle.image_size, 3), np.uint8))
         return network

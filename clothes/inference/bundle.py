@@ -126,9 +126,15 @@ class Bundle:
         except KeyError as error:
             raise _damaged(self.path, f"{WEIGHTS}: it has no {error}") from None
 
-    def rejection(self) -> np.ndarray | None:
-        """Reads the layer that tells photos of other things, float32 (units + 1,): weights and bias. None without."""
-        return self._weight_arrays().get(REJECTION)
+    def rejection(self, units: int) -> np.ndarray | None:
+        """Reads the layer that tells photos of other things, float32 (units + 1,): weights and bias. None without.
+
+        Raises BundleError if it is not one for so many features.
+        """
+        found = self._weight_arrays().get(REJECTION)
+        if found is not None and not (found.shape == (units + 1,) and found.dtype == np.float32):
+            raise _damaged(self.path, f"{WEIGHTS}: {REJECTION} does not fit {units} features")
+        return found
 
     def _weight_arrays(self) -> dict[str, np.ndarray]:
         data, model = self.file(WEIGHTS), self.file(MODEL)

@@ -46,7 +46,7 @@ class Classifier:
         self.info = bundle.info
         """The content of bundle.json."""
         self.threshold = bundle.threshold
-        """The lowest confidence, or similarity to the nearest class, of an accepted prediction."""
+        """The lowest confidence, or similarity, of an accepted prediction."""
         self.model = open_model(bundle)
         """The LiteRT model."""
         self._check_first_probe(bundle)

@@ -8,9 +8,12 @@ import pytest
 pytest.importorskip("keras", reason="training needs the extra 'train'")
 
 import clothes
+from clothes.errors import BundleError
+from clothes.inference.bundle import WEIGHTS, read_bundle, write_bundle
 from clothes.inference.litert import LiteModel
 from clothes.models.litert_head import add_rejection
 from clothes.photos.decode import read_square
+from clothes.system.arrays import pack_arrays
 from clothes.training.datasets import Pictures
 from clothes.training.rejection import _logistic_regression, fit_rejection
 from tests.support.pictures import SMALL, draw, make_photos
@@ -46,6 +49,25 @@ def test_the_fit_is_that_of_a_logistic_regression() -> None:
     fitted = _logistic_regression(features, truth)
     assert fitted[:-1] == pytest.approx(expected.coef_[0], abs=1e-4)
     assert fitted[-1] == pytest.approx(expected.intercept_[0], abs=1e-4)
+
+
+def test_large_features_that_one_line_parts_do_not_overshoot() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.random(300) < 0.95
+    features = np.maximum(0, 1000 * (rng.normal(size=(300, 40)) + 3 * truth[:, None]))
+    fitted = _logistic_regression(features, truth)
+    assert np.isfinite(fitted).all()
+    assert ((features @ fitted[:-1] + fitted[-1] > 0) == truth).all()
+
+
+@pytest.mark.parametrize("rejection", [np.zeros(5, np.float32), np.zeros((2, 9), np.float32), np.zeros(129, np.int64)])
+def test_a_rejection_from_elsewhere_must_fit_the_network(bundle: Path, tmp_path: Path, rejection: np.ndarray) -> None:
+    found = read_bundle(bundle)
+    files = {name: found.file(name) for name in found.info["files"]}
+    files[WEIGHTS] = pack_arrays(*found.weights(), rejection=rejection)
+    write_bundle(tmp_path / "bundle", found.info, files)
+    with pytest.raises(BundleError, match="rejection does not fit"):
+        clothes.export(tmp_path / "bundle", to="keras", out=tmp_path / "out")
 
 
 @pytest.mark.slow
