@@ -12,7 +12,6 @@ from clothes.training.datasets import Pictures
 _FEWEST = 20  # photos of other things
 _MOST = 5000  # photos of classes, and of other things
 _MOST_STEPS, _SMALL_STEP = 100, 1e-6
-_LARGEST_CHANGE = 5  # of a photo's logit in a step: without a limit, large features overshoot
 
 
 def fit_rejection(model: LiteModel, photos: Pictures) -> np.ndarray | None:
@@ -34,12 +33,18 @@ def _logistic_regression(features: np.ndarray, truth: np.ndarray) -> np.ndarray:
     share = np.where(truth, truth.sum(), (~truth).sum()) * 2 / len(truth)
     penalty, fitted = np.ones(x.shape[1]), np.zeros(x.shape[1])
     penalty[-1] = 1e-6  # of the bias: almost none
+
+    def loss(weights: np.ndarray) -> float:
+        logits = x @ weights
+        return float(((np.logaddexp(0, logits) - truth * logits) / share).sum() + (penalty * weights**2).sum() / 2)
+
     for _ in range(_MOST_STEPS):
         probability = 1 / (1 + np.exp(-np.clip(x @ fitted, -50, 50)))
         slope = x.T @ ((probability - truth) / share) + penalty * fitted
         curvature = (x.T * (probability * (1 - probability) / share)) @ x + np.diag(penalty)
         step = np.linalg.solve(curvature, slope)
-        step *= min(1, _LARGEST_CHANGE / max(np.abs(x @ step).max(), 1e-9))
+        while loss(fitted - step) > loss(fitted) and np.abs(step).max() >= _SMALL_STEP:
+            step /= 2  # it overshoots
         fitted -= step
         if np.abs(step).max() < _SMALL_STEP:
             break
