@@ -35,7 +35,7 @@ def main(paths: list[Path]) -> None:
     run = min(runs, key=lambda run: run.bundle.info["metrics"]["validation"]["loss"])
     bundle = run.bundle
     kept = {name: bundle.file(name) for name in bundle.info["files"] if name != WEIGHTS}
-    published = write_bundle(BUNDLED, bundle.info | {"name": "box"}, kept)
+    published = write_bundle(BUNDLED, bundle.info | {"name": "clothes"}, kept)
     for path in BUNDLED.iterdir():
         print(f"{path.relative_to(ROOT)}  {path.stat().st_size / 1e6:.2f} MB")
 
