@@ -12,7 +12,7 @@ from clothes.collection.provenance import NAME_LENGTHS, Origin, Sources
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos.class_names import class_name, is_same_class
 from clothes.photos.decode import Inspection, inspect
-from clothes.photos.duplicates import Survey
+from clothes.photos.duplicates import Record, Survey
 from clothes.photos.folders import Listing, PhotoFile, class_folder, list_class_folders, list_photos
 from clothes.photos.image_similarity import THUMB
 from clothes.photos.split_file import Split
@@ -36,27 +36,62 @@ def examine(data: bytes, *, name: str) -> Photo:
     return Photo(data, sha256(data), inspect(data, THUMB, name=name))
 
 
+class TestPhotos(AbstractContextManager["TestPhotos"]):
+    """The test photos of PHOTOS. They are read before the first new photo, and again only if there are others.
+
+    Raises SplitError if split.csv is damaged.
+    """
+
+    __test__ = False  # pytest would take it for a test
+
+    def __init__(self, root: Path, *, progress: StepProgress | None = None) -> None:
+        self._root, self._progress = root, progress or (lambda *_: None)
+        self._split = _stamp(root / "split.csv")
+        self._photos, self._key = _test_photos(root)
+        self._survey: Survey | None = None
+
+    def __exit__(self, *_: object) -> None:
+        if self._survey:
+            self._survey.__exit__()
+        self._survey = None
+
+    def like(self, photo: Inspection) -> Record | None:
+        """Returns the test photo that another photo is a near-duplicate of."""
+        if (split := _stamp(self._root / "split.csv")) != self._split:
+            before, self._split = self._key, split
+            self._photos, self._key = _test_photos(self._root)
+            if self._key != before:
+                self.__exit__()
+        if self._survey is None and self._photos.photos:
+            self._survey = Survey(self._photos, progress=partial(self._progress, "Looking at the test photos"))
+        return self._survey.like(photo) if self._survey else None
+
+
 class Store(AbstractContextManager["Store"]):
     """PHOTOS, open for new photos in one thread of one process at a time. `new` and `already` count them by class.
 
-    Raises PhotosError if the folder cannot be used, and SplitError if its split.csv is damaged.
+    `test_photos` can be those of an earlier store. Raises PhotosError if the folder cannot be used, and SplitError if
+    its split.csv is damaged.
     """
 
-    def __init__(self, root: str | os.PathLike[str], *, progress: StepProgress | None = None) -> None:
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        *,
+        test_photos: TestPhotos | None = None,
+        progress: StepProgress | None = None,
+    ) -> None:
         self.root = Path(root)
         self.new: Counter[str] = Counter()
         self.already: Counter[str] = Counter()
-        self._progress = progress or (lambda *_: None)
         self._class_folder = cache(partial(class_folder, self.root))
         self._requested: set[Path] = set()  # those of the stored photos
         self._by_size: dict[int, list[Path]] = defaultdict(list)  # stored photos by their bytes
         self._hashes: dict[Path, str] = {}
-        self._survey: Survey | None = None  # of the test photos
-        self._open_survey = ExitStack()
+        self._stack = ExitStack()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self._split = _stamp(self.root / "split.csv")
-            self._test_photos = _test_photos(self.root)
+            self._test_photos = test_photos or self._stack.enter_context(TestPhotos(self.root, progress=progress))
             with ExitStack() as stack:
                 self._sources = stack.enter_context(Sources(self.root))
                 for photo in list_photos(self.root)[0]:  # after `Sources` has settled what a kill left
@@ -68,7 +103,7 @@ class Store(AbstractContextManager["Store"]):
             ) from None
 
     def __exit__(self, *_: object) -> None:
-        self._open_survey.close()
+        self._stack.close()
         self._sources.__exit__()
 
     @property
@@ -96,11 +131,10 @@ class Store(AbstractContextManager["Store"]):
         """
         label = class_name(label)
         folder = self._class_folder(label)
-        if there := self._find(photo):
+        if there := self.find(photo):
             self._count(there, label, origin.origin)
             return None
-        self._follow_split()
-        if self._survey and (known := self._survey.like(photo.inspection)):
+        if (known := self._test_photos.like(photo.inspection)) is not None:
             reason = f"it looks like {known.path}, a photo of the test part, and would make the test too easy"
             raise PhotoError(origin.origin, "test", reason)
         names = [folder / f"{photo.sha256[:length]}{photo.inspection.ending}" for length in NAME_LENGTHS]
@@ -115,7 +149,7 @@ class Store(AbstractContextManager["Store"]):
         except OSError as error:
             raise PhotosError(
                 f"{path} cannot be written: {error.strerror}. The photos before it are kept. Remove the cause "
-                "and run the same command again."
+                "and add the same photos again."
             ) from None
         self._by_size[len(photo.data)].append(path)
         self._hashes[path] = photo.sha256
@@ -136,7 +170,7 @@ class Store(AbstractContextManager["Store"]):
             raise PhotosError(f"{path} cannot be removed: {error.strerror}. Remove the cause and try again.") from None
         self._requested.discard(path)
 
-    def _find(self, photo: Photo) -> Path | None:
+    def find(self, photo: Photo) -> Path | None:
         """Returns the path of the same photo, if it is stored. Reads only files of the same size, each once."""
         for path in self._by_size[len(photo.data)]:
             if path not in self._hashes:
@@ -153,17 +187,6 @@ class Store(AbstractContextManager["Store"]):
         self._requested.add(there)
         self.already[label] += 1
 
-    def _follow_split(self) -> None:
-        """Lists the test photos again if split.csv has changed, and surveys them before the first new photo."""
-        if (split := _stamp(self.root / "split.csv")) != self._split:
-            self._test_photos = _test_photos(self.root)
-            self._split = split
-            self._open_survey.close()
-            self._survey = None
-        if self._survey is None and self._test_photos.photos:
-            progress = partial(self._progress, "Looking at the test photos")
-            self._survey = self._open_survey.enter_context(Survey(self._test_photos, progress=progress))
-
 
 def _stamp(path: Path) -> tuple[int, int] | None:
     """Returns a value that changes with the file, or None without a file."""
@@ -174,12 +197,15 @@ def _stamp(path: Path) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def _test_photos(root: Path) -> Listing:
-    """Lists the photos of the test part: those of split.csv and those in test/."""
-    photos = {}
+def _test_photos(root: Path) -> tuple[Listing, frozenset[str]]:
+    """Lists the photos of the test part: those of split.csv and those in test/. Also returns what tells them apart."""
+    photos, key = {}, set()
     if (root / "split.csv").exists():
         rows = Split.read(root / "split.csv", root).part("test")
         photos = {row.photo: PhotoFile(row.photo, row.label) for row in rows}
+        key = {row.sha256 or row.photo for row in rows}
     with suppress(PhotosError):  # the folder is empty
-        photos |= {photo.path: photo for photo in list_class_folders(root).photos if photo.part == "test"}
-    return Listing(root, tuple(photos.values()), (), ())
+        found = [photo for photo in list_class_folders(root).photos if photo.part == "test"]
+        key |= {photo.path for photo in found if photo.path not in photos}
+        photos |= {photo.path: photo for photo in found}
+    return Listing(root, tuple(photos.values()), (), ()), frozenset(key)

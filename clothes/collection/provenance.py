@@ -15,8 +15,8 @@ a row without a photo is removed. Then the journal is emptied.
 import codecs
 import os
 import stat
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -170,6 +170,26 @@ class Sources(AbstractContextManager["Sources"]):
         return path.exists()
 
 
+@contextmanager
+def lock_rows(root: Path) -> Iterator[list[list[str]]]:
+    """Yields the rows of sources.csv, to which nobody adds one during the block. Raises as `Sources` does."""
+    path = root / "sources.csv"
+    if (root / _JOURNAL).exists():
+        with Sources(root):  # settles what a kill left
+            pass
+    with _open_alone(root / _JOURNAL):
+        try:
+            yield _parsed(path, _read(path)) if path.exists() else []
+        finally:
+            with suppress(OSError):  # Windows removes no open file
+                (root / _JOURNAL).unlink()
+
+
+def rows_to_bytes(rows: Iterable[Iterable[str]]) -> bytes:
+    """Returns the content of sources.csv for these rows."""
+    return b"".join(map(_line, [COLUMNS, *rows]))
+
+
 def _announced(line: bytes) -> tuple[str, str]:
     """Returns the file and the checksum of a journal line, or empty texts unless it names a photo by its checksum."""
     try:
@@ -227,7 +247,7 @@ def _parsed(path: Path, data: bytes) -> list[list[str]]:
 
 def _without(table: list[list[str]], files: set[str]) -> bytes:
     """Returns the table without the rows of these files."""
-    return b"".join(map(_line, [COLUMNS, *(cells for cells in table if cells[0] not in files)]))
+    return rows_to_bytes(cells for cells in table if cells[0] not in files)
 
 
 def _line(cells: Iterable[str]) -> bytes:

@@ -92,10 +92,23 @@ class Archive(AbstractContextManager["Archive"]):
         Class folders may lie below single folders, and below train/, validation/ and test/. Raises PhotosError if
         their names cannot be read, or if it is not clear which folders are the classes.
         """
-        folders = [PurePosixPath(photo).parts[:-1] for photo in self.photos]
-        if reason := _why_unclear(folders, self._unclear.intersection(self.photos)):
-            raise PhotosError(f"{self._path} {reason}. Name one class for all (--class), or unpack and sort it first.")
-        return [unicodedata.normalize("NFC", parts[0]) if parts else "" for parts in _class_folders(folders)]
+        try:
+            return classes_of(self.photos, self._unclear.intersection(self.photos))
+        except ValueError as reason:
+            raise PhotosError(
+                f"{self._path} {reason}. Name one class for all (--class), or unpack and sort it first."
+            ) from None
+
+
+def classes_of(photos: Sequence[str], guessed: Iterable[str] = ()) -> list[str]:
+    """Returns the class of each photo by its path, as `Archive.classes` does. Names of those `guessed` may be wrong.
+
+    Raises ValueError with the reason if it is not clear which folders are the classes.
+    """
+    folders = [PurePosixPath(photo).parts[:-1] for photo in photos]
+    if reason := _why_unclear(folders, guessed):
+        raise ValueError(reason)
+    return [unicodedata.normalize("NFC", parts[0]) if parts else "" for parts in _class_folders(folders)]
 
 
 class _Guarded(FileIO):

@@ -15,6 +15,8 @@ from clothes.photos.decode import SUFFIXES
 
 OTHER = "_other"  # the folder of photos that show none of the classes, to learn rejection
 _DEEPEST = 40  # levels of folders
+EMPTY_CLASS = "a class folder without photos"  # the reason why such a folder is skipped
+LOOSE = "lies outside the class folders"  # the reason why such a photo is skipped
 RECORDS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # written by clothes beside photos
 
 
@@ -81,7 +83,7 @@ def list_class_folders(root: str | os.PathLike[str], *, classes: Collection[str]
     if not photos:
         raise _no_photos(lister.root, loose, lister.skipped)
     for path in loose:
-        lister.skip(path, "lies outside the class folders")
+        lister.skip(path, LOOSE)
     spellings = choose_spellings((photo.label for photo in photos), (OTHER, *classes))
     return Listing(
         root=lister.root,
@@ -214,7 +216,7 @@ class _Lister:
         if not filled or (found := self._descend(f"{base}{filled[0]}/")) is None:
             return None
         for name in set(folders) - set(filled):
-            self.skip(base + name, "a class folder without photos")
+            self.skip(base + name, EMPTY_CLASS)
         return found[0], found[1], loose + found[2]
 
     def sort_entries(self, prefix: str = "") -> tuple[list[str], list[str]]:
@@ -226,7 +228,7 @@ class _Lister:
     def part_photos(self, folder: str, part: str) -> list[PhotoFile]:
         classes, loose = self.sort_entries(f"{folder}/")
         for path in loose:
-            self.skip(path, "lies outside the class folders")
+            self.skip(path, LOOSE)
         return [photo for label in classes for photo in self.class_photos(f"{folder}/{label}", part)]
 
     def class_photos(self, folder: str, part: str | None) -> list[PhotoFile]:
@@ -234,7 +236,7 @@ class _Lister:
         before = len(self.skipped)
         photos = [PhotoFile(path, label, part) for path in self.walk(folder)]
         if not photos and not any(item.path == folder for item in self.skipped[before:]):
-            self.skip(folder, "a class folder without photos")
+            self.skip(folder, EMPTY_CLASS)
         return photos
 
     def walk(self, folder: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import stat
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,6 +74,14 @@ def replacing(path: Path, *, size: int = 0, mode: int = 0o666) -> Iterator[Path]
         if error.errno not in DISK_ERRORS:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+@contextmanager
+def replaced_after(path: Path, data: bytes) -> Iterator[None]:
+    """Writes a file beside `path`, which it replaces at the end of the block, unless the block raises."""
+    with replacing(path, size=len(data)) as temporary:
+        temporary.write_bytes(data)
+        yield
 
 
 @contextmanager
@@ -141,6 +150,19 @@ def publish_new(finished: Path, path: Path) -> None:
     else:
         finished.unlink()
     sync(path.parent)
+
+
+def move(path: Path, to: Path) -> None:
+    """Renames a file or folder on the same disk, and makes the folder for it. Raises FileExistsError for a taken name.
+
+    Another case or Unicode form of its own name is not taken where the system has both for one.
+    """
+    to.parent.mkdir(parents=True, exist_ok=True)
+    folded, wanted = (unicodedata.normalize("NFC", name).casefold() for name in (path.name, to.name))
+    is_respelt = path.parent == to.parent and folded == wanted and path.exists() and path.samefile(to)
+    if os.path.lexists(to) and not is_respelt:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(to))
+    path.rename(to)
 
 
 def append_synced(file: BinaryIO, data: bytes) -> None:
