@@ -1,0 +1,188 @@
+"""Carries out, undoes and redoes the steps of the journal, each whole or not at all, also if the process is killed."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from clothes.errors import ClothesError, PhotosError
+from clothes.studio.grouping import write_groups
+from clothes.studio.journal import Entry, Journal, Move, Step
+from clothes.studio.moves import carry_out, read_sources, remove_unfinished_tables
+from clothes.studio.project import PHOTOS, TRASH, UNSORTED, Project
+
+
+@dataclass
+class Adding:
+    """What a batch has added: the ids of the photos, and the folders that it made."""
+
+    photos: list[str] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+
+
+class History:
+    """The steps of a project. Finishes what a killed process left. Several may be open at a time."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self._journal = Journal(project.private / "journal.jsonl")
+        with self.writing():
+            self._write_groups()
+
+    @contextmanager
+    def writing(self) -> Iterator[int]:
+        """Locks the project for the block, finishes the step before, and yields the number of the next step."""
+        with self.project.lock():
+            self._journal.read()
+            if self._journal.pending:
+                self._settle(self._journal.pending)
+            yield self._journal.last + 1
+
+    def trash(self, number: int) -> str:
+        """Returns the folder for what a step removes."""
+        name = f"{TRASH}/{number}"
+        return name if not self.project.place(name).exists() else self.trash(number + 1_000_000)
+
+    def apply(self, say: str, moves: Sequence[Move], *, made: Sequence[str] = ()) -> str:
+        """Carries out a step within `writing`. Returns the sentence. Raises PhotosError; nothing is changed then."""
+        step = Step(self._journal.last + 1, say, tuple(moves), tuple(made))
+        before = self._append(step.entry())
+        self._carry_out(before, step.moves, make=step.made)
+        return f"{say}."
+
+    def undo(self) -> str:
+        """Undoes the last step, or all steps of a batch. Returns a sentence. Raises PhotosError as `apply` does."""
+        with self.writing():
+            steps = _last_batch(self._journal.done)
+            if not steps:
+                return "There is nothing to undo."
+            return f"Undone: {self._repeat('undo', steps)}"
+
+    def redo(self) -> str:
+        """Carries out again what was undone last. Returns a sentence. Raises PhotosError as `apply` does."""
+        with self.writing():
+            steps = _last_batch(self._journal.undone)
+            if not steps:
+                return "There is nothing to do again."
+            return f"Done again: {self._repeat('redo', steps)}"
+
+    def next(self) -> tuple[str, str]:
+        """Returns what `undo` and what `redo` would change, or empty texts."""
+        with self.project.lock():
+            self._journal.read()
+            return tuple(_say(_last_batch(steps)) for steps in (self._journal.done, self._journal.undone))  # type: ignore[return-value]
+
+    @contextmanager
+    def adding(self, batch: str) -> Iterator[Adding]:
+        """Lets the block add photos, which become one step. A kill in it leaves the photos that are whole."""
+        with self.writing() as number:
+            before = self._append({"step": number, "kind": "adding", "batch": batch, "rows": self._count_rows()})
+            adding = Adding()
+            try:
+                yield adding
+            finally:
+                if adding.photos:
+                    self._note_added(batch, adding)
+                else:
+                    self._journal.take_back(before)
+
+    def _repeat(self, kind: str, steps: Sequence[Step]) -> str:
+        before = self._append({"step": self._journal.last + 1, "kind": kind, "count": len(steps)})
+        gone = self._carry_out(before, *_moves(kind, steps))
+        missing = "" if not gone else f" {gone:,} of the photos {'is' if gone == 1 else 'are'} gone."
+        return f"{_say(steps)}.{missing}"
+
+    def _carry_out(self, before: int, moves: Sequence[Move], make: Sequence[str] = (), drop: Sequence[str] = ()) -> int:
+        try:
+            gone = carry_out(self.project, moves, make=make, drop=drop)
+        except ClothesError:
+            self._journal.take_back(before)
+            raise
+        self._journal.finish()
+        self._write_groups()
+        return gone
+
+    def _settle(self, entry: Entry) -> None:
+        """Finishes a step that a kill interrupted."""
+        remove_unfinished_tables(self.project)
+        if entry["kind"] == "adding":
+            self._note_added(entry["batch"], Adding(self._added_since(*entry["rows"])))
+        elif entry["kind"] == "edit":
+            step = self._journal.done[-1]
+            carry_out(self.project, step.moves, make=step.made)
+        else:
+            steps = (self._journal.undone if entry["kind"] == "undo" else self._journal.done)[-entry["count"] :]
+            moves, make, drop = _moves(entry["kind"], steps[::-1])
+            carry_out(self.project, moves, make=make, drop=drop)
+        self._journal.finish()
+
+    def _note_added(self, batch: str, adding: Adding) -> None:
+        """Notes the photos that were added, as if they had come out of the trash.
+
+        A full disk leaves that to `_settle`.
+        """
+        number = self._journal.last + 1
+        trash = self.trash(number)
+        labels = {photo: _folder(photo) for photo in adding.photos}
+        moves = [Move(f"{trash}/{photo}", photo, "", labels[photo]) for photo in adding.photos]
+        say = f"{count(len(moves))} added"
+        with suppress(PhotosError):
+            self._append(Step(number, say, tuple(moves), tuple(adding.made), batch).entry())
+            self._journal.finish()
+            self._write_groups()
+
+    def _append(self, entry: Entry) -> int:
+        try:
+            return self._journal.append(entry)
+        except OSError as error:
+            raise PhotosError(
+                f"{self._journal.path} cannot be written: {error.strerror}. Nothing was changed. Make room, and try "
+                "again."
+            ) from None
+
+    def _write_groups(self) -> None:
+        with suppress(OSError):  # on a full disk; it is written again before a split
+            write_groups(self.project)
+
+    def _count_rows(self) -> tuple[int, int]:
+        sources = read_sources(self.project)
+        return len(sources[PHOTOS]), len(sources[UNSORTED])
+
+    def _added_since(self, photos: int, unsorted: int) -> list[str]:
+        """Returns the photos whose rows came after those that were counted."""
+        sources, counted = read_sources(self.project), {PHOTOS: photos, UNSORTED: unsorted}
+        names = [f"{kind}/{cells[0]}" for kind, rows in sources.items() for cells in rows[counted[kind] :]]
+        return [name for name in names if self.project.place(name).exists()]
+
+
+def count(number: int) -> str:
+    return "1 photo" if number == 1 else f"{number:,} photos"
+
+
+def _last_batch(steps: Sequence[Step]) -> list[Step]:
+    """Returns the last step and those of its batch that lie directly before it, newest first."""
+    found: list[Step] = []
+    for step in reversed(steps):
+        if found and not (step.batch and step.batch == found[0].batch):
+            break
+        found.append(step)
+    return found
+
+
+def _moves(kind: str, steps: Sequence[Step]) -> tuple[list[Move], list[str], list[str]]:
+    """Returns the moves of steps that are undone or redone in this order, and the folders to make and to drop."""
+    made = [name for step in steps for name in step.made]
+    if kind == "redo":
+        return [move for step in steps for move in step.moves], made, []
+    return [move.reversed() for step in steps for move in reversed(step.moves)], [], made[::-1]
+
+
+def _say(steps: Sequence[Step]) -> str:
+    if not steps:
+        return ""
+    return steps[0].say if len(steps) == 1 else f"{count(sum(len(step.moves) for step in steps))} added"
+
+
+def _folder(photo: str) -> str:
+    """Returns the class of a stored photo, or an empty text for an unsorted one."""
+    kind, *folders, _ = photo.split("/")
+    return folders[-1] if kind == PHOTOS and folders else ""
