@@ -29,6 +29,7 @@ _TITLES = {
     "embed": "Looking at the photos",
     "fit": "Fitting the last layer",
     "train": "Training",
+    "save": "Writing the model",
 }
 _PREPARING = "Preparing the network"
 _MEASURES = ("loss", "accuracy", "val_loss", "val_accuracy")

@@ -32,6 +32,7 @@ from clothes.system.validation import parse_float, read_json
 _BEGUN = ".begun"
 _REPLACED = ".replaced"
 _FOLDERS = ("bundle", "checkpoints", _REPLACED, "learning-curve", "learning-curve/*")
+_EVALUATION = ("predictions.csv", "evaluation.json", "confusion.png", "confusion.svg", "report.html")
 _KEPT_IN_PLACE = (_BEGUN, _REPLACED, LOCK_FILE)  # when the files of a run move
 MOST_OPENINGS = 1_000_000  # of the test part, that are counted
 HISTORY_COLUMNS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
@@ -195,6 +196,11 @@ class Run:
         lines = [",".join(HISTORY_COLUMNS)]
         lines += [",".join(f"{row[name]:.6g}" for name in HISTORY_COLUMNS) for row in history]
         write_text(self.path / "history.csv", "\n".join(lines) + "\n")
+
+    def remove_evaluation(self) -> None:
+        """Removes what says how good an earlier bundle of this run was."""
+        for name in _EVALUATION:
+            (self.path / name).unlink(missing_ok=True)
 
     def finish(self) -> None:
         """Records the end of the run, and removes the run that it replaces."""

@@ -11,12 +11,16 @@ if TYPE_CHECKING:
     from clothes.training.search.results import Trial
 
 
+class StopTraining(Exception):
+    """Raised in `on_progress`, stops a training and makes its best epoch so far the bundle. The run can still go on."""
+
+
 class TrainingCallback:
     """Follows a training. An exception raised in a method stops the training; its checkpoint is kept."""
 
     def on_progress(self, stage: str, done: int, total: int) -> None:
-        """Counts photos listed ("look"), decoded ("decode"), embedded ("embed") or fitted to ("fit"), or training steps
-        ("train")."""
+        """Counts photos listed ("look"), decoded ("decode"), embedded ("embed") or fitted to ("fit"), training steps
+        ("train"), or the bundle to write ("save")."""
 
     def on_start(self, run: "Run", config: Config, split: Split) -> None:
         """Called when the photos are decoded and the run folder exists. `split.notes` holds warnings."""

@@ -23,7 +23,7 @@ from clothes.photos.split_file import Split
 from clothes.system.files import megabytes
 from clothes.system.terminal_text import quote
 from clothes.training import checkpoints
-from clothes.training.callbacks import TrainingCallback
+from clothes.training.callbacks import StopTraining, TrainingCallback
 from clothes.training.datasets import Pictures, decode
 from clothes.training.split_and_config import (
     Changes,
@@ -185,9 +185,18 @@ class GradientDescent:
 
         trainer = Trainer(run.config, split.classes, prepared["train"], prepared["validation"])
         with _explained(run, trainer):
-            began = time.perf_counter()
-            _run_epochs(run, trainer, split.fingerprint, callback, resume=resume)
+            began, stop = time.perf_counter(), None
+            try:
+                _run_epochs(run, trainer, split.fingerprint, callback, resume=resume)
+            except StopTraining as error:
+                if not trainer.state.best_epoch:
+                    raise
+                stop = error
+            callback.on_progress("save", 0, 1)
             write_run_bundle(run, trainer, split, seconds=time.perf_counter() - began)
+            if stop:
+                raise stop
+            run.finish()
 
 
 def _run_epochs(run: Run, trainer: "Trainer", photos: str, callback: TrainingCallback, *, resume: bool) -> None:

@@ -21,7 +21,7 @@ from clothes.cli.commands.training import train as train_command
 from clothes.errors import PhotosError, RunError
 from clothes.inference.run import run_lock
 from clothes.photos.split_file import Split
-from clothes.training.callbacks import TrainingCallback
+from clothes.training.callbacks import StopTraining, TrainingCallback
 from clothes.training.train import train
 from tests.support.checkpoints import newest
 from tests.support.pictures import SMALL
@@ -78,6 +78,39 @@ def test_stops_between_steps_lose_none_and_change_nothing(photos: Path, tmp_path
     assert without[0] == without[1]
     for part, values in newest(whole)[1].items():  # the optimiser and the averages too
         assert all(np.array_equal(a, b) for a, b in zip(newest(run)[1][part], values, strict=True)), part
+
+
+class StoppingAndKeeping(TrainingCallback):
+    """Stops the training after a number of steps and keeps its best epoch."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        if stage == "train" and done == self.after:
+            raise StopTraining
+
+
+@pytest.mark.slow
+def test_a_stop_can_keep_the_best_epoch_and_still_go_on(run: clothes.Run, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with pytest.raises(StopTraining):  # in the middle of the first epoch: nothing to keep
+        train(run.photos, out=out, config=SMALL, callback=StoppingAndKeeping(1))
+    assert not (out / "bundle").exists()
+    steps = len(run.split.part("train")) // SMALL.train.batch_size
+    with pytest.raises(StopTraining):
+        train(run.photos, out=out, resume=True, callback=StoppingAndKeeping(2 * steps + 1))
+    stopped = clothes.Run.open(out)
+    epochs, history = stopped.bundle.info["epochs"], stopped.history
+    assert (epochs["trained"], stopped.info["finished"]) == (2, None)
+    assert history[epochs["best"] - 1]["val_accuracy"] == max(row["val_accuracy"] for row in history)
+    assert clothes.evaluate(out).photos == len(run.split.part("test"))
+    train(run.photos, out=out, resume=True)
+    assert all(np.array_equal(a, b) for a, b in zip(stopped.bundle.weights(), run.bundle.weights(), strict=True))
+    assert stopped.info["finished"]
+    assert (stopped.bundle.info["epochs"]["trained"], "test" in stopped.bundle.info["metrics"]) == (4, False)
+    assert not (out / "evaluation.json").exists()  # it was of the earlier bundle
+    assert stopped.info["test_part_opened"] == 1
 
 
 @pytest.mark.slow
