@@ -22,7 +22,7 @@ _LARGEST_DIFFERENCE = 0.03  # mean, between the probabilities of the converted a
 
 
 def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float) -> None:
-    """Writes the bundle of the best epoch, in place of an earlier one and its evaluation. `seconds` is the training time.
+    """Writes the bundle of the best epoch and removes the evaluation of an earlier one. `seconds` is the training time.
 
     Raises BundleError if the converted network answers differently from the trained one.
     """

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from clothes.training.search.results import Trial
 
 
-class StopTraining(Exception):
+class StopTrainingError(Exception):
     """Raised in `on_progress`, stops a training and makes its best epoch so far the bundle. The run can still go on."""
 
 

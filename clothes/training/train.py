@@ -23,7 +23,7 @@ from clothes.photos.split_file import Split
 from clothes.system.files import megabytes
 from clothes.system.terminal_text import quote
 from clothes.training import checkpoints
-from clothes.training.callbacks import StopTraining, TrainingCallback
+from clothes.training.callbacks import StopTrainingError, TrainingCallback
 from clothes.training.datasets import Pictures, decode
 from clothes.training.split_and_config import (
     Changes,
@@ -188,7 +188,7 @@ class GradientDescent:
             began, stop = time.perf_counter(), None
             try:
                 _run_epochs(run, trainer, split.fingerprint, callback, resume=resume)
-            except StopTraining as error:
+            except StopTrainingError as error:
                 if not trainer.state.best_epoch:
                     raise
                 stop = error

@@ -21,7 +21,7 @@ from clothes.cli.commands.training import train as train_command
 from clothes.errors import PhotosError, RunError
 from clothes.inference.run import run_lock
 from clothes.photos.split_file import Split
-from clothes.training.callbacks import StopTraining, TrainingCallback
+from clothes.training.callbacks import StopTrainingError, TrainingCallback
 from clothes.training.train import train
 from tests.support.checkpoints import newest
 from tests.support.pictures import SMALL
@@ -88,17 +88,17 @@ class StoppingAndKeeping(TrainingCallback):
 
     def on_progress(self, stage: str, done: int, total: int) -> None:
         if stage == "train" and done == self.after:
-            raise StopTraining
+            raise StopTrainingError
 
 
 @pytest.mark.slow
 def test_a_stop_can_keep_the_best_epoch_and_still_go_on(run: clothes.Run, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    with pytest.raises(StopTraining):  # in the middle of the first epoch: nothing to keep
+    with pytest.raises(StopTrainingError):  # in the middle of the first epoch: nothing to keep
         train(run.photos, out=out, config=SMALL, callback=StoppingAndKeeping(1))
     assert not (out / "bundle").exists()
     steps = len(run.split.part("train")) // SMALL.train.batch_size
-    with pytest.raises(StopTraining):
+    with pytest.raises(StopTrainingError):
         train(run.photos, out=out, resume=True, callback=StoppingAndKeeping(2 * steps + 1))
     stopped = clothes.Run.open(out)
     epochs, history = stopped.bundle.info["epochs"], stopped.history

@@ -7,10 +7,10 @@ import typer
 
 import clothes
 from clothes.cli.commands.evaluation import render_evaluation
-from clothes.cli.commands.report import draw_run
 from clothes.cli.options import require
 from clothes.cli.output import note, show, show_files
 from clothes.cli.signals import hint_if_stopped
+from clothes.report.run_plots import draw_run
 from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:

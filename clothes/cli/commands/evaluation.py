@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 import clothes
-from clothes.cli.commands.report import draw_confusion, draw_run
 from clothes.cli.options import AsJson
 from clothes.cli.output import note, note_photos, note_skipped, show, show_files, show_json, show_result, show_table
 from clothes.cli.progress import progress_bars
 from clothes.errors import MissingExtraError
+from clothes.report.run_plots import draw_confusion, draw_run
 from clothes.system.terminal_text import quote
 
 app = typer.Typer(rich_markup_mode=None)

@@ -9,6 +9,7 @@ from clothes.cli.options import AsJson, ModelOption, require
 from clothes.cli.output import note_photos, show, show_files, show_json
 from clothes.cli.progress import progress_bars
 from clothes.config import QUICK
+from clothes.report.run_plots import draw_run
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -23,31 +24,6 @@ def plot(
     Example: clothes plot runs/shirts --format svg
     """
     show(*draw_run(run, picture_format))
-
-
-def draw_run(path: Path, ending: str) -> list[Path]:
-    """Draws the history of a run and, if it was evaluated, its confusion matrix."""
-    from clothes.inference.run import Run
-    from clothes.report import plots
-
-    run = Run.open(path)
-    drawn = []
-    if run.config.model.architecture != QUICK:  # which has no epochs
-        drawn.append(plots.save(plots.history(run.history), run.path / f"history.{ending}"))
-    if (run.path / "evaluation.json").exists():
-        drawn.append(draw_confusion(run.path, ending))
-    return drawn
-
-
-def draw_confusion(folder: Path, ending: str) -> Path:
-    from clothes.evaluation.results import read_evaluation
-    from clothes.inference.confidence import percent
-    from clothes.report import plots
-
-    result = read_evaluation(folder)
-    title = f"Accuracy {percent(result['accuracy'])} on {result['photos']} test photos"
-    matrix = plots.confusion(result["classes"], result["confusion"], title=title)
-    return plots.save(matrix, folder / f"confusion.{ending}")
 
 
 @app.command()

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import clothes
-from clothes.cli.commands.report import draw_run
 from clothes.cli.options import AsJson, PhotosFolder, require
 from clothes.cli.output import note, show, show_files, show_json, show_table
 from clothes.cli.signals import hint_if_stopped
 from clothes.config import QUICK
 from clothes.errors import ClothesError
+from clothes.report.run_plots import draw_run
 from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:

@@ -1,0 +1,31 @@
+"""The plots of a run folder, beside the files that they show. Imports no plotting library before it draws."""
+
+from pathlib import Path
+
+from clothes.config import QUICK
+
+
+def draw_run(path: Path, ending: str) -> list[Path]:
+    """Draws the history of a run and, if it was evaluated, its confusion matrix."""
+    from clothes.inference.run import Run
+    from clothes.report import plots
+
+    run = Run.open(path)
+    drawn = []
+    if run.config.model.architecture != QUICK:  # which has no epochs
+        drawn.append(plots.save(plots.history(run.history), run.path / f"history.{ending}"))
+    if (run.path / "evaluation.json").exists():
+        drawn.append(draw_confusion(run.path, ending))
+    return drawn
+
+
+def draw_confusion(folder: Path, ending: str) -> Path:
+    """Draws the confusion matrix of an evaluation."""
+    from clothes.evaluation.results import read_evaluation
+    from clothes.inference.confidence import percent
+    from clothes.report import plots
+
+    result = read_evaluation(folder)
+    title = f"Accuracy {percent(result['accuracy'])} on {result['photos']} test photos"
+    matrix = plots.confusion(result["classes"], result["confusion"], title=title)
+    return plots.save(matrix, folder / f"confusion.{ending}")

@@ -1,0 +1,71 @@
+"""Errors of jobs in the words of the page: what happened, what is safe, what to do next."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from clothes import errors
+from clothes.studio.job_folder import Kind, Next, Problem
+from clothes.system.files import DISK_ERRORS, megabytes
+
+_NAMES: dict[Kind, str] = {
+    "train": "training",
+    "test": "test",
+    "check": "check",
+    "report": "report",
+    "export": "export",
+}
+_LITTLE_ROOM = 20_000_000  # bytes free on a disk that is as good as full
+_NEXT: tuple[tuple[type[errors.ClothesError], Next], ...] = (
+    (errors.PhotosError, "photos"),
+    (errors.SplitError, "photos"),
+    (errors.PhotoError, "photos"),
+    (errors.MissingExtraError, "settings"),
+    (errors.ConfigError, "settings"),
+    (errors.TrainingError, "settings"),
+)
+
+
+def explain(error: Exception, kind: Kind, folder: Path, *, learnt: bool) -> Problem:
+    """Returns the problem that ended a job in `folder`; `learnt` tells whether epochs of its training are kept."""
+    again: Next = "go on" if learnt else "again"
+    disk = next((found for found in _chain(error) if isinstance(found, OSError) and found.errno in DISK_ERRORS), None)
+    if disk:
+        what = f"The {_NAMES[kind]} could not write its files: {disk.strerror}. {_room(folder)}"
+        return {"what": what, "safe": _safe(learnt), "next": again}
+    if isinstance(error, errors.ClothesError):
+        chosen: Next = next((step for family, step in _NEXT if isinstance(error, family)), again)
+        return {"what": str(error), "safe": _safe(learnt), "next": chosen}
+    if isinstance(error, MemoryError):
+        what = "The memory of this computer was not enough. Close other programs, or choose Quick."
+        return {"what": what, "safe": _safe(learnt), "next": "settings"}
+    what = f"The {_NAMES[kind]} met an error of the program itself ({type(error).__name__}: {error})."
+    return {"what": what, "safe": f"{_safe(learnt)} The log of the job tells more.", "next": again}
+
+
+def explain_death(kind: Kind, folder: Path, *, learnt: bool) -> Problem:
+    """Returns the problem of a job whose process ended without a word."""
+    what = f"The {_NAMES[kind]} ended without a word: the computer was switched off, or its process was ended."
+    if shutil.disk_usage(folder).free < _LITTLE_ROOM:
+        what += f" {_room(folder)}"
+    return {"what": what, "safe": _safe(learnt), "next": "go on" if learnt else "again"}
+
+
+def has_learnt(run: Path) -> bool:
+    """Whether a run has a checkpoint to go on from."""
+    return any((run / "checkpoints").glob("epoch-*"))
+
+
+def _room(folder: Path) -> str:
+    return f"{megabytes(shutil.disk_usage(folder).free)} are free on the disk. Make room there."
+
+
+def _safe(learnt: bool) -> str:
+    photos = "Your photos and your earlier models are unchanged"
+    return f"{photos}, and all that was learnt up to the last epoch is kept." if learnt else f"{photos}."
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__

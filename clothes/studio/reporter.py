@@ -1,0 +1,177 @@
+"""Tells how far a job is, from inside its process: writes progress.json each second, and stops the job when asked."""
+
+import os
+import signal
+import threading
+import time
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from clothes.studio.job_folder import BEGINNING, JobFolder, Problem, Progress
+from clothes.training.callbacks import SearchCallback, StopTrainingError, TrainingCallback
+
+if TYPE_CHECKING:
+    from clothes.config import Config
+    from clothes.inference.run import Run
+    from clothes.photos.split_file import Split
+    from clothes.training.search.results import Trial
+
+_BETWEEN_LOOKS = 0.2  # seconds between two looks for the wish to stop
+_LOOKS_PER_WRITE = 5
+_GRACE = 4.0  # seconds for a stage without progress to end by itself
+_KEPT_STAGES = ("train", "save")  # what is lost if the process is ended there
+_SAVING = 8.0  # seconds, about, to write the bundle of a network
+_TRUSTED_STEPS = 0.05  # share of the steps after which their own speed says enough
+
+
+class Reporter(AbstractContextManager["Reporter"]):
+    """Keeps progress.json up to date in a thread of its own, so that the job never waits for the disk."""
+
+    def __init__(self, job: JobFolder) -> None:
+        self._job = job
+        self._began = time.monotonic()
+        self._time_left = TimeLeft()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self.stop = threading.Event()  # set by SIGTERM, too
+        self._stop_since: float | None = None
+        self._now: Progress = BEGINNING | {"pid": os.getpid()}
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._write()
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def end(self, state: Any, problem: Problem | None = None) -> None:
+        """Tells how the job ended. Nothing is told after that."""
+        with self._lock:
+            self._ended.set()
+            self._now |= {"state": state, "seconds_left": 0.0}
+            if problem:
+                self._now["problem"] = problem
+            self._write()
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        """Tells that `done` of `total` things of a stage are done. Raises StopTrainingError if the job is to stop."""
+        if self.stop.is_set() and stage != "save":
+            raise StopTrainingError
+        with self._lock:
+            self._now |= {"stage": stage, "done": done, "total": total}
+            self._time_left.step(stage, done, total)
+
+    def set_epochs(self, epoch: int, epochs: int) -> None:
+        with self._lock:
+            self._now |= {"epoch": epoch, "epochs": epochs}
+
+    def estimate(self, seconds: float) -> None:
+        """Takes the seconds that the steps of a training will take, and begins to measure them."""
+        with self._lock:
+            self._now["stage"] = "train"
+            self._time_left.begin_training(seconds)
+
+    def _follow(self) -> None:
+        looks = 0
+        while not self._ended.wait(_BETWEEN_LOOKS):
+            looks += 1
+            if self.stop.is_set() or self._job.is_asked_to_stop:
+                self._hasten()
+            if looks % _LOOKS_PER_WRITE == 0:
+                with self._lock:
+                    if not self._ended.is_set():
+                        self._write()
+
+    def _hasten(self) -> None:
+        """Ends the process if nothing else ends a stage that can be left at any moment: its files are whole."""
+        self.stop.set()
+        self._stop_since = self._stop_since or time.monotonic()
+        with self._lock:
+            if time.monotonic() - self._stop_since > _GRACE and self._now["stage"] not in _KEPT_STAGES:
+                self._now |= {"state": "stopped", "seconds_left": 0.0}
+                self._write()
+                os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def _write(self) -> None:
+        self._now |= {"seconds": time.monotonic() - self._began}
+        if self._now["state"] == "running":
+            self._now["seconds_left"] = self._time_left.seconds()
+        with suppress(OSError):  # the disk is full, or the folder is gone: the work itself will tell
+            self._job.write("progress.json", self._now)
+
+
+class TimeLeft:
+    """Estimates the seconds that a job still takes, from the speed of its present stage."""
+
+    def __init__(self) -> None:
+        self._stage, self._began, self._first, self._done, self._total = "start", time.monotonic(), 0, 0, 0
+        self._expected: float | None = None  # seconds of all steps, before the first one
+
+    def begin_training(self, seconds: float) -> None:
+        self._stage, self._began, self._first, self._done, self._total = "train", time.monotonic(), -1, 0, 0
+        self._expected = seconds
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        if stage != self._stage:
+            self._stage, self._began, self._first = stage, time.monotonic(), done
+        elif self._first < 0:
+            self._first = done - 1  # a training that goes on begins with a later step
+        self._done, self._total = done, total
+
+    def seconds(self) -> float | None:
+        """Returns the estimate, or None where there is none yet."""
+        passed, done = time.monotonic() - self._began, self._done - max(0, self._first)
+        if self._stage == "save":
+            return max(1.0, _SAVING - passed)
+        measured = passed / done * (self._total - self._done) if done > 0 else None
+        if self._stage != "train":
+            return measured if self._expected is None and self._stage not in ("look", "decode", "fit") else None
+        expected = max(0.0, (self._expected or 0.0) - passed)
+        if measured is None:
+            return expected + _SAVING
+        trust = min(1.0, done / (_TRUSTED_STEPS * (self._total - self._first)))
+        return trust * measured + (1 - trust) * expected + _SAVING
+
+
+class FollowedTraining(TrainingCallback):
+    """Tells the progress of a training."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter, self._epochs = reporter, 0
+
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        self._reporter.step(stage, done, total)
+
+    def on_start(self, run: "Run", config: "Config", split: "Split") -> None:
+        self._epochs = config.train.epochs
+        self._reporter.step("prepare", 0, 1)
+        with suppress(Exception):  # no epoch yet
+            self._reporter.set_epochs(len(run.history), self._epochs)
+
+    def on_estimate(self, seconds: float) -> None:
+        self._reporter.estimate(seconds)
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        self._reporter.set_epochs(int(row["epoch"]), self._epochs)
+
+
+class FollowedSearch(SearchCallback):
+    """Tells the progress of a search by its trials."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter, self._most, self._ended = reporter, 0, 0
+
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        self._reporter.step(*("search", self._ended, self._most) if stage == "train" else (stage, done, total))
+
+    def on_start(self, path: Path, config: "Config", split: "Split", *, most: int | None) -> None:
+        self._most = most or 0
+
+    def on_trials(self, trials: tuple["Trial", ...]) -> None:
+        self._ended = sum(trial.state != "running" for trial in trials)
+        self._reporter.step("search", self._ended, self._most)

@@ -1,0 +1,167 @@
+"""What each kind of job does: the steps of the command line, in its order. Each returns the result as plain values."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, TypedDict
+
+from clothes.config import QUICK
+from clothes.errors import MissingExtraError, RunError
+from clothes.inference.bundle import MODEL
+from clothes.inference.classifier import load
+from clothes.inference.run import Run
+from clothes.report.run_plots import draw_run
+from clothes.studio.grouping import update_split
+from clothes.studio.job_folder import Asked, How, Kind
+from clothes.studio.project import Project
+from clothes.studio.reporter import FollowedSearch, FollowedTraining, Reporter
+from clothes.system.checksums import verify_checksum
+from clothes.system.validation import read_json
+from clothes.training.split_and_config import Changes
+
+
+class _MadeFrom(TypedDict):
+    created: str
+
+
+class _ExportInfo(TypedDict):
+    """What is read of export.json."""
+
+    made_from: _MadeFrom
+
+
+_ARCHITECTURES: dict[How, str] = {
+    "quick": QUICK,
+    "good": "efficientnet-lite0",
+    "minutes": "efficientnet-lite0",
+    "own": "sequential",
+    "tune": "sequential",
+}
+
+
+def train(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
+    """Trains a run, or goes on with it. Returns its numbers on the validation part."""
+    from clothes.training.train import train as train_run
+
+    folder, callback = project.runs / asked["run"], FollowedTraining(reporter)
+    if (folder / "run.json").exists():
+        run = train_run(Run.open(folder).photos, out=folder, resume=True, callback=callback)
+    else:
+        update_split(project, progress=partial(reporter.step, "look"))
+        how = asked.get("how", "quick")
+        changes: Changes = _changes(how, asked.get("changes", {}))
+        if how == "tune":
+            changes = _tune(project, asked, changes, reporter)
+        minutes = asked.get("minutes") if how == "minutes" else None
+        run = train_run(project.photos, out=folder, changes=changes, minutes=minutes, callback=callback)
+    _draw(run)
+    info = run.bundle.info
+    return {"run": folder.name, "metrics": info["metrics"], "epochs": info.get("epochs")}
+
+
+def _changes(how: How, more: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Returns the settings of a way to train, with those that are chosen beside it."""
+    named = {part: dict(settings) for part, settings in more.items()}
+    return named | {"model": {"architecture": _ARCHITECTURES[how]} | named.get("model", {})}
+
+
+def _tune(project: Project, asked: Asked, changes: Changes, reporter: Reporter) -> Changes:
+    """Searches for settings, or goes on with that, for some minutes. Returns the best ones."""
+    from clothes.training.search.tuning import tune
+
+    callback = FollowedSearch(reporter)
+    found = tune(
+        project.photos,
+        out=project.root / "tunings" / asked["run"],
+        minutes=asked["minutes"],
+        changes=changes,
+        callback=callback,
+    )
+    return found.config.to_dict()
+
+
+def _draw(run: Run) -> None:
+    with suppress(MissingExtraError, ModuleNotFoundError):
+        draw_run(run.path, "png")
+
+
+def test(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
+    """Measures a run on its test part, which it opens once more."""
+    from clothes.evaluation.evaluate import evaluate
+
+    run = Run.open(project.runs / asked["run"])
+    result = evaluate(run.path, progress=partial(reporter.step, "test"))
+    _draw(run)
+    return {"run": asked["run"], "evaluation": result.to_dict()}
+
+
+def check(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
+    """Looks for problems in the photos."""
+    from clothes.photos.checks import check as check_photos
+    from clothes.studio.results import photos_fingerprint
+
+    before = photos_fingerprint(project)
+    return {"photos": before, "report": check_photos(project.photos, progress=partial(reporter.step, "look")).to_dict()}
+
+
+def report(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
+    """Writes the report of a tested run, and lists what to photograph next and which labels to look at."""
+    from clothes.evaluation.embeddings import read_embeddings
+    from clothes.evaluation.label_errors import find_label_errors
+    from clothes.report.report_page import write_report
+    from clothes.studio.results import photo_id
+
+    run = Run.open(project.runs / asked["run"])
+    written = write_report(run, progress=reporter.step)
+    classifier, labels = load(run.path), []
+    with suppress(RunError):  # no photo is there any more
+        embeddings = read_embeddings(run, classifier).reduced()  # kept by the report
+        found = find_label_errors(embeddings, classifier.classes)
+        labels = [{**asdict(error), "photo": photo_id(error.photo)} for error in found]
+    advice = written.advice
+    return {
+        "run": asked["run"],
+        "model": classifier.info["files"][MODEL],
+        "advice": advice and advice.to_dict(),
+        "lines": advice.lines() if advice else [],
+        "label_errors": labels,
+    }
+
+
+def export(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
+    """Writes a run's bundle in another format into exports/, in place of one of an earlier bundle."""
+    from clothes.exporting.export import export as export_bundle
+
+    run, kind = Run.open(project.runs / asked["run"]), asked["format"]
+    out = export_folder(project, asked["run"], kind)
+    if out.exists() and not is_export_of(out, run):
+        shutil.rmtree(out)
+    if not out.exists():
+        export_bundle(run.path, to=kind, out=out, progress=partial(reporter.step, "export"))
+    return {"run": asked["run"], "format": kind}
+
+
+def export_folder(project: Project, run: str, kind: str) -> Path:
+    return Path(project.root) / "exports" / f"{run}-{kind}"
+
+
+def is_export_of(folder: Path, run: Run) -> bool:
+    """Whether a folder holds an export of the bundle that a run has now."""
+    try:
+        info = read_json(folder / "export.json", _ExportInfo)
+        verify_checksum(info)
+    except (OSError, ValueError):
+        return False
+    return bool(info["made_from"]["created"] == run.bundle.info.get("created"))
+
+
+TASKS: dict[Kind, Callable[[Project, Asked, Reporter], dict[str, Any]]] = {
+    "train": train,
+    "test": test,
+    "check": check,
+    "report": report,
+    "export": export,
+}

@@ -1,0 +1,105 @@
+"""How far a job is, how long it still takes, and the end of a job that does not end by itself."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clothes.studio import reporter
+from clothes.studio.job_folder import JobFolder
+from clothes.studio.reporter import Reporter, TimeLeft
+from clothes.training.callbacks import StopTrainingError
+from tests.support.waiting import wait_for
+
+DEAF = """
+import sys, time, pathlib
+from clothes.studio import reporter
+from clothes.studio.job_folder import JobFolder
+reporter._GRACE = 0.2
+job = JobFolder(pathlib.Path(sys.argv[1]))
+with job.lock(), reporter.Reporter(job) as told:
+    told.step(sys.argv[2], 0, 1)
+    print("at it", flush=True)
+    time.sleep(3 if sys.argv[2] == "save" else 600)
+    told.end("done")
+"""
+
+
+class Clock:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(reporter.time, "monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
+
+
+@pytest.mark.parametrize("first", [0, 300])
+def test_the_time_left_of_a_training_follows_its_own_speed(clock: Clock, first: int) -> None:
+    """Also of one that goes on: the steps of before took no time now."""
+    left = TimeLeft()
+    left.step("decode", 5, 10)
+    assert left.seconds() is None  # the training itself is not known yet
+    left.begin_training(100.0)
+    assert left.seconds() == 100.0 + reporter._SAVING
+    steps = 700
+    for done in range(first + 1, 400):
+        clock.now += 0.5
+        left.step("train", done, steps)
+    wanted = (steps - 399) * 0.5
+    assert left.seconds() == pytest.approx(wanted + reporter._SAVING, rel=0.01)
+    left.step("save", 0, 1)
+    assert left.seconds() == reporter._SAVING
+    clock.now += 100
+    assert left.seconds() == 1.0
+
+
+def test_the_time_left_of_other_work_is_that_of_its_stage(clock: Clock) -> None:
+    left = TimeLeft()
+    left.step("embed", 1, 100)
+    clock.now += 10
+    left.step("embed", 21, 100)
+    assert left.seconds() == pytest.approx(10 / 20 * 79)
+
+
+def test_a_stop_is_raised_at_the_next_step_but_while_the_model_is_written(tmp_path: Path) -> None:
+    with Reporter(JobFolder(tmp_path)) as told:
+        told.stop.set()
+        told.step("save", 0, 1)
+        with pytest.raises(StopTrainingError):
+            told.step("train", 1, 2)
+        told.end("stopped")
+    progress = JobFolder(tmp_path).progress
+    assert progress
+    assert (progress["state"], progress["stage"]) == ("stopped", "save")
+
+
+def test_a_full_disk_ends_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with Reporter(JobFolder(tmp_path)) as told:
+        monkeypatch.setattr(JobFolder, "write", refuse)
+        told.step("train", 1, 2)
+        told.end("done")
+
+
+@pytest.mark.parametrize(("stage", "state"), [("prepare", "stopped"), ("save", "done")])
+def test_a_job_that_does_not_listen_is_ended_unless_it_saves(tmp_path: Path, stage: str, state: str) -> None:
+    job = JobFolder(tmp_path)
+    with subprocess.Popen([sys.executable, "-c", DEAF, str(tmp_path), stage], stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline().strip() == b"at it"
+            assert job.is_alive
+            job.ask_to_stop()
+            wait_for(lambda: process.poll() is not None, seconds=60)
+        finally:
+            process.kill()
+    progress = job.progress
+    assert progress
+    assert progress["state"] == state
+    assert not job.is_alive
