@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from clothes.errors import ConfigError
+from clothes.studio.project import Project
 from clothes.system.checksums import CHECKSUM, add_checksum, verify_checksum
 from clothes.system.files import write_text
 from clothes.system.locks import folder_lock
@@ -27,7 +28,7 @@ from clothes.system.validation import check_type, read_json, stays_below
 
 Kind = Literal["train", "test", "check", "report", "export"]
 How = Literal["quick", "good", "own", "minutes", "tune"]
-Next = Literal["go on", "again", "photos", "settings", "test"]
+Next = Literal["go on", "again", "photos", "settings"]
 
 _ID = re.compile(r"\d{8}-\d{6}-\d{6}")
 _PROBING = threading.Lock()  # one look at a time: a lock that is looked at is held for a moment
@@ -95,6 +96,11 @@ def check_asked(asked: Any) -> Asked:
     if not stays_below(name) or re.search(r"[/\\]", name) or name.startswith(".") or len(name.encode()) > 100:
         raise ConfigError(f"{name!r} cannot be the name of a run. Take letters and digits.")
     return asked  # type: ignore[no-any-return]
+
+
+def tuning_folder(project: Project, run: str) -> Path:
+    """Returns the folder of the search for the settings of a run."""
+    return project.root / "tunings" / run
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,16 @@ from typing import Any, Literal
 
 from clothes.errors import ClothesError, ConfigError, RunError
 from clothes.inference.run import Run, now, stamp
-from clothes.studio.job_folder import BEGINNING, JobFolder, JobInfo, Kind, Problem, check_asked, is_locked
+from clothes.studio.job_folder import (
+    BEGINNING,
+    JobFolder,
+    JobInfo,
+    Kind,
+    Problem,
+    check_asked,
+    is_locked,
+    tuning_folder,
+)
 from clothes.studio.problems import explain_death, has_learnt
 from clothes.studio.project import Project
 from clothes.system.locks import folder_lock
@@ -198,7 +207,7 @@ def _status(project: Project, job: JobFolder, info: JobInfo) -> Status:
         state = "starting" if progress is None and is_locked(job.path.parent) else "died"
     shown: dict[str, Any] = dict(progress or BEGINNING)
     problem = shown.get("problem")
-    begun = info["kind"] == "train" and run is not None and (project.runs / run / "run.json").exists()
+    begun = info["kind"] == "train" and run is not None and _is_begun(project, run)
     if state == "died":
         problem = explain_death(info["kind"], job.path, learnt=begun and has_learnt(project.runs / str(run)))
     return Status(
@@ -214,6 +223,11 @@ def _status(project: Project, job: JobFolder, info: JobInfo) -> Status:
         problem=problem,
         offers=_offers(info["kind"], state, begun=begun),
     )
+
+
+def _is_begun(project: Project, run: str) -> bool:
+    """Whether a training, or the search for its settings, has something to go on from."""
+    return (project.runs / run / "run.json").exists() or tuning_folder(project, run).is_dir()
 
 
 def _offers(kind: Kind, state: State, *, begun: bool) -> tuple[str, ...]:

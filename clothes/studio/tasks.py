@@ -15,7 +15,7 @@ from clothes.inference.classifier import load
 from clothes.inference.run import Run
 from clothes.report.run_plots import draw_run
 from clothes.studio.grouping import update_split
-from clothes.studio.job_folder import Asked, How, Kind
+from clothes.studio.job_folder import Asked, How, Kind, tuning_folder
 from clothes.studio.project import Project
 from clothes.studio.reporter import FollowedSearch, FollowedTraining, Reporter
 from clothes.system.checksums import verify_checksum
@@ -75,7 +75,7 @@ def _tune(project: Project, asked: Asked, changes: Changes, reporter: Reporter) 
     callback = FollowedSearch(reporter)
     found = tune(
         project.photos,
-        out=project.root / "tunings" / asked["run"],
+        out=tuning_folder(project, asked["run"]),
         minutes=asked["minutes"],
         changes=changes,
         callback=callback,
@@ -104,7 +104,10 @@ def check(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
     from clothes.studio.results import photos_fingerprint
 
     before = photos_fingerprint(project)
-    return {"photos": before, "report": check_photos(project.photos, progress=partial(reporter.step, "look")).to_dict()}
+    return {
+        "photos": before,
+        "report": check_photos(project.photos, progress=partial(reporter.step, "check")).to_dict(),
+    }
 
 
 def report(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:

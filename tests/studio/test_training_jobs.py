@@ -129,3 +129,18 @@ def test_a_command_respects_the_training_of_a_job(project: Project) -> None:
     wait_for(lambda: epoch(project) >= 1)
     with pytest.raises(clothes.ClothesError, match="Another training goes on in"):
         train(project.photos, out=project.runs / "a", resume=True)
+
+
+@pytest.mark.slow
+def test_a_search_is_stopped_gone_on_with_and_its_settings_are_trained(project: Project) -> None:
+    asked = {"how": "tune", "minutes": 0.5, "run": "a", "changes": SMALL.changed({"train": {"epochs": 2}}).to_dict()}
+    jobs.start(project, "train", **asked)
+    wait_for(lambda: (jobs.current(project) or pytest.fail()).stage == "search")
+    jobs.stop(project)
+    stopped = wait_until_ended(project)
+    assert (stopped.state, stopped.has_model, stopped.offers) == ("stopped", False, ("go on", "again"))
+    jobs.go_on(project, "a")
+    done = wait_until_ended(project)
+    assert done.state == "done", done.problem
+    found = clothes.Config.read(project.root / "tunings" / "a" / "config.json")
+    assert clothes.Run.open(project.runs / "a").config == found
