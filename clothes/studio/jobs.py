@@ -75,16 +75,17 @@ def current(project: Project, kind: Kind | None = None) -> Status | None:
     return next((_status(project, job, info) for job, info in _jobs(project, kind)), None)
 
 
-def start(project: Project, kind: Kind, **asked: Any) -> Status:
+def start(project: Project, kind: Kind, /, **asked: Any) -> Status:
     """Starts a job and returns when its process runs.
 
     "train" takes `how` ("quick", "good", "own", or "minutes" and "tune" with `minutes`), `changes` of settings as
     `clothes.train` does, and the name of the new `run`; "test", "report" and "export" take the `run`, "export" its
     `format`, too. Raises ConfigError for what cannot be asked, ClothesError if another job runs or none can start.
     """
+    check_asked(asked)
     if kind == "train":
         asked = {"run": _free_name(project), "how": "quick"} | asked
-        if (project.runs / str(asked["run"])).exists():
+        if (project.runs / asked["run"]).exists():
             raise RunError(f"There is a run {asked['run']} already. Go on with it, or choose another name.")
     return _start(project, kind, asked)
 

@@ -22,7 +22,7 @@ _BETWEEN_LOOKS = 0.2  # seconds between two looks for the wish to stop
 _LOOKS_PER_WRITE = 5
 _GRACE = 4.0  # seconds for a stage without progress to end by itself
 _KEPT_STAGES = ("train", "save")  # what is lost if the process is ended there
-_SAVING = 8.0  # seconds, about, to write the bundle of a network
+_SAVING, _SAVING_SEQUENTIAL = 20.0, 4.0  # seconds, about, to write the bundle of a network
 _TRUSTED_STEPS = 0.05  # share of the steps after which their own speed says enough
 
 
@@ -70,11 +70,11 @@ class Reporter(AbstractContextManager["Reporter"]):
         with self._lock:
             self._now |= {"epoch": epoch, "epochs": epochs}
 
-    def estimate(self, seconds: float) -> None:
-        """Takes the seconds that the steps of a training will take, and begins to measure them."""
+    def estimate(self, seconds: float, *, saving: float) -> None:
+        """Takes the seconds of the steps of a training and of writing its bundle, and begins to measure them."""
         with self._lock:
             self._now["stage"] = "train"
-            self._time_left.begin_training(seconds)
+            self._time_left.begin_training(seconds, saving=saving)
 
     def _follow(self) -> None:
         looks = 0
@@ -111,10 +111,11 @@ class TimeLeft:
     def __init__(self) -> None:
         self._stage, self._began, self._first, self._done, self._total = "start", time.monotonic(), 0, 0, 0
         self._expected: float | None = None  # seconds of all steps, before the first one
+        self._saving = 0.0
 
-    def begin_training(self, seconds: float) -> None:
+    def begin_training(self, seconds: float, *, saving: float) -> None:
         self._stage, self._began, self._first, self._done, self._total = "train", time.monotonic(), -1, 0, 0
-        self._expected = seconds
+        self._expected, self._saving = seconds, saving
 
     def step(self, stage: str, done: int, total: int) -> None:
         if stage != self._stage:
@@ -127,34 +128,35 @@ class TimeLeft:
         """Returns the estimate, or None where there is none yet."""
         passed, done = time.monotonic() - self._began, self._done - max(0, self._first)
         if self._stage == "save":
-            return max(1.0, _SAVING - passed)
+            return max(1.0, self._saving - passed)
         measured = passed / done * (self._total - self._done) if done > 0 else None
         if self._stage != "train":
             return measured if self._expected is None and self._stage not in ("look", "decode", "fit") else None
         expected = max(0.0, (self._expected or 0.0) - passed)
         if measured is None:
-            return expected + _SAVING
+            return expected + self._saving
         trust = min(1.0, done / (_TRUSTED_STEPS * (self._total - self._first)))
-        return trust * measured + (1 - trust) * expected + _SAVING
+        return trust * measured + (1 - trust) * expected + self._saving
 
 
 class FollowedTraining(TrainingCallback):
     """Tells the progress of a training."""
 
     def __init__(self, reporter: Reporter) -> None:
-        self._reporter, self._epochs = reporter, 0
+        self._reporter, self._epochs, self._saving = reporter, 0, _SAVING
 
     def on_progress(self, stage: str, done: int, total: int) -> None:
         self._reporter.step(stage, done, total)
 
     def on_start(self, run: "Run", config: "Config", split: "Split") -> None:
         self._epochs = config.train.epochs
+        self._saving = _SAVING_SEQUENTIAL if config.model.architecture == "sequential" else _SAVING
         self._reporter.step("prepare", 0, 1)
         with suppress(Exception):  # no epoch yet
             self._reporter.set_epochs(len(run.history), self._epochs)
 
     def on_estimate(self, seconds: float) -> None:
-        self._reporter.estimate(seconds)
+        self._reporter.estimate(seconds, saving=self._saving)
 
     def on_epoch(self, row: dict[str, float]) -> None:
         self._reporter.set_epochs(int(row["epoch"]), self._epochs)

@@ -132,6 +132,8 @@ def test_photos_that_are_gone_are_said_to_be_gone(tmp_path: Path) -> None:
         ("train", {"run": "../../elsewhere"}),
         ("train", {"run": "a/b"}),
         ("train", {"run": ".hidden"}),
+        ("train", {"run": ".."}),
+        ("train", {"project": "other"}),
         ("train", {"color": "red"}),
         ("train", {"changes": [1]}),
         ("test", {}),

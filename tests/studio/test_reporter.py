@@ -43,16 +43,16 @@ def test_the_time_left_of_a_training_follows_its_own_speed(clock: Clock, first: 
     left = TimeLeft()
     left.step("decode", 5, 10)
     assert left.seconds() is None  # the training itself is not known yet
-    left.begin_training(100.0)
-    assert left.seconds() == 100.0 + reporter._SAVING
+    left.begin_training(100.0, saving=8.0)
+    assert left.seconds() == 108.0
     steps = 700
     for done in range(first + 1, 400):
         clock.now += 0.5
         left.step("train", done, steps)
     wanted = (steps - 399) * 0.5
-    assert left.seconds() == pytest.approx(wanted + reporter._SAVING, rel=0.01)
+    assert left.seconds() == pytest.approx(wanted + 8.0, rel=0.01)
     left.step("save", 0, 1)
-    assert left.seconds() == reporter._SAVING
+    assert left.seconds() == 8.0
     clock.now += 100
     assert left.seconds() == 1.0
 
