@@ -23,6 +23,7 @@ _LOOKS_PER_WRITE = 5
 _GRACE = 4.0  # seconds for a stage without progress to end by itself
 _KEPT_STAGES = ("train", "save")  # what is lost if the process is ended there
 _SAVING, _SAVING_SEQUENTIAL = 20.0, 4.0  # seconds, about, to write the bundle of a network
+_FITTING = 2.0  # seconds, about, from the embeddings to the bundle of a quick model
 _TRUSTED_STEPS = 0.05  # share of the steps after which their own speed says enough
 
 
@@ -130,6 +131,8 @@ class TimeLeft:
         if self._stage == "save":
             return max(1.0, self._saving - passed)
         measured = passed / done * (self._total - self._done) if done > 0 else None
+        if self._stage == "embed" and measured is not None:
+            return measured + _FITTING
         if self._stage != "train":
             return measured if self._expected is None and self._stage not in ("look", "decode", "fit") else None
         expected = max(0.0, (self._expected or 0.0) - passed)
