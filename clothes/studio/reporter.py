@@ -1,5 +1,6 @@
 """Tells how far a job is, from inside its process: writes progress.json each second, and stops the job when asked."""
 
+import math
 import os
 import signal
 import threading
@@ -67,9 +68,11 @@ class Reporter(AbstractContextManager["Reporter"]):
             self._now |= {"stage": stage, "done": done, "total": total}
             self._time_left.step(stage, done, total)
 
-    def set_epochs(self, epoch: int, epochs: int) -> None:
+    def set_epochs(self, epoch: int, epochs: int, *, likely: float) -> None:
+        """Tells that so many epochs are done. At most `epochs` will be, and about `likely`."""
         with self._lock:
             self._now |= {"epoch": epoch, "epochs": epochs}
+            self._time_left.share = likely / epochs
 
     def estimate(self, seconds: float, *, saving: float) -> None:
         """Takes the seconds of the steps of a training and of writing its bundle, and begins to measure them."""
@@ -113,6 +116,7 @@ class TimeLeft:
         self._stage, self._began, self._first, self._done, self._total = "start", time.monotonic(), 0, 0, 0
         self._expected: float | None = None  # seconds of all steps, before the first one
         self._saving = 0.0
+        self.share = 1.0  # of the steps of a training that will be done
 
     def begin_training(self, seconds: float, *, saving: float) -> None:
         self._stage, self._began, self._first, self._done, self._total = "train", time.monotonic(), -1, 0, 0
@@ -130,7 +134,7 @@ class TimeLeft:
         passed, done = time.monotonic() - self._began, self._done - max(0, self._first)
         if self._stage == "save":
             return max(1.0, self._saving - passed)
-        measured = passed / done * (self._total - self._done) if done > 0 else None
+        measured = passed / done * (self.share * self._total - self._done) if done > 0 else None
         if self._stage == "embed" and measured is not None:
             return measured + _FITTING
         if self._stage != "train":
@@ -146,23 +150,31 @@ class FollowedTraining(TrainingCallback):
     """Tells the progress of a training."""
 
     def __init__(self, reporter: Reporter) -> None:
-        self._reporter, self._epochs, self._saving = reporter, 0, _SAVING
+        self._reporter, self._epochs, self._patience, self._saving = reporter, 0, 0, _SAVING
+        self._best, self._best_epoch = (-1.0, 0.0), 0
 
     def on_progress(self, stage: str, done: int, total: int) -> None:
         self._reporter.step(stage, done, total)
 
     def on_start(self, run: "Run", config: "Config", split: "Split") -> None:
-        self._epochs = config.train.epochs
+        self._epochs, self._patience = config.train.epochs, config.train.patience
         self._saving = _SAVING_SEQUENTIAL if config.model.architecture == "sequential" else _SAVING
         self._reporter.step("prepare", 0, 1)
-        with suppress(Exception):  # no epoch yet
-            self._reporter.set_epochs(len(run.history), self._epochs)
+        if (run.path / "history.csv").exists():
+            for row in run.history:
+                self.on_epoch(row)
 
     def on_estimate(self, seconds: float) -> None:
         self._reporter.estimate(seconds, saving=self._saving)
 
     def on_epoch(self, row: dict[str, float]) -> None:
-        self._reporter.set_epochs(int(row["epoch"]), self._epochs)
+        reached = row["val_accuracy"], -row["val_loss"]
+        if reached > self._best:
+            self._best, self._best_epoch = reached, int(row["epoch"])
+        soonest = self._best_epoch + self._patience if self._patience else self._epochs
+        # The early stop may come then, or never.
+        likely = math.sqrt(min(soonest, self._epochs) * self._epochs)
+        self._reporter.set_epochs(int(row["epoch"]), self._epochs, likely=likely)
 
 
 class FollowedSearch(SearchCallback):

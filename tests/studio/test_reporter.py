@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+import clothes
+from clothes.photos.split_file import Split
 from clothes.studio import reporter
 from clothes.studio.job_folder import JobFolder
-from clothes.studio.reporter import Reporter, TimeLeft
+from clothes.studio.reporter import FollowedTraining, Reporter, TimeLeft
 from clothes.training.callbacks import StopTrainingError
+from tests.support.pictures import SMALL
 from tests.support.waiting import wait_for
 
 DEAF = """
@@ -64,6 +67,22 @@ def test_the_time_left_of_other_work_is_that_of_its_stage(clock: Clock) -> None:
         clock.now += 10
         left.step(stage, 21, 100)
         assert left.seconds() == pytest.approx(10 / 20 * 79 + more)
+
+
+def test_the_time_left_reckons_with_an_early_stop(clock: Clock, tmp_path: Path) -> None:
+    """The best of 10 epochs is the fifth. With a patience of 31 the end comes between 36 and 100: likely at 60."""
+    with Reporter(JobFolder(tmp_path)) as told:
+        followed = FollowedTraining(told)
+        config = SMALL.changed({"train": {"epochs": 100, "patience": 31}})
+        followed.on_start(clothes.Run(tmp_path), config, Split(tmp_path, ()))
+        followed.on_estimate(1000.0)
+        for epoch in range(1, 11):
+            clock.now += 10
+            told.step("train", epoch, 100)
+            followed.on_epoch({"epoch": float(epoch), "val_accuracy": min(epoch, 5) / 10, "val_loss": 1.0})
+        told.end("stopped")
+        assert (told._now["epoch"], told._now["epochs"]) == (10, 100)
+        assert told._time_left.seconds() == pytest.approx(10 * (60 - 10) + reporter._SAVING_SEQUENTIAL)
 
 
 def test_a_stop_is_raised_at_the_next_step_but_while_the_model_is_written(tmp_path: Path) -> None:
