@@ -106,10 +106,10 @@ def go_on(project: Project, run: str) -> Status:
 
 def stop(project: Project, kind: Kind | None = None) -> Status | None:
     """Asks the present job to stop, which its state says at once. A training keeps its best epoch as a bundle."""
-    for job, info in _jobs(project, kind):
-        if job.is_alive:
+    for job in JobFolder.all(_jobs_folder(project)):
+        info = job.info
+        if (info is None or _is_of(info, kind)) and job.is_alive:
             job.ask_to_stop()
-            return _status(project, job, info)
     return current(project, kind)
 
 
@@ -121,23 +121,33 @@ def _jobs(project: Project, kind: Kind | None) -> Iterator[tuple[JobFolder, JobI
     """Yields the jobs of a kind, or all but the checks, newest first. Damaged ones are left out."""
     for job in JobFolder.all(_jobs_folder(project)):
         info = job.info
-        if info and (info["kind"] == kind if kind else info["kind"] != "check"):
+        if info and _is_of(info, kind):
             yield job, info
+
+
+def _is_of(info: JobInfo, kind: Kind | None) -> bool:
+    return info["kind"] == kind if kind else info["kind"] != "check"
 
 
 def _start(project: Project, kind: Kind, asked: dict[str, Any]) -> Status:
     info: JobInfo = {"kind": kind, "asked": check_asked(asked), "created": now()}
     _require_all(kind, asked)
-    with _starting(project) as jobs:
-        _wait_for_others(project, kind)
-        for old in JobFolder.all(jobs)[_KEPT:]:
-            if not old.is_alive:
-                shutil.rmtree(old.path, ignore_errors=True)
-        job = JobFolder(jobs / datetime.now().strftime("%Y%m%d-%H%M%S-%f"))
-        job.path.mkdir()
-        job.write("job.json", info)
-        _launch(project, job)
-        return _status(project, job, info)
+    try:
+        with _starting(project) as jobs:
+            _wait_for_others(project, kind)
+            for old in JobFolder.all(jobs)[_KEPT:]:
+                if not old.is_alive:
+                    shutil.rmtree(old.path, ignore_errors=True)
+            job = JobFolder(jobs / datetime.now().strftime("%Y%m%d-%H%M%S-%f"))
+            job.path.mkdir()
+            job.write("job.json", info)
+            _launch(project, job)
+            return _status(project, job, info)
+    except OSError as error:
+        raise ClothesError(
+            f"No job can be started in {_jobs_folder(project)}: {error.strerror}. Make room on its disk, and see that "
+            "you may write there. Your photos and models are unchanged."
+        ) from None
 
 
 def _require_all(kind: Kind, asked: dict[str, Any]) -> None:
@@ -168,14 +178,15 @@ def _starting(project: Project) -> Iterator[Path]:
 def _wait_for_others(project: Project, kind: Kind) -> None:
     """Waits for processes that have done their work. Raises ClothesError if one still works."""
     until = time.monotonic() + _PATIENCE
-    for job, info in _jobs(project, "check" if kind == "check" else None):
+    for job in JobFolder.all(_jobs_folder(project)):
+        info = job.info
+        if info and (info["kind"] == "check") != (kind == "check"):
+            continue
         while job.is_alive:
             progress = job.progress
             if not progress or progress["state"] == "running" or time.monotonic() > until:
-                raise ClothesError(
-                    f"Another job runs: {info['kind']}, since {info['created'][11:16]}. Wait until it has ended, or "
-                    "stop it."
-                )
+                what = f"{info['kind']}, since {info['created'][11:16]}" if info else "its job.json is damaged"
+                raise ClothesError(f"Another job runs: {what}. Wait until it has ended, or stop it.")
             time.sleep(0.05)
 
 

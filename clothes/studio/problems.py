@@ -46,7 +46,7 @@ def explain(error: Exception, kind: Kind, folder: Path, *, learnt: bool) -> Prob
 def explain_death(kind: Kind, folder: Path, *, learnt: bool) -> Problem:
     """Returns the problem of a job whose process ended without a word."""
     what = f"The {_NAMES[kind]} ended without a word: the computer was switched off, or its process was ended."
-    if shutil.disk_usage(folder).free < _LITTLE_ROOM:
+    if _free(folder) < _LITTLE_ROOM:
         what += f" {_room(folder)}"
     return {"what": what, "safe": _safe(learnt), "next": "go on" if learnt else "again"}
 
@@ -57,7 +57,13 @@ def has_learnt(run: Path) -> bool:
 
 
 def _room(folder: Path) -> str:
-    return f"{megabytes(shutil.disk_usage(folder).free)} are free on the disk. Make room there."
+    return f"{megabytes(_free(folder))} are free on the disk of {folder}. Make room there, and see that you may write."
+
+
+def _free(folder: Path) -> int:
+    """Returns the bytes that are free on the disk of a folder, which may be gone."""
+    there = next((path for path in (folder, *folder.parents) if path.exists()), Path())
+    return shutil.disk_usage(there).free
 
 
 def _safe(learnt: bool) -> str:

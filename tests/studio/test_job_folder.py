@@ -64,6 +64,22 @@ def test_a_damaged_job_is_left_out(project: Project, text: str) -> None:
         jobs.go_on(project, "a")
 
 
+def test_a_job_that_runs_is_in_the_way_whatever_its_files_say(project: Project) -> None:
+    with foreign_job(project, NAME, job="{", progress=PROGRESS) as (job, _):
+        assert jobs.current(project) is None
+        for kind in ("train", "check"):
+            with pytest.raises(jobs.ClothesError, match=r"Another job runs: its job\.json is damaged"):
+                jobs.start(project, kind)  # type: ignore[arg-type]
+        jobs.stop(project)
+        assert job.is_asked_to_stop
+
+
+def test_a_place_that_cannot_be_written_to_is_said(project: Project) -> None:
+    (project.private / "jobs").write_text("a file")
+    with pytest.raises(jobs.ClothesError, match=r"No job can be started in .*jobs: .* Make room"):
+        jobs.start(project, "check")
+
+
 @pytest.mark.parametrize("text", PROGRESSES)
 def test_damaged_progress_is_no_progress(project: Project, text: str) -> None:
     with foreign_job(project, NAME, job=JOB, progress=text) as (_, process):

@@ -74,6 +74,7 @@ def test_a_job_of_another_studio_is_followed_and_stopped_at_once(project: Projec
         assert (stopping.state, stopping.offers) == ("stopping", ())
         assert job.is_asked_to_stop
         assert jobs.current(project) == stopping
+        assert jobs.stop(project) == stopping
 
 
 def test_a_died_job_is_recognised_by_its_lock(project: Project) -> None:

@@ -28,7 +28,7 @@ def disk_full() -> Exception:
         (errors.OutOfMemoryError("Out of memory."), "Out of memory", "settings"),
         (errors.MissingExtraError("train", "Training"), "needs the extra 'train'", "settings"),
         (MemoryError(), "memory of this computer", "settings"),
-        (disk_full(), "MB are free on the disk. Make room", "go on"),
+        (disk_full(), "MB are free on the disk of", "go on"),
         (OSError(errno.EACCES, "Permission denied"), "Permission denied", "go on"),
         (errors.RunError("runs/a cannot be read: it is damaged."), "damaged", "go on"),
         (ZeroDivisionError("division by zero"), "error of the program itself (ZeroDivisionError", "go on"),
@@ -38,6 +38,7 @@ def test_errors_are_explained(error: Exception, what: str, step: str, tmp_path: 
     found = explain(error, "train", tmp_path, learnt=True)
     assert what in found["what"]
     assert "--resume" not in found["what"]
+    assert explain(error, "train", tmp_path / "gone" / "too", learnt=True)["next"] == step
     assert found["safe"].startswith("Your photos and your earlier models are unchanged, and all that was learnt")
     assert found["next"] == step
     without = explain(error, "train", tmp_path, learnt=False)
