@@ -77,6 +77,24 @@ ROUTES = (
     Route("GET", f"{API}/app_id", "tells when the server was restarted"),
 )
 FUNCTIONS = Route("POST", f"{API}/component_server", "the functions of the camera page and of the review page")
+STUDIO = "/studio/"  # the paths of the studio page's own routes: for those who are signed in
+STUDIO_FILES = (  # their body is a file
+    Route("POST", f"{STUDIO}upload", "adds a photo of 25 MB, or a zip file of 1 GB"),
+    Route("POST", f"{STUDIO}predict", "what a photo of 25 MB shows"),
+)
+STUDIO_ROUTES = (
+    Route("GET", f"{STUDIO}state", "classes, jobs and runs"),
+    Route("GET", f"{STUDIO}photos", "names of photos of a class"),
+    Route("GET", f"{STUDIO}thumbnail/{{path}}", "a photo of the project, small, without EXIF"),
+    Route("GET", f"{STUDIO}suggestions", "loose photos by the class that they look like"),
+    Route("GET", f"{STUDIO}check", "findings about the photos"),
+    Route("GET", f"{STUDIO}result/{{file}}", "curves and test result of a run"),
+    Route("GET", f"{STUDIO}report/{{file}}", "the report of a run"),
+    Route("GET", f"{STUDIO}download/{{path}}", "a file to take away: a bundle or an export"),
+    *STUDIO_FILES,
+    Route("POST", f"{STUDIO}edit", "moves, renames, removes, undoes"),
+    Route("POST", f"{STUDIO}job", "starts and stops training, tests and exports"),
+)
 
 
 @dataclass

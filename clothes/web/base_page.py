@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,13 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 from gradio import networking
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
 
 from clothes.errors import ClothesError, PhotoError
 from clothes.web import PAGE_FOLDER
+from clothes.web.allowed_routes import Route
 from clothes.web.middleware import request_rules
 from clothes.web.server import DEFAULT_PORT, Server, https_context, open_socket, page_url
 from clothes.web.upload_form import MAX_MEGABYTES
@@ -23,6 +27,8 @@ from clothes.web.uploads import KEEP_SECONDS, Uploads, prepare_folder
 
 _MAX_SESSIONS = 200  # in Gradio's memory, 33 KB each: every question to the API opens one and never closes it
 _MAX_UNREAD = 100  # answers in Gradio's memory, up to 4 MB each
+
+Endpoint = Callable[[Request], Awaitable[Response]]  # what answers a route
 
 _THEME = gr.themes.Default(
     primary_hue="blue",
@@ -35,7 +41,8 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
     """A Gradio page whose `launch` has this project's styles, rules for requests and safe settings.
 
     Its styles are static/NAME.css. A page that `writes` photos of visitors is closed to other websites more strictly.
-    `max_function` is the longest call of its own functions in bytes, for a page that has some.
+    `max_function` is the longest call of its own functions in bytes, for a page that has some. `own_routes` are beside
+    Gradio's.
     """
 
     def __init__(
@@ -55,6 +62,7 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         styles = {"css": static("page.css") + static(f"{name}.css"), "theme": _THEME, "head": head}
         self._settings = {**styles, "footer_links": list(footer), **safe_settings()}
         self._writes, self._max_function = writes, max_function
+        self.own_routes: dict[Route, Endpoint] = {}
 
     def launch(
         self,
@@ -88,8 +96,13 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
             local_names_only=local_names_only,
             waiting=self._waiting,
             max_function=self._max_function,
+            routes=self.own_routes,
         )
-        served = FastAPI(openapi_url=None, middleware=rules, lifespan=self.uploads.lifespan)
+        own = [
+            StarletteRoute(route.path.replace("{path}", "{path:path}"), answer, methods=[route.method])
+            for route, answer in self.own_routes.items()
+        ]
+        served = FastAPI(openapi_url=None, middleware=rules, routes=own, lifespan=self.uploads.lifespan)
         gr.mount_gradio_app(served, self, "/", **{**self._settings, **settings})
         self.server = Server(served, https)
         self.server.start(listening)

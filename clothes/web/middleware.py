@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -24,7 +24,9 @@ from clothes.web.allowed_routes import (
     FUNCTIONS,
     QUESTIONS,
     ROUTES,
+    STUDIO,
     AllowedRequests,
+    Route,
     Rule,
     client_address,
     ip_address,
@@ -49,6 +51,9 @@ _PAGE_POLICY = (
     f"worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors {_FRAMES}"
 )
 _FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
+_REPORT_POLICY = _FILE_POLICY + "; style-src 'unsafe-inline'; img-src data:"
+_REPORT = f"{STUDIO}report/"
+_FILES = (FILE_PATH, f"{STUDIO}thumbnail/")
 
 
 def request_rules(
@@ -57,16 +62,18 @@ def request_rules(
     local_names_only: bool,
     waiting: Callable[[], list[str]] = list,
     max_function: int = 0,
+    routes: Iterable[Route] = (),
 ) -> list[Middleware]:
     """The rules of a page, the outermost first.
 
     `local_names_only`: see `TrustedHosts`. `waiting`: see `SharedQueue`. A page with functions of its own (camera,
-    review) gives the bytes of the longest call as `max_function`.
+    review) gives the bytes of the longest call as `max_function`, one with routes of its own (studio) these `routes`.
     """
+    allowed = (*ROUTES, *routes, *((FUNCTIONS,) if max_function else ()))
     return [
         Middleware(SecurityHeaders),
         Middleware(PlainRequests),
-        Middleware(AllowedRequests, routes=(*ROUTES, FUNCTIONS) if max_function else ROUTES),
+        Middleware(AllowedRequests, routes=allowed),
         Middleware(TrustedHosts, local_names_only=local_names_only),
         Middleware(SameOrigin),
         Middleware(OwnFiles, uploads=uploads),
@@ -83,13 +90,13 @@ class SecurityHeaders(Rule):
     """Adds to every answer the headers that tell a browser what it may do with it."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_file = scope["path"].startswith(FILE_PATH)
+        is_file = scope["path"].startswith(_FILES)
         own = {
             "x-content-type-options": "nosniff",
             "referrer-policy": "same-origin",
             "permissions-policy": "camera=(self), microphone=(), geolocation=()",
             "cross-origin-opener-policy": "same-origin",
-            "content-security-policy": _FILE_POLICY if is_file else _PAGE_POLICY,
+            "content-security-policy": _policy(scope["path"]),
         }
         if not scope["path"].startswith(("/assets/", "/static/", "/svelte/")):
             own["cache-control"] = "private, max-age=600" if is_file else "no-store"
@@ -100,6 +107,12 @@ class SecurityHeaders(Rule):
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def _policy(path: str) -> str:
+    if path.startswith(_REPORT):
+        return _REPORT_POLICY
+    return _FILE_POLICY if path.startswith(_FILES) else _PAGE_POLICY
 
 
 class PlainRequests(Rule):
@@ -241,10 +254,11 @@ class Failures(Rule):
 
 
 class SignedIn(Rule):
-    """Refuses what a visitor posts who is not signed in, before its body is read."""
+    """Refuses what a visitor posts who is not signed in, before its body is read, and the studio's routes."""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST" or scope["path"] == "/login" or await self._is_signed_in(scope):
+        is_open = scope["method"] != "POST" and not scope["path"].startswith(STUDIO)  # Gradio asks for its own
+        if is_open or scope["path"] == "/login" or await self._is_signed_in(scope):
             await self.app(scope, receive, send)
         else:
             await refuse(401, "Not signed in.")(scope, receive, send)

@@ -21,7 +21,7 @@ from clothes.web.uploads import Uploads
 MAX_PHOTOS = 500  # of one request
 MAX_MEGABYTES = 25  # of one photo
 _MAX_REQUEST_BYTES = 2_000_000_000
-_MIN_FREE_BYTES = 1_000_000_000  # of the disk
+MIN_FREE_BYTES = 1_000_000_000  # of the disk
 
 
 class Form:
@@ -47,7 +47,7 @@ class Form:
         self._total = 0
 
     def write(self, data: bytes) -> None:
-        if shutil.disk_usage(self._uploads.folder).free < _MIN_FREE_BYTES:  # each time: others write at the same time
+        if shutil.disk_usage(self._uploads.folder).free < MIN_FREE_BYTES:  # each time: others write at the same time
             raise HTTPException(507, "The server has no room for photos at present.")
         self._total += len(data)
         if self._total > _MAX_REQUEST_BYTES:

@@ -23,13 +23,14 @@ from starlette.types import Message, Receive, Scope, Send
 from clothes.errors import ClothesError
 from clothes.system.locks import folder_lock
 from clothes.web import PAGE_FOLDER, USER_ID
-from clothes.web.allowed_routes import API, FUNCTIONS, Rule, read_body, refuse, replay
+from clothes.web.allowed_routes import API, FUNCTIONS, STUDIO_FILES, Rule, read_body, refuse, replay
 
 FILE_PATH = f"{API}/file="
 KEEP_SECONDS = 600
 _MAX_KEPT, _MAX_KEPT_BYTES = 5_000, 4_000_000_000  # of all uploads: the oldest are removed first
 _QUESTION_BYTES = 1_000_000  # enough to name 500 uploads
 _MAX_VALUES = 20_000  # of a question's JSON
+_NO_QUESTIONS = ("/login", *(route.path for route in STUDIO_FILES))
 
 _SECONDS_TO_LOCK = 60  # more than a page needs to lock its new folder
 
@@ -169,7 +170,7 @@ class Questions(Rule):
     max_function: int
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] != "POST" or scope["path"] == "/login":
+        if scope["method"] != "POST" or scope["path"] in _NO_QUESTIONS:
             await self.app(scope, receive, send)
             return
         try:
