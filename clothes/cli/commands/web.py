@@ -1,4 +1,4 @@
-"""`clothes serve` and `clothes corrections`."""
+"""`clothes studio`, `clothes serve` and `clothes corrections`."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -22,6 +22,28 @@ corrections_app = typer.Typer(
     Example: clothes corrections review inbox --into photos
     """,
 )
+
+
+@app.command()
+def studio(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The project; made if missing. Class folders are used in place.")
+    ] = Path("clothes-studio"),
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
+    auth: Auth = None,
+) -> None:
+    """Open the page that goes from photos to a tested recogniser, without further commands.
+
+    Photos, runs and exports lie in FOLDER as those of the commands do. Trainings go on when the page is closed.
+
+    Example: clothes studio my-clothes
+    """
+    require("The studio", "serve", "train")
+    credentials = user_and_password(auth)
+    from clothes.web.studio_page import launch
+
+    launch(folder, host=host, port=port, auth=credentials, on_ready=show_address)
 
 
 @app.command()

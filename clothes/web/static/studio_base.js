@@ -1,0 +1,109 @@
+// What all parts of the studio page use. Gradio gives `element`, the HTML of studio.html, and `props`.
+const find = (selector, root = element) => root.querySelector(selector);
+const root = find(".studio");
+const status = find(".status");
+const BUSY_SECONDS = 1;
+const IDLE_SECONDS = 10;
+
+let state = { classes: [], runs: [] }; // the last answer to GET studio/state
+const watchers = []; // functions of the parts: each shows the new state
+const shown = {}; // step: a function that is called when its station is opened
+
+const make = (name, properties = {}, ...children) => {
+  const { dataset, ...own } = properties;
+  const made = Object.assign(document.createElement(name), own);
+  Object.assign(made.dataset, dataset);
+  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return made;
+};
+const button = (text, onclick, properties = {}) => make("button", { type: "button", textContent: text, onclick, ...properties });
+
+const say = (text, isProblem = false) => {
+  status.textContent = text;
+  status.classList.toggle("problem", isProblem);
+};
+
+const readAnswer = async (response) => {
+  const answer = await response.json().catch(() => null);
+  if (response.ok) return answer;
+  throw new Error(answer?.problem ?? answer?.detail ?? `${response.status} ${response.statusText}`);
+};
+const request = async (path, options = {}) => {
+  let response;
+  try {
+    response = await fetch(`studio/${path}`, options);
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new Error(WORDS.noAnswer);
+  }
+  return readAnswer(response);
+};
+const ask = (path, query = {}) => request(`${path}?${new URLSearchParams(query)}`);
+const tell = (path, body) => request(path, {
+  method: "POST",
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify(body),
+});
+const pathOf = (id) => id.split("/").map(encodeURIComponent).join("/");
+const pictureOf = (id, size = 160) => `studio/thumbnail/${pathOf(id)}?size=${size}`;
+
+let timer = 0;
+let lastShown = "";
+
+const show = (answer) => {
+  state = answer;
+  const text = JSON.stringify(answer);
+  if (text === lastShown) return;
+  lastShown = text;
+  watchers.forEach((watch) => watch());
+};
+const isBusy = () => ["starting", "running", "stopping"].includes(state.job?.state);
+const refresh = async () => {
+  clearTimeout(timer);
+  try {
+    show(await ask("state"));
+    if (status.textContent === WORDS.noAnswer) say("");
+  } catch (error) {
+    say(error.message, true);
+  }
+  clearTimeout(timer);
+  timer = setTimeout(refresh, 1000 * (isBusy() ? BUSY_SECONDS : IDLE_SECONDS));
+};
+document.addEventListener("visibilitychange", () => document.hidden || refresh());
+
+// Does something on the server, says what came of it, and shows the new state. Returns the answer, or null.
+const act = async (path, body) => {
+  try {
+    const answer = await tell(path, body);
+    say(answer.message ?? "");
+    await refresh();
+    return answer;
+  } catch (error) {
+    say(error.message, true);
+    return null;
+  }
+};
+const edit = (what, more = {}) => act("edit", { do: what, ...more });
+const job = (what, more = {}) => act("job", { do: what, ...more });
+
+find(".undo").onclick = () => edit("undo");
+find(".redo").onclick = () => edit("redo");
+
+// Words of the HTML: data-word is the text, data-label the name for screen readers.
+const wordOf = (key) => key.split(".").reduce((words, part) => words[part], WORDS);
+for (const part of element.querySelectorAll("[data-word]")) part.textContent = wordOf(part.dataset.word);
+for (const part of element.querySelectorAll("[data-label]")) part.ariaLabel = wordOf(part.dataset.label);
+
+// The dialog, for a large photo or a list of photos.
+const dialog = find("dialog");
+const openDialog = (...content) => {
+  find(".content", dialog).replaceChildren(...content);
+  if (!dialog.open) dialog.showModal();
+};
+const enlarge = (item) => openDialog(
+  make("img", { src: pictureOf(item.id, 800), alt: item.name }),
+  make("p", { textContent: item.note ? `${item.name} · ${item.note}` : item.name }),
+);
+dialog.onclose = () => find(".content", dialog).replaceChildren();
+
+// Whether keys are meant for a field and not for the page.
+const isTyping = (event) => /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);

@@ -1,0 +1,174 @@
+// The station Photos: classes, the grid of one class, sorting.
+const UNSORTED = ""; // the class of photos without one
+const words = WORDS.photos;
+const classList = find(".classes");
+const looks = find(".looks");
+const naming = find(".naming");
+let current = null; // the class that the grid shows
+let suggested = null; // {class: ids} for the loose photos
+
+const tools = make("div", { className: "tools", hidden: true });
+const photoGrid = makeGrid(find(".sorter .own-grid"), {
+  label: words.title,
+  fetchItems: (start, number) => ask("photos", { label: current ?? UNSORTED, start, count: number }),
+  onSelect: (ids) => showTools(tools, ids, photoGrid),
+  onKey: (key, ids) => sortByKey(key, ids),
+});
+const keysHint = make("p", { className: "hint", textContent: words.keys });
+find(".sorter .own-grid").before(tools);
+find(".sorter .own-grid").after(keysHint);
+
+const classNames = () => state.classes.map((found) => found.name);
+
+const move = (ids, label) => ids.length && edit("move", { ids, label });
+const remove = (ids) => ids.length && edit("remove", { ids });
+
+// The keys 1 to 9 and Delete. Returns whether the key was one of them.
+const sortByKey = (key, ids) => {
+  const label = /^[1-9]$/.test(key) ? classNames()[key - 1] : undefined;
+  if (label !== undefined) move(ids, label);
+  else if (key === "Delete" || key === "Backspace") remove(ids);
+  else return false;
+  return true;
+};
+
+const makeMover = (ids) => {
+  const select = make("select", { ariaLabel: words.move }, make("option", { textContent: `${words.move} …`, value: "" }));
+  classNames().forEach((name, index) => select.append(make("option", {
+    value: name,
+    textContent: index < 9 ? `${index + 1}  ${name}` : name
+  })));
+  select.onchange = () => select.value && move(ids(), select.value);
+  return select;
+};
+
+// What can be done with selected photos.
+const showTools = (tools, ids, grid) => {
+  const nothing = !ids.length;
+  tools.hidden = false;
+  tools.replaceChildren(
+    make("b", { textContent: nothing ? "" : words.selected(ids.length) }),
+    button(words.all, () => grid.selectAll()),
+    ...(nothing ? [] : [button(words.none, () => grid.clear()), makeMover(() => ids), button(words.remove, () => remove(ids), { title: words.removeHint })]),
+  );
+};
+
+const openClass = (name) => {
+  current = name;
+  naming.hidden = true;
+  showClasses();
+  return photoGrid.reload();
+};
+
+const makeChip = (name, text, photos, garments, key) => {
+  const chip = make("button", { type: "button", className: "chip", ariaPressed: name === current, dataset: { name } });
+  chip.append(key ? make("kbd", { textContent: key, ariaHidden: "true" }) : "", text, make("b", { textContent: photos.toLocaleString("en") }));
+  chip.title = words.garments(photos, garments);
+  chip.onclick = () => openClass(name);
+  chip.ondragover = (event) => event.preventDefault();
+  chip.ondrop = (event) => {
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.dataTransfer.types.includes("text/studio-photos") && name !== UNSORTED) move(JSON.parse(event.dataTransfer.getData("text/studio-photos")), name);
+    else takeDrop(event.dataTransfer, name);
+  };
+  return chip;
+};
+
+const showClasses = () => {
+  const focused = document.activeElement?.dataset?.name;
+  const hadFocus = classList.contains(document.activeElement);
+  const chips = state.classes.map((found, index) => makeChip(found.name, found.name, found.photos, found.garments, index < 9 ? index + 1 : 0));
+  if (state.unsorted || current === UNSORTED) chips.unshift(makeChip(UNSORTED, words.unsorted, state.unsorted, state.unsorted, 0));
+  classList.replaceChildren(...chips, button(`+ ${words.add}`, () => askName("add_class"), { className: "chip new" }));
+  if (hadFocus)[...classList.children].find((chip) => chip.dataset.name === focused)?.focus();
+  find(".sorter").hidden = !chips.length;
+  keysHint.hidden = !chips.length || matchMedia("(pointer: coarse)").matches;
+  find(".class-tools").hidden = !current;
+  find(".into").textContent = words.into(current);
+  find("#studio-classes").replaceChildren(...classNames().map((value) => make("option", { value })));
+  find(".merge select").replaceChildren(make("option", { value: "", textContent: "…" }),
+    ...classNames().filter((name) => name !== current).map((value) => make("option", { value, textContent: value })));
+};
+
+// New and renamed classes.
+const askName = (what) => {
+  naming.hidden = false;
+  naming.dataset.what = what;
+  find("span", naming).textContent = what === "rename_class" ? words.renameTo : words.newName;
+  find("input", naming).value = what === "rename_class" ? current : "";
+  find("input", naming).focus();
+};
+naming.onsubmit = async (event) => {
+  event.preventDefault();
+  const name = find("input", naming).value.trim();
+  if (!name) return;
+  const isNew = naming.dataset.what === "add_class";
+  if (await edit(naming.dataset.what, isNew ? { label: name } : { old: current, new: name })) openClass(name);
+};
+find("button[type=button]", naming).onclick = () => naming.hidden = true;
+find(".rename").onclick = () => askName("rename_class");
+find(".remove-class").onclick = () => edit("remove_class", { label: current });
+find(".merge select").onchange = async (event) => {
+  const into = event.target.value;
+  if (into && await edit("merge_classes", { label: current, into })) openClass(into);
+};
+
+// Loose photos by what they look like.
+const showLooks = () => {
+  looks.hidden = current !== UNSORTED || !state.unsorted;
+  if (looks.hidden) return;
+  if (!suggested) {
+    const asked = button(words.suggest, async () => {
+      asked.disabled = true;
+      asked.textContent = WORDS.loading;
+      try {
+        suggested = await ask("suggestions");
+      } catch (error) {
+        say(error.message, true);
+      }
+      showLooks();
+    }, { className: "main" });
+    return looks.replaceChildren(asked);
+  }
+  const accept = (found) => act("edit", { do: "accept", suggestions: found });
+  const kinds = Object.entries(suggested).filter(([, ids]) => ids.length);
+  const rows = kinds.map(([label, ids]) => make("li", {}, make("span", { textContent: label ? words.looks(label, ids.length) : words.unsure(ids.length) }), " ",
+    label && button(words.accept, () => accept({
+      [label]: ids })), " ", button(words.look, () => lookAt(label, ids))));
+  const known = Object.fromEntries(kinds.filter(([label]) => label));
+  looks.replaceChildren(make("h3", { textContent: words.suggestions }), make("ul", {}, ...rows),
+    Object.keys(known).length ? button(words.acceptAll, () => accept(known), { className: "main" }) : "");
+};
+const lookAt = (label, ids) => {
+  const bar = make("div", { className: "tools" });
+  const { host, grid } = gridOf(ids.map((id) => ({ id, name: id.split("/").pop() })), {
+    label: label ? words.looks(label, ids.length) : words.unsure(ids.length),
+    captions: false,
+    onSelect: (chosen) => showTools(bar, chosen, grid),
+    onKey: sortByKey,
+  });
+  openDialog(bar, host);
+};
+
+// Selected photos can be dragged to a class.
+find(".sorter .own-grid").ondragstart = (event) => {
+  const id = event.target.closest(".cell")?.dataset.id;
+  const ids = photoGrid.chosen();
+  event.dataTransfer.setData("text/studio-photos", JSON.stringify(ids.includes(id) ? ids : [id]));
+};
+
+let photosSeen = "";
+watchers.push(() => {
+  const names = classNames();
+  if (current === null || (current !== UNSORTED && !names.includes(current))) current = state.unsorted || !names.length ? UNSORTED : names[0];
+  showClasses();
+  const seen = JSON.stringify([state.version, current]);
+  if (seen !== photosSeen) {
+    photosSeen = seen;
+    suggested = null;
+    if (dialog.open) dialog.close();
+    photoGrid.reload(true);
+  }
+  showLooks();
+});

@@ -1,0 +1,145 @@
+// The station Train: how to train, the running training, its curves, the runs so far.
+const trainWords = WORDS.train;
+const trainStation = find("[data-step=train]");
+const minutes = find(".minutes", trainStation);
+let how = "quick";
+
+for (const [mode, [name, text]] of Object.entries(trainWords.modes)) {
+  const choice = make("input", { type: "radio", name: "studio-mode", value: mode, checked: mode === how });
+  choice.onchange = () => {
+    how = mode;
+    minutes.hidden = !["minutes", "tune"].includes(mode);
+  };
+  find(".modes").append(make("label", {}, choice, make("b", { textContent: name }), make("span", { textContent: text })));
+}
+
+const canTrain = () => state.classes.filter((found) => found.photos).length > 1;
+const startTraining = (mode) => {
+  const limit = ["minutes", "tune"].includes(mode) ? { minutes: Number(find("input", minutes).value) } : {};
+  openStation("train");
+  return job("start", { kind: "train", how: mode, ...limit });
+};
+find(".start", trainStation).onclick = () => startTraining(how);
+
+// What is said of a job: "Epoch 3 of 20, about 2 min left".
+const progressOf = (job) => {
+  const parts = [];
+  if (job.kind === "train" && job.stage === "train" && job.epochs) parts.push(trainWords.epoch(job.epoch, job.epochs));
+  else if (WORDS.stages[job.stage]) parts.push(WORDS.stages[job.stage] + (job.total > 1 ? ` ${job.done.toLocaleString("en")} / ${job.total.toLocaleString("en")}` : ""));
+  if (job.state === "running" && job.seconds_left) parts.push(trainWords.left(job.seconds_left));
+  return parts.join(", ");
+};
+const shareOf = (job) => {
+  if (job.seconds_left === null || !job.seconds) return job.total ? job.done / job.total : undefined;
+  return job.seconds / (job.seconds + job.seconds_left);
+};
+const showProgress = (bar, job) => {
+  const share = shareOf(job);
+  if (share === undefined) bar.removeAttribute("value");
+  else bar.value = share;
+  bar.ariaLabel = WORDS.jobs[job.kind];
+};
+
+const SVG = "http://www.w3.org/2000/svg";
+const draw = (name, attributes, ...children) => {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  made.append(...children);
+  return made;
+};
+// The curves of accuracy, as a picture and as a table.
+const curves = (rows) => {
+  const [width, height, left, bottom] = [600, 200, 40, 22];
+  const x = (index) => left + (width - left - 8) * (rows.length > 1 ? index / (rows.length - 1) : 0.5);
+  const y = (share) => 8 + (height - bottom - 8) * (1 - share);
+  const grid = [0, 0.5, 1].flatMap((share) => [
+    draw("line", { x1: left, x2: width, y1: y(share), y2: y(share), class: "rule" }),
+    draw("text", { x: left - 6, y: y(share) + 4, "text-anchor": "end" }, `${share * 100} %`),
+  ]);
+  const line = (key) => {
+    const points = rows.map((row, index) => [x(index), y(row[key])]);
+    return [
+      draw("polyline", { points: points.map((point) => point.join(",")).join(" "), class: key }),
+      ...(rows.length < 30 ? points.map(([cx, cy]) => draw("circle", { cx, cy, r: 3, class: key })) : []),
+    ];
+  };
+  const picture = draw("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": trainWords.curve }, ...grid, ...line("accuracy"), ...line("val_accuracy"),
+    draw("text", { x: x(0), y: height - 4, "text-anchor": "middle" }, String(rows[0].epoch)),
+    ...(rows.length > 1 ? [draw("text", { x: x(rows.length - 1), y: height - 4, "text-anchor": "end" }, String(rows.at(-1).epoch))] : []));
+  const keys = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy"];
+  const shownNumber = (key, value) => value === undefined ? "" : key === "epoch" ? value : key.endsWith("accuracy") ? percent(value) : value.toFixed(3);
+  return make("figure", { className: "curves" }, picture,
+    make("figcaption", {}, make("span", { className: "accuracy", textContent: trainWords.accuracy }), make("span", { className: "val_accuracy", textContent: trainWords.val })),
+    make("details", {}, make("summary", { textContent: trainWords.table }), table(trainWords.columns, rows.map((row) => keys.map((key) => shownNumber(key, row[key]))))));
+};
+const percent = (share) => `${(Math.floor(share * 1000) / 10).toLocaleString("en")} %`;
+const table = (heads, rows, className = "") => make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: heads.filter(String).join(", ") }, make("table", { className },
+  make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))),
+  make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell, index) => make(index ? "td" : "th", index ? {} : { scope: "row" }, cell)))))));
+
+// What went wrong: what happened, what is safe, and the next click.
+const problemOf = (job) => {
+  if (!job.problem) return "";
+  const nexts = {
+    "go on": () => [trainWords.goOn, () => goOn(job.run)],
+    again: () => [WORDS.again, () => again(job)],
+    photos: () => [WORDS.next.add[1], () => openStation("photos")],
+    settings: () => [trainWords.title, () => openStation("train")],
+    test: () => [WORDS.test.title, () => openStation("test")],
+  };
+  const [text, go] = nexts[job.problem.next]();
+  return make("div", { className: "trouble" }, make("p", { textContent: job.problem.what }), make("p", { textContent: job.problem.safe }), button(text, go, { className: "main" }));
+};
+const goOn = (run) => job("go_on", { run });
+const again = (old) => {
+  const { run, ...asked } = old.asked;
+  return job("start", { kind: old.kind, ...asked, ...(old.kind === "train" ? {} : { run }) });
+};
+
+const panel = make("div");
+const runList = make("div");
+find(".body", trainStation).append(panel, runList);
+let trainSeen = "";
+let historyOf = ["", []]; // the run and epoch asked for, and its rows
+
+const showTraining = async () => {
+  const now = state.job?.kind === "train" ? state.job : null;
+  for (const field of trainStation.querySelectorAll(".modes input, .start")) field.disabled = isBusy() || !canTrain();
+  const seen = JSON.stringify([now, canTrain()]);
+  if (seen === trainSeen) return;
+  trainSeen = seen;
+  if (!now) return panel.replaceChildren(...(canTrain() ? [] : [make("p", { className: "hint", textContent: trainWords.few })]));
+  const key = `${now.run} ${now.epoch} ${now.state}`;
+  if (historyOf[0] !== key) {
+    const rows = await ask(`result/${encodeURIComponent(now.run)}`).then((found) => found.history, () => historyOf[1]);
+    historyOf = [key, rows];
+  }
+  const bar = make("progress");
+  showProgress(bar, now);
+  const heading = `${WORDS.jobs.train} ${now.run} ${WORDS.jobStates[now.state]}.`;
+  panel.replaceChildren(
+    make("h3", { textContent: heading }),
+    isBusy() ? make("p", { className: "numbers", textContent: progressOf(now) }) : "",
+    isBusy() ? bar : "",
+    make("div", { className: "buttons" },
+      now.offers.includes("stop") && button(trainWords.stop, () => job("stop"), { className: "stop" }),
+      !now.problem && now.offers.includes("go on") && button(trainWords.goOn, () => goOn(now.run)),
+    ),
+    problemOf(now),
+    isBusy() ? make("p", { className: "hint", textContent: trainWords.close }) : "",
+    historyOf[1].length ? curves(historyOf[1]) : "",
+  );
+};
+watchers.push(showTraining);
+
+const showRuns = () => {
+  const rows = state.runs.map((run) => [
+    run.run,
+    run.problem ?? trainWords.kinds[run.architecture] ?? run.architecture ?? "",
+    run.validation ? percent(run.validation.accuracy) : "",
+    run.test ? percent(run.test.accuracy) : "",
+    run.finished || run.problem || isBusy() ? "" : button(trainWords.goOn, () => goOn(run.run)),
+  ]);
+  runList.replaceChildren(...(rows.length ? [make("h3", { textContent: trainWords.runs }), table(trainWords.runColumns, rows, "runs")] : []));
+};
+watchers.push(showRuns);

@@ -1,0 +1,121 @@
+// Sends photos, folders and zip files, three at a time, with a reason for each that is refused.
+const AT_ONCE = 3;
+const uploading = find(".uploading");
+const refused = find(".refused");
+let queue = []; // of {file, name, label}
+let sending = null; // the running upload: {batch, done, total, added, abort}
+
+const isJunk = (name) => /(^|\/)(\.|__MACOSX|Thumbs\.db|desktop\.ini)/i.test(name);
+
+const showUpload = () => {
+  uploading.hidden = !sending;
+  if (!sending) return;
+  find("p", uploading).textContent = words.uploading(sending.done, sending.total);
+  Object.assign(find("progress", uploading), { max: sending.total, value: sending.done, ariaLabel: WORDS.photos.title });
+};
+const refuse = (name, reason) => {
+  find("ul", refused).append(make("li", { textContent: `${name}: ${reason}` }));
+  refused.hidden = false;
+  find("summary", refused).textContent = words.refused(find("ul", refused).children.length);
+};
+
+const sendOne = async (item) => {
+  const isZip = /\.zip$/i.test(item.name);
+  const megabytes = isZip ? props.max_zip_megabytes : props.max_megabytes;
+  if (item.file.size > megabytes * 1e6) return refuse(item.name, words.tooLarge(megabytes));
+  const query = new URLSearchParams({ name: item.name, label: item.label ?? "", batch: sending.batch, ...(item.burst ? { burst: item.burst } : {}) });
+  try {
+    const answer = await request(`upload?${query}`, { method: "POST", body: item.file, signal: sending.abort.signal });
+    sending.added += answer.added;
+    answer.refused.forEach(([name, reason]) => refuse(name, reason));
+  } catch (error) {
+    if (error.name !== "AbortError") refuse(item.name, error.message);
+  }
+};
+
+const sendAll = async () => {
+  for (let item = queue.shift(); item; item = queue.shift()) {
+    await sendOne(item);
+    sending.done += 1;
+    showUpload();
+  }
+};
+
+// Sends files: {file, name, label}; with a `burst` they are frames of one garment.
+const send = async (items) => {
+  const wanted = items.filter((item) => !isJunk(item.name));
+  queue.push(...wanted);
+  if (sending) {
+    sending.total += wanted.length;
+    return showUpload();
+  }
+  if (!wanted.length) return;
+  find("ul", refused).replaceChildren();
+  refused.hidden = true;
+  sending = { batch: crypto.randomUUID?.() ?? String(Math.random()).slice(2), done: 0, total: wanted.length, added: 0, abort: new AbortController() };
+  showUpload();
+  await Promise.all(Array.from({ length: AT_ONCE }, sendAll));
+  const { added, abort } = sending;
+  sending = null;
+  showUpload();
+  say(abort.signal.aborted ? words.cancelled : words.added(added));
+  current = null;
+  await refresh();
+};
+find("button", uploading).onclick = () => {
+  queue = [];
+  sending?.abort.abort();
+};
+addEventListener("beforeunload", (event) => sending && event.preventDefault());
+
+// The class of a file is the folder in which it lies.
+const labelOf = (path, label) => label || path.split("/").slice(-2, -1)[0] || "";
+const asItems = (files, label) => [...files].map((file) => {
+  const name = file.webkitRelativePath || file.name;
+  return { file, name, label: file.webkitRelativePath ? folderLabel(name, label) : label };
+});
+// Photos directly in the dropped folder have its name as class; deeper ones that of their folder.
+const folderLabel = (path, label) => labelOf(path, label);
+
+const readEntry = async (entry, path = "") => {
+  if (entry.isFile) {
+    const file = await new Promise((done, failed) => entry.file(done, failed)).catch(() => null);
+    return file ? [{ file, name: path + entry.name, label: path ? labelOf(path + entry.name, "") : "" }] : [];
+  }
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((done) => reader.readEntries(done, () => done([])));
+    if (!some.length) return found;
+    for (const child of some) found.push(...await readEntry(child, `${path}${entry.name}/`));
+  }
+};
+const takeDrop = async (transfer, label = current) => {
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean); // before any wait
+  const files = entries.length ? (await Promise.all(entries.map((entry) => readEntry(entry)))).flat() : asItems(transfer.files);
+  send(files.map((item) => ({ ...item, label: item.label || label || "" })));
+};
+
+const dropZone = find("[data-step=photos] .drop");
+const setOver = (zone, over) => zone.classList.toggle("over", over);
+for (const zone of [dropZone, find(".asking .drop")]) {
+  zone.ondragover = (event) => {
+    event.preventDefault();
+    setOver(zone, true);
+  };
+  zone.ondragleave = () => setOver(zone, false);
+}
+dropZone.ondrop = (event) => {
+  event.preventDefault();
+  setOver(dropZone, false);
+  takeDrop(event.dataTransfer);
+};
+for (const picker of [find(".files"), find(".directory")]) {
+  picker.onchange = () => {
+    const isFolder = picker.classList.contains("directory");
+    send(asItems(picker.files, isFolder ? "" : current ?? ""));
+    picker.value = "";
+  };
+}
+find(".starter").onclick = () => edit("starter");
+watchers.push(() => find(".starter").hidden = Boolean(state.photos || state.unsorted));

@@ -1,0 +1,92 @@
+// The station Use: asks about a photo or the live camera, and offers files to take away.
+const FRAME_PIXELS = 224;
+const SMOOTH = 0.6; // share of the earlier answers in the live one
+const useBody = find("[data-step=use] .body");
+const asking = find(".asking");
+const picture = find(".answer img");
+const live = find(".answer video");
+const said = find(".said");
+let smoothed = {}; // class: score of the live camera
+
+const showAnswer = (answer) => {
+  const scores = Object.entries(answer.scores).sort(([, a], [, b]) => b - a).slice(0, 5);
+  const best = scores[0][0];
+  said.replaceChildren(
+    make("p", { className: "verdict", textContent: answer.known ? best : WORDS.use.unsure(best) }),
+    table([WORDS.test.class, "", ""], scores.map(([label, score]) => [label, meter(score, 1), percent(score)]), "scores"),
+  );
+};
+const predict = (blob) => request(`predict?${new URLSearchParams({ run: chosenRun().run })}`, { method: "POST", body: blob });
+
+const askAbout = async (file) => {
+  if (!file || !chosenRun()) return;
+  stopLive();
+  if (file.size > props.max_megabytes * 1e6) return say(`${file.name}: ${words.tooLarge(props.max_megabytes)}`, true);
+  URL.revokeObjectURL(picture.src);
+  picture.src = URL.createObjectURL(file);
+  picture.hidden = false;
+  said.textContent = WORDS.loading;
+  try {
+    showAnswer(await predict(file));
+  } catch (error) {
+    said.replaceChildren(make("p", { className: "problem", textContent: error.message }));
+  }
+};
+find(".ask").onchange = (event) => {
+  askAbout(event.target.files[0]);
+  event.target.value = "";
+};
+find(".drop", asking).ondrop = (event) => {
+  event.preventDefault();
+  setOver(find(".drop", asking), false);
+  askAbout(event.dataTransfer.files[0]);
+};
+
+const liveButton = find(".live");
+const stopLive = () => {
+  stopCamera(live);
+  live.hidden = true;
+  liveButton.textContent = WORDS.use.live;
+};
+// One question at a time: the next frame is taken when the answer is there.
+const goLive = async () => {
+  smoothed = {};
+  while (live.srcObject) {
+    try {
+      const answer = await predict(await frame(live, FRAME_PIXELS, 0.9));
+      for (const [label, score] of Object.entries(answer.scores)) smoothed[label] = SMOOTH * (smoothed[label] ?? score) + (1 - SMOOTH) * score;
+      if (live.srcObject) showAnswer({ ...answer, scores: smoothed });
+    } catch (error) {
+      stopLive();
+      said.replaceChildren(make("p", { className: "problem", textContent: error.message }));
+    }
+    await new Promise(requestAnimationFrame);
+  }
+};
+liveButton.onclick = async () => {
+  if (live.srcObject) return stopLive();
+  if (!await startCamera(live, { facingMode: "environment" })) return;
+  picture.hidden = true;
+  live.hidden = false;
+  liveButton.textContent = WORDS.use.stop;
+  goLive();
+};
+
+builder(useBody, "use", aboutRun, async () => {
+  const run = chosenRun();
+  asking.hidden = !run;
+  if (!run) return [hint(WORDS.use.none)];
+  const result = await resultOf(run);
+  const row = (file) => {
+    const [name, text] = WORDS.use.formats[file.format];
+    const link = file.is_ready ? make("a", { className: "button", href: `studio/download/${encodeURIComponent(run.run)}/${file.format}`, download: "", textContent: `${WORDS.use.download} (${(file.bytes / 1e6).toFixed(1)} MB)` }) :
+      startJob("export", run, { text: WORDS.use.make, className: "", asked: { format: file.format } });
+    return [name, file.compared.length ? `${text}; ${WORDS.use.agrees(file.compared)}` : text, link];
+  };
+  return [
+    runChooser(),
+    heading(WORDS.use.take),
+    ["export"].includes(state.job?.kind) && problemOf(state.job),
+    table([WORDS.use.format, "", ""], result.downloads.map(row), "downloads"),
+  ];
+});

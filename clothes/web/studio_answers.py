@@ -1,0 +1,214 @@
+"""What the studio's routes answer, as plain values: the project's state, its edits, jobs and results."""
+
+import hashlib
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any
+
+import clothes
+from clothes.errors import ClothesError, ConfigError
+from clothes.inference.classifier import Classifier
+from clothes.studio import downloads, jobs, photo_list, results
+from clothes.studio.edits import Edits
+from clothes.studio.intake import Intake, suggest
+from clothes.studio.project import Project
+from clothes.web.studio_next import done_steps, next_step
+
+_MOST_PHOTOS = 1_000  # names of one question
+_CHECK_AFTER = 3  # seconds without a change of the photos
+
+Given = dict[str, Any]  # the query or the JSON of a question
+
+
+class Studio:
+    """A project as its page shows it. Threads may use it at the same time; the project lets one writer in."""
+
+    def __init__(self, folder: str | os.PathLike[str], *, checks: bool = True) -> None:
+        self.project = Project.open(folder)
+        self.edits = Edits(self.project)
+        self._checks = checks  # by itself, when the photos have changed
+        self._seen: tuple[str, float] = ("", 0.0)  # the version of the photos, and since when
+        self._checked = ""  # the version for which a check was begun
+        self._memory: dict[str, tuple[Any, Any]] = {}  # name: what it depends on, value
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # by name of what is remembered
+
+    # GET
+
+    def state(self, _: Given) -> dict[str, Any]:
+        """What the page shows on all stations. Cheap: the page asks once a second while a job runs."""
+        project, version = self.project, self._version()
+        counts = self._remember("counts", version, partial(photo_list.count_photos, project))
+        runs = self._remember(
+            "runs", _times(project.runs, project.runs.glob("*/bundle")), partial(results.runs, project)
+        )
+        job, check = jobs.current(project), jobs.current(project, "check")
+        told = job.to_dict() if job else None
+        step, run = next_step(counts, told, runs)
+        self._check_if_changed(version)
+        return {
+            "name": project.root.name,
+            "folder": str(project.root),
+            "version": version,
+            **counts,
+            "undo": self.edits.undo_words(),
+            "redo": self.edits.redo_words(),
+            "job": told,
+            "check": check and [check.id, check.state, check.done],
+            "runs": runs,
+            "next": step,
+            "next_run": run,
+            "done": done_steps(counts, runs, check is not None and check.state == "done"),
+        }
+
+    def photos(self, given: Given) -> dict[str, Any]:
+        start, count = int(given.get("start", 0)), int(given.get("count", _MOST_PHOTOS))
+        page = photo_list.list_photos(
+            self.project, label=given.get("label") or None, start=max(0, start), count=max(0, min(count, _MOST_PHOTOS))
+        )
+        items = [{"id": item.id, "name": item.name, "label": item.label} for item in page.items]
+        return {"total": page.total, "items": items}
+
+    def suggestions(self, _: Given) -> dict[str, list[str]]:
+        return suggest(self.project, self._classifier(""))
+
+    def check(self, _: Given) -> dict[str, Any]:
+        job = jobs.current(self.project, "check")
+        return {
+            "job": job and job.to_dict(),
+            "check": results.check(self.project),
+            "split": results.split(self.project),
+        }
+
+    def result(self, given: Given) -> dict[str, Any]:
+        """The curves of a run, and what there is once it has a model."""
+        project, run = self.project, str(given["file"])
+        found: dict[str, Any] = {"history": results.history(project, run)}
+        if not (project.runs / run / "bundle" / "bundle.json").is_file():
+            return found
+        found["test"] = results.test(project, run)
+        found["downloads"] = downloads.downloads(project, run)
+        found["recommendations"] = results.recommendations(project, run)
+        found["comparison"] = None
+        with suppress(ClothesError):  # no test photo in common with the run before
+            found["comparison"] = results.comparison(project, run) if found["test"] else None
+        return found
+
+    # POST
+
+    def edit(self, given: Given) -> dict[str, Any]:
+        """Does one edit. Says what was done."""
+        edits = self.edits
+        actions: dict[str, Callable[[], Any]] = {
+            "move": lambda: edits.move(_texts(given["ids"]), str(given["label"])),
+            "remove": lambda: edits.remove(_texts(given["ids"])),
+            "rename_class": lambda: edits.rename_class(str(given["old"]), str(given["new"])),
+            "merge_classes": lambda: edits.merge_classes(str(given["label"]), str(given["into"])),
+            "remove_class": lambda: edits.remove_class(str(given["label"])),
+            "add_class": lambda: edits.add_class(str(given["label"])),
+            "undo": edits.undo,
+            "redo": edits.redo,
+            "accept": lambda: Intake(self.project).accept_suggestions(
+                {str(label): _texts(ids) for label, ids in given["suggestions"].items()}
+            ),
+            "starter": self._add_starter,
+        }
+        if given.get("do") not in actions:
+            raise ConfigError("The studio knows no such edit. Reload the page.")
+        return {"message": str(actions[given["do"]]() or "")}
+
+    def _add_starter(self) -> str:
+        with as_file(files("clothes.collection") / "starter" / "starter.zip") as path:
+            added = Intake(self.project).add_zip(path)
+        return f"{added.photos:,} starter pictures added."
+
+    def job(self, given: Given) -> dict[str, Any]:
+        """Starts, stops or goes on with a job. Returns how it stands."""
+        match given:
+            case {"do": "start", "kind": "train" | "test" | "check" | "report" | "export" as kind, **asked}:
+                status = jobs.start(self.project, kind, **asked)
+            case {"do": "stop"}:
+                status = jobs.stop(self.project)
+            case {"do": "go_on", "run": run}:
+                status = jobs.go_on(self.project, str(run))
+            case _:
+                raise ConfigError("The studio knows no such job. Reload the page.")
+        return {"job": status and status.to_dict()}
+
+    def upload(self, path: Path, given: Given) -> dict[str, Any]:
+        """Adds an uploaded file. Returns the number of photos, and each refused one with its reason."""
+
+    def predict(self, path: Path, given: Given) -> dict[str, Any]:
+        """What a photo shows, by a run or by the bundled model."""
+        prediction = self._classifier(str(given.get("run", ""))).predict(path)
+        return {name: getattr(prediction, name) for name in ("label", "confidence", "known", "scores")}
+
+    # Files
+
+    def thumbnail(self, given: Given) -> bytes:
+        return photo_list.thumbnail(self.project, str(given["path"]), size=800 if given.get("size") == "800" else 160)
+
+    def report(self, given: Given) -> Path:
+        return results.report_page(self.project, str(given["file"]))
+
+    def download(self, given: Given) -> Path:
+        run, _, kind = str(given["path"]).partition("/")
+        return downloads.make_zip(self.project, run, kind)
+
+    # What it keeps in mind
+
+    def _classifier(self, run: str) -> Classifier:
+        """The classifier of a run, or the bundled one. One is kept: the last."""
+        path = results.open_run(self.project, run).path / "bundle" if run else None
+        made = path and (path / "bundle.json").stat().st_mtime_ns
+        return self._remember("classifier", (path, made), lambda: clothes.load(path))
+
+    def _remember(self, name: str, depends_on: Any, compute: Callable[[], Any]) -> Any:
+        with self._locks[name]:
+            known = self._memory.get(name)
+            if known is None or known[0] != depends_on:
+                self._memory[name] = known = depends_on, compute()
+            return known[1]
+
+    def _version(self) -> str:
+        """Another text whenever a photo was added, moved or removed."""
+        project = self.project
+        folders = (path for path in project.photos.rglob("*") if path.is_dir())
+        return _times(project.photos, project.unsorted, folders)
+
+    def _check_if_changed(self, version: str) -> None:
+        """Checks the photos beside the page, once they have not changed for a moment."""
+        if version != self._seen[0]:
+            self._seen = version, time.monotonic()
+        is_due = self._checks and version != self._checked and time.monotonic() > self._seen[1] + _CHECK_AFTER
+        if is_due:
+            self._checked = version
+            threading.Thread(target=self._begin_check, daemon=True).start()
+
+    def _begin_check(self) -> None:
+        found = results.check(self.project)
+        if results.photos_fingerprint(self.project) and not (found and found["is_current"]):
+            with suppress(ClothesError, OSError):  # one runs already; the button begins another
+                jobs.start(self.project, "check")
+
+
+def _times(*paths: Path | Iterable[Path]) -> str:
+    """A text that changes when an entry of one of these folders does."""
+    lines = []
+    for path in paths:
+        for folder in [path] if isinstance(path, Path) else path:
+            with suppress(OSError):
+                lines.append(f"{folder} {folder.stat().st_mtime_ns}")
+    return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _texts(values: Any) -> list[str]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError
+    return values

@@ -1,0 +1,133 @@
+"""The page of `clothes studio`: from photos to a tested recogniser. Its own routes stand beside Gradio's."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from clothes.errors import ClothesError
+from clothes.web.allowed_routes import STUDIO, STUDIO_ROUTES, Route
+from clothes.web.base_page import Endpoint, Page, describe_problem, static
+from clothes.web.server import require_password, serve
+from clothes.web.studio_answers import Given, Studio
+from clothes.web.upload_form import MAX_MEGABYTES, MIN_FREE_BYTES
+from clothes.web.uploads import Uploads
+
+MAX_ZIP_MEGABYTES = 1_000
+_SCRIPTS = ("words", "base", "grid", "photos", "upload", "camera", "train", "test", "use")  # in this order
+
+
+def build_page(studio: Studio) -> gr.Blocks:
+    with Page("studio", title=studio.project.root.name) as page:
+        gr.HTML(
+            html_template=static("studio.html"),
+            js_on_load="\n".join([*(static(f"studio_{name}.js") for name in _SCRIPTS), static("studio.js")]),
+            apply_default_css=False,
+            max_megabytes=MAX_MEGABYTES,
+            max_zip_megabytes=MAX_ZIP_MEGABYTES,
+        )
+    page.own_routes = _make_routes(studio, page.uploads)
+    return page
+
+
+def launch(
+    folder: str | os.PathLike[str], *, host: str = "127.0.0.1", auth: tuple[str, str] | None = None, **options: Any
+) -> None:
+    """Serves the page of a project until Ctrl-C. `options` are those of `serve`. Jobs go on when it ends.
+
+    Raises ClothesError if the page cannot be opened, or would be open to the network without a password.
+    """
+    require_password(host, auth, f"change the photos of {folder} and train")
+    serve(build_page(Studio(folder)), host=host, auth=auth, **options)
+
+
+def _make_routes(studio: Studio, uploads: Uploads) -> dict[Route, Endpoint]:
+    """What answers each of STUDIO_ROUTES, by its name there."""
+    answers: dict[str, Endpoint] = {
+        name: _answer(getattr(studio, name))
+        for name in ("state", "photos", "suggestions", "check", "result", "edit", "job")
+    }
+    answers["thumbnail"] = _answer(studio.thumbnail, lambda data: Response(data, media_type="image/jpeg"))
+    answers["report"] = _answer(studio.report, lambda path: FileResponse(path, media_type="text/html"))
+    answers["download"] = _answer(studio.download, lambda path: FileResponse(path, filename=path.name))
+    answers["upload"] = _answer_file(studio.upload, uploads)
+    answers["predict"] = _answer_file(studio.predict, uploads)
+    return {route: answers[route.path.removeprefix(STUDIO).partition("/")[0]] for route in STUDIO_ROUTES}
+
+
+def _answer(function: Callable[[Given], Any], respond: Callable[[Any], Response] = JSONResponse) -> Endpoint:
+    """Answers a question: the path and the query, or the JSON that was posted, are given to `function`."""
+
+    async def endpoint(request: Request) -> Response:
+        given: Given = {**request.path_params, **request.query_params}
+        if request.method == "POST":
+            body = await request.json()  # checked by the rules for requests
+            given = body if isinstance(body, dict) else {}
+        return await run_in_threadpool(_try, lambda: respond(function(given)))
+
+    return endpoint
+
+
+def _answer_file(function: Callable[[Path, Given], Any], uploads: Uploads) -> Endpoint:
+    """Answers what is asked about a file, which is the body. It is kept until the answer."""
+
+    async def endpoint(request: Request) -> Response:
+        given: Given = dict(request.query_params)
+        path = uploads.new_path("file")
+        try:
+            try:
+                await _receive(request, path)
+            except HTTPException as error:
+                return _problem(error.detail, error.status_code)
+            except ClientDisconnect:
+                return _problem("The upload was cancelled.")
+            return await run_in_threadpool(_try, lambda: JSONResponse(function(path, given)))
+        finally:
+            shutil.rmtree(path.parent, ignore_errors=True)
+
+    return endpoint
+
+
+async def _receive(request: Request, path: Path) -> None:
+    """Writes a body to the disk as it comes. Raises HTTPException if it is too long or the disk is full."""
+    is_zip = request.query_params.get("name", "").lower().endswith(".zip")
+    most, total = MAX_ZIP_MEGABYTES if is_zip else MAX_MEGABYTES, 0
+    with path.open("xb") as file:
+        async for chunk in request.stream():
+            total += len(chunk)
+            if total > most * 1_000_000:
+                raise HTTPException(413, f"It has more than {most} MB.")
+            await run_in_threadpool(_write, file, chunk)
+
+
+def _write(file: Any, chunk: bytes) -> None:
+    if shutil.disk_usage(file.name).free < MIN_FREE_BYTES:
+        raise HTTPException(507, "The disk is almost full. Nothing was lost; make room, then send the rest again.")
+    file.write(chunk)
+
+
+def _try(function: Callable[[], Response]) -> Response:
+    """The answer of a function, or the problem in words."""
+    try:
+        return function()
+    except ClothesError as error:
+        return _problem(describe_problem(error, "Not done"))
+    except FileNotFoundError as error:
+        return _problem(f"{error.filename} is gone. Put it back, or reload the page: all else is as it was.")
+    except OSError as error:
+        return _problem(
+            f"{error.filename or 'The folder'}: {error.strerror}. Nothing was lost. Make room or make it writable."
+        )
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return _problem("This is not a question that the page asks. Reload the page.")
+
+
+def _problem(text: str, status: int = 400) -> JSONResponse:
+    return JSONResponse({"problem": text}, status)
