@@ -86,6 +86,7 @@ STUDIO_ROUTES = (
     Route("GET", f"{STUDIO}state", "classes, jobs and runs"),
     Route("GET", f"{STUDIO}photos", "names of photos of a class"),
     Route("GET", f"{STUDIO}thumbnail/{{path}}", "a photo of the project, small, without EXIF"),
+    Route("GET", f"{STUDIO}heatmap/{{path}}", "which part of a photo decided a run's answer"),
     Route("GET", f"{STUDIO}suggestions", "loose photos by the class that they look like"),
     Route("GET", f"{STUDIO}check", "findings about the photos"),
     Route("GET", f"{STUDIO}result/{{file}}", "curves and test result of a run"),

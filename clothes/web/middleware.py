@@ -53,7 +53,7 @@ _PAGE_POLICY = (
 _FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
 _REPORT_POLICY = _FILE_POLICY + "; style-src 'unsafe-inline'; img-src data:"
 _REPORT = f"{STUDIO}report/"
-_FILES = (FILE_PATH, f"{STUDIO}thumbnail/")
+_FILES = (FILE_PATH, f"{STUDIO}thumbnail/", f"{STUDIO}heatmap/")
 
 
 def request_rules(

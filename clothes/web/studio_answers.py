@@ -1,6 +1,7 @@
 """What the studio's routes answer, as plain values: the project's state, its edits, jobs and results."""
 
 import hashlib
+import io
 import os
 import threading
 import time
@@ -17,11 +18,14 @@ from clothes.errors import ClothesError, ConfigError
 from clothes.inference.classifier import Classifier
 from clothes.studio import downloads, jobs, photo_list, results
 from clothes.studio.edits import Edits
-from clothes.studio.intake import Intake, suggest
+from clothes.studio.intake import Intake, Intaken, Refused, suggest
+from clothes.studio.job_folder import check_asked
 from clothes.studio.project import Project
 from clothes.web.studio_next import done_steps, next_step
 
+_HEATMAP = 640  # pixels
 _MOST_PHOTOS = 1_000  # names of one question
+_OPEN_BATCHES = 8  # of uploads
 _CHECK_AFTER = 3  # seconds without a change of the photos
 
 Given = dict[str, Any]  # the query or the JSON of a question
@@ -36,6 +40,7 @@ class Studio:
         self._checks = checks  # by itself, when the photos have changed
         self._seen: tuple[str, float] = ("", 0.0)  # the version of the photos, and since when
         self._checked = ""  # the version for which a check was begun
+        self._batches: dict[str, Intake] = {}
         self._memory: dict[str, tuple[Any, Any]] = {}  # name: what it depends on, value
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # by name of what is remembered
 
@@ -44,10 +49,10 @@ class Studio:
     def state(self, _: Given) -> dict[str, Any]:
         """What the page shows on all stations. Cheap: the page asks once a second while a job runs."""
         project, version = self.project, self._version()
-        counts = self._remember("counts", version, partial(photo_list.count_photos, project))
-        runs = self._remember(
-            "runs", _times(project.runs, project.runs.glob("*/bundle")), partial(results.runs, project)
-        )
+        counts = self._counts()
+        changed = _times(project.runs, project.runs.glob("*"), project.runs.glob("*/bundle"))
+        runs = self._remember("runs", changed, partial(results.runs, project))
+        undo, redo = self._remember("history", _times(project.private / "journal.jsonl"), self.edits.history.next)
         job, check = jobs.current(project), jobs.current(project, "check")
         told = job.to_dict() if job else None
         step, run = next_step(counts, told, runs)
@@ -57,14 +62,24 @@ class Studio:
             "folder": str(project.root),
             "version": version,
             **counts,
-            "undo": self.edits.undo_words(),
-            "redo": self.edits.redo_words(),
+            "undo": undo,
+            "redo": redo,
             "job": told,
             "check": check and [check.id, check.state, check.done],
             "runs": runs,
             "next": step,
             "next_run": run,
             "done": done_steps(counts, runs, check is not None and check.state == "done"),
+        }
+
+    def _counts(self) -> dict[str, Any]:
+        counts = photo_list.count_photos(self.project)
+        return {
+            "classes": [
+                {"name": found.label, "photos": found.photos, "garments": found.garments} for found in counts.classes
+            ],
+            "photos": sum(found.photos for found in counts.classes),
+            "unsorted": counts.unsorted,
         }
 
     def photos(self, given: Given) -> dict[str, Any]:
@@ -88,7 +103,9 @@ class Studio:
 
     def result(self, given: Given) -> dict[str, Any]:
         """The curves of a run, and what there is once it has a model."""
-        project, run = self.project, str(given["file"])
+        project, run = self.project, check_asked({"run": str(given["file"])})["run"]
+        if not (project.runs / run / "run.json").exists():  # a job has just begun it
+            return {"history": []}
         found: dict[str, Any] = {"history": results.history(project, run)}
         if not (project.runs / run / "bundle" / "bundle.json").is_file():
             return found
@@ -106,7 +123,7 @@ class Studio:
         """Does one edit. Says what was done."""
         edits = self.edits
         actions: dict[str, Callable[[], Any]] = {
-            "move": lambda: edits.move(_texts(given["ids"]), str(given["label"])),
+            "move": lambda: edits.move(_texts(given["ids"]), str(given["label"]) or None),
             "remove": lambda: edits.remove(_texts(given["ids"])),
             "rename_class": lambda: edits.rename_class(str(given["old"]), str(given["new"])),
             "merge_classes": lambda: edits.merge_classes(str(given["label"]), str(given["into"])),
@@ -114,9 +131,7 @@ class Studio:
             "add_class": lambda: edits.add_class(str(given["label"])),
             "undo": edits.undo,
             "redo": edits.redo,
-            "accept": lambda: Intake(self.project).accept_suggestions(
-                {str(label): _texts(ids) for label, ids in given["suggestions"].items()}
-            ),
+            "sort": lambda: edits.sort({str(label): _texts(ids) for label, ids in given["photos"].items()}),
             "starter": self._add_starter,
         }
         if given.get("do") not in actions:
@@ -124,9 +139,9 @@ class Studio:
         return {"message": str(actions[given["do"]]() or "")}
 
     def _add_starter(self) -> str:
-        with as_file(files("clothes.collection") / "starter" / "starter.zip") as path:
-            added = Intake(self.project).add_zip(path)
-        return f"{added.photos:,} starter pictures added."
+        with as_file(files("clothes.collection") / "starter" / "starter.zip") as path, Intake(self.project) as intake:
+            added = intake.add_zip(path).added
+        return f"{len(added):,} starter pictures added."
 
     def job(self, given: Given) -> dict[str, Any]:
         """Starts, stops or goes on with a job. Returns how it stands."""
@@ -142,7 +157,28 @@ class Studio:
         return {"job": status and status.to_dict()}
 
     def upload(self, path: Path, given: Given) -> dict[str, Any]:
-        """Adds an uploaded file. Returns the number of photos, and each refused one with its reason."""
+        """Adds an uploaded file to a batch, which is one step for undo. Says what became of it."""
+        name, label, burst = str(given["name"]), str(given.get("label", "")) or None, str(given.get("burst", ""))
+        intake = self._intake(str(given["batch"]))
+        if name.lower().endswith(".zip"):
+            return _told(intake.add_zip(path, label, name=name))
+        outcome = (
+            intake.add_burst([path.read_bytes()], label, burst=burst)[0]
+            if burst
+            else intake.add_file(name, path, label)
+        )
+        if isinstance(outcome, Refused):
+            return {"added": 0, "already": 0, "refused": [[outcome.name, outcome.reason]], "notes": []}
+        return {"added": int(outcome.new), "already": int(not outcome.new), "refused": [], "notes": []}
+
+    def _intake(self, batch: str) -> Intake:
+        """The open batch of this name. The oldest ones are closed."""
+        with self._locks["batches"]:
+            if batch not in self._batches:
+                self._batches[batch] = Intake(self.project)
+                while len(self._batches) > _OPEN_BATCHES:
+                    self._batches.pop(next(iter(self._batches))).__exit__()
+            return self._batches[batch]
 
     def predict(self, path: Path, given: Given) -> dict[str, Any]:
         """What a photo shows, by a run or by the bundled model."""
@@ -153,6 +189,12 @@ class Studio:
 
     def thumbnail(self, given: Given) -> bytes:
         return photo_list.thumbnail(self.project, str(given["path"]), size=800 if given.get("size") == "800" else 160)
+
+    def heatmap(self, given: Given) -> bytes:
+        path = self.project.photo_path(str(given["path"]))
+        file = io.BytesIO()
+        self._classifier(str(given["run"])).explain(path).overlay(_HEATMAP).save(file, "JPEG")
+        return file.getvalue()
 
     def report(self, given: Given) -> Path:
         return results.report_page(self.project, str(given["file"]))
@@ -196,6 +238,15 @@ class Studio:
         if results.photos_fingerprint(self.project) and not (found and found["is_current"]):
             with suppress(ClothesError, OSError):  # one runs already; the button begins another
                 jobs.start(self.project, "check")
+
+
+def _told(result: Intaken) -> dict[str, Any]:
+    return {
+        "added": len(result.added),
+        "already": len(result.already),
+        "refused": [[item.name, item.reason] for item in result.refused],
+        "notes": [*result.notes, *filter(None, [result.problem])],
+    }
 
 
 def _times(*paths: Path | Iterable[Path]) -> str:

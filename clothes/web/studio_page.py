@@ -54,7 +54,8 @@ def _make_routes(studio: Studio, uploads: Uploads) -> dict[Route, Endpoint]:
         name: _answer(getattr(studio, name))
         for name in ("state", "photos", "suggestions", "check", "result", "edit", "job")
     }
-    answers["thumbnail"] = _answer(studio.thumbnail, lambda data: Response(data, media_type="image/jpeg"))
+    for name in ("thumbnail", "heatmap"):
+        answers[name] = _answer(getattr(studio, name), lambda data: Response(data, media_type="image/jpeg"))
     answers["report"] = _answer(studio.report, lambda path: FileResponse(path, media_type="text/html"))
     answers["download"] = _answer(studio.download, lambda path: FileResponse(path, filename=path.name))
     answers["upload"] = _answer_file(studio.upload, uploads)

@@ -15,6 +15,7 @@ const openStation = (name) => {
   }
   if (station !== "use") stopLive();
   showNext();
+  showJob();
   shown[station]?.();
 };
 STEPS.forEach((name, index) => {
@@ -48,11 +49,11 @@ const doNext = {
   improve: () => openStation("improve"),
 };
 // Steps whose button would only open the station that is open already.
-const isHere = () => ({ add: "photos", improve: "improve" })[state.next] === station;
+const isHere = () => ({ add: ["photos"], improve: ["improve", "use"] })[state.next]?.includes(station);
 const showNext = () => {
   const [text, action] = WORDS.next[state.next] ?? [];
-  next.hidden = !text || state.next === "wait";
-  if (!text) return;
+  next.hidden = !text || state.next === "wait" || (state.next === "improve" && isHere());
+  if (next.hidden) return;
   find("p", next).textContent = text;
   const main = find("button", next);
   main.textContent = action;
@@ -60,8 +61,8 @@ const showNext = () => {
   main.onclick = doNext[state.next];
 };
 const showJob = () => {
-  jobBar.hidden = !isBusy();
-  if (!isBusy()) return;
+  jobBar.hidden = !isBusy() || (station === "train" && state.job.kind === "train"); // which shows more of it
+  if (jobBar.hidden) return;
   find("p", jobBar).textContent = `${WORDS.jobs[state.job.kind]}: ${progressOf(state.job) || WORDS.jobStates[state.job.state]}`;
   showProgress(find("progress", jobBar), state.job);
   const stop = find(".stop", jobBar);

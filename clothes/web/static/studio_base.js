@@ -99,10 +99,15 @@ const openDialog = (...content) => {
   find(".content", dialog).replaceChildren(...content);
   if (!dialog.open) dialog.showModal();
 };
-const enlarge = (item) => openDialog(
-  make("img", { src: pictureOf(item.id, 800), alt: item.name }),
-  make("p", { textContent: item.note ? `${item.name} · ${item.note}` : item.name }),
-);
+const enlarge = (item) => {
+  const large = make("img", { src: pictureOf(item.id, 800), alt: item.name });
+  const run = chosenRun()?.run;
+  const explain = run && button(WORDS.why, () => {
+    large.src = `studio/heatmap/${pathOf(item.id)}?${new URLSearchParams({ run })}`;
+    explain.replaceWith(hint(WORDS.whyHint));
+  });
+  openDialog(large, make("p", { textContent: item.note ? `${item.name} · ${item.note}` : item.name }), inRow(explain ?? ""));
+};
 dialog.onclose = () => find(".content", dialog).replaceChildren();
 
 // Whether keys are meant for a field and not for the page.

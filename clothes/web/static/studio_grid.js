@@ -1,12 +1,11 @@
 // A grid of any number of photos, of which only those in view are in the document.
-const CELL = 108; // pixels, with the gap
+const CELL = 104; // pixels at least, with the gap
 const CAPTION = 20;
 const CHUNK = 200; // photos of one question
 const ROWS_AHEAD = 2;
 
 // `fetchItems(start, count)` gives {total, items}; an item has id, name, and perhaps note. `act` gets keys: (key, ids).
 const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => {}, captions = false }) => {
-  const height = CELL + (captions ? CAPTION : 0);
   const space = make("div", { className: "space" });
   const list = make("div", { className: "grid", role: "listbox", tabIndex: 0, ariaLabel: label, ariaMultiSelectable: "true" }, space);
   const chosen = new Set(); // ids
@@ -18,6 +17,8 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
 
   const itemAt = (index) => chunks.get(Math.floor(index / CHUNK))?.[index % CHUNK];
   const columns = () => Math.max(1, Math.floor(list.clientWidth / CELL));
+  const cellWidth = () => Math.floor(list.clientWidth / columns()) || CELL;
+  const rowHeight = () => cellWidth() + (captions ? CAPTION : 0);
 
   const load = async (number) => {
     if (chunks.has(number)) return;
@@ -50,7 +51,7 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
   const mark = (cell) => {
     const index = Number(cell.dataset.index);
     const width = columns();
-    cell.style.transform = `translate(${(index % width) * CELL}px, ${Math.floor(index / width) * height}px)`;
+    cell.style.transform = `translate(${(index % width) * cellWidth()}px, ${Math.floor(index / width) * rowHeight()}px)`;
     cell.ariaSelected = chosen.has(cell.dataset.id);
     cell.ariaSetSize = total;
     cell.classList.toggle("active", index === at);
@@ -58,6 +59,8 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
 
   const draw = () => {
     const width = columns();
+    const height = rowHeight();
+    list.style.setProperty("--cell", `${cellWidth()}px`);
     space.style.height = `${Math.ceil(total / width) * height}px`;
     const first = Math.max(0, Math.floor(list.scrollTop / height) - ROWS_AHEAD) * width;
     const last = Math.min(total, (Math.ceil((list.scrollTop + list.clientHeight) / height) + ROWS_AHEAD) * width);
@@ -80,6 +83,7 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
 
   const goTo = (index) => {
     at = Math.max(0, Math.min(total - 1, index));
+    const height = rowHeight();
     const top = Math.floor(at / columns()) * height;
     if (top < list.scrollTop) list.scrollTop = top;
     if (top + height > list.scrollTop + list.clientHeight) list.scrollTop = top + height - list.clientHeight;
@@ -152,6 +156,7 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
     selectAll,
     clear,
     chosen: () => [...chosen],
+    total: () => total,
     // Asks for the photos again. `keep`: at the same place.
     reload(keep = false) {
       version += 1;
@@ -163,8 +168,8 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
         list.scrollTop = 0;
       }
       return load(Math.floor(at / CHUNK)).then(() => {
-        if (at >= total) at = Math.max(0, total - 1);
-        draw();
+        at = Math.max(0, Math.min(at, total - 1));
+        changed();
       });
     },
   };

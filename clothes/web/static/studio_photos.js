@@ -45,9 +45,9 @@ const makeMover = (ids) => {
 // What can be done with selected photos.
 const showTools = (tools, ids, grid) => {
   const nothing = !ids.length;
-  tools.hidden = false;
+  tools.hidden = !grid?.total();
   tools.replaceChildren(
-    make("b", { textContent: nothing ? "" : words.selected(ids.length) }),
+    ...(nothing ? [] : [make("b", { textContent: words.selected(ids.length) })]),
     button(words.all, () => grid.selectAll()),
     ...(nothing ? [] : [button(words.none, () => grid.clear()), makeMover(() => ids), button(words.remove, () => remove(ids), { title: words.removeHint })]),
   );
@@ -69,7 +69,7 @@ const makeChip = (name, text, photos, garments, key) => {
   chip.ondrop = (event) => {
     event.preventDefault();
     event.stopPropagation();
-    if (event.dataTransfer.types.includes("text/studio-photos") && name !== UNSORTED) move(JSON.parse(event.dataTransfer.getData("text/studio-photos")), name);
+    if (event.dataTransfer.types.includes("text/studio-photos")) move(JSON.parse(event.dataTransfer.getData("text/studio-photos")), name);
     else takeDrop(event.dataTransfer, name);
   };
   return chip;
@@ -79,11 +79,10 @@ const showClasses = () => {
   const focused = document.activeElement?.dataset?.name;
   const hadFocus = classList.contains(document.activeElement);
   const chips = state.classes.map((found, index) => makeChip(found.name, found.name, found.photos, found.garments, index < 9 ? index + 1 : 0));
-  if (state.unsorted || current === UNSORTED) chips.unshift(makeChip(UNSORTED, words.unsorted, state.unsorted, state.unsorted, 0));
+  if (state.unsorted || (current === UNSORTED && state.photos)) chips.unshift(makeChip(UNSORTED, words.unsorted, state.unsorted, state.unsorted, 0));
   classList.replaceChildren(...chips, button(`+ ${words.add}`, () => askName("add_class"), { className: "chip new" }));
   if (hadFocus)[...classList.children].find((chip) => chip.dataset.name === focused)?.focus();
-  find(".sorter").hidden = !chips.length;
-  keysHint.hidden = !chips.length || matchMedia("(pointer: coarse)").matches;
+  keysHint.hidden = !state.photos && !state.unsorted || matchMedia("(pointer: coarse)").matches;
   find(".class-tools").hidden = !current;
   find(".into").textContent = words.into(current);
   find("#studio-classes").replaceChildren(...classNames().map((value) => make("option", { value })));
@@ -131,19 +130,21 @@ const showLooks = () => {
     }, { className: "main" });
     return looks.replaceChildren(asked);
   }
-  const accept = (found) => act("edit", { do: "accept", suggestions: found });
-  const kinds = Object.entries(suggested).filter(([, ids]) => ids.length);
-  const rows = kinds.map(([label, ids]) => make("li", {}, make("span", { textContent: label ? words.looks(label, ids.length) : words.unsure(ids.length) }), " ",
-    label && button(words.accept, () => accept({
-      [label]: ids })), " ", button(words.look, () => lookAt(label, ids))));
-  const known = Object.fromEntries(kinds.filter(([label]) => label));
+  const accept = (found) => edit("sort", { photos: found });
+  const kinds = Object.entries(suggested);
+  const rows = kinds.map(([label, ids]) => make("li", {}, make("span", { textContent: words.looks(label, ids.length) }), " ",
+    button(words.accept, () => accept({
+      [label]: ids
+    })), " ", button(words.look, () => lookAt(label, ids))));
+  const unsure = state.unsorted - kinds.reduce((sum, [, ids]) => sum + ids.length, 0);
+  if (unsure > 0) rows.push(make("li", { textContent: words.unsure(unsure) }));
   looks.replaceChildren(make("h3", { textContent: words.suggestions }), make("ul", {}, ...rows),
-    Object.keys(known).length ? button(words.acceptAll, () => accept(known), { className: "main" }) : "");
+    kinds.length ? button(words.acceptAll, () => accept(suggested), { className: "main" }) : "");
 };
 const lookAt = (label, ids) => {
   const bar = make("div", { className: "tools" });
   const { host, grid } = gridOf(ids.map((id) => ({ id, name: id.split("/").pop() })), {
-    label: label ? words.looks(label, ids.length) : words.unsure(ids.length),
+    label: words.looks(label, ids.length),
     captions: false,
     onSelect: (chosen) => showTools(bar, chosen, grid),
     onKey: sortByKey,

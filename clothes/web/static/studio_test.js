@@ -1,7 +1,7 @@
 // The stations Check, Test and Improve.
-const testBody = find("[data-step=test] .body");
-const improveBody = find("[data-step=improve] .body");
-const checkBody = find("[data-step=check] .body");
+const testBody = find("section[data-step=test] .body");
+const improveBody = find("section[data-step=improve] .body");
+const checkBody = find("section[data-step=check] .body");
 let testRun = ""; // the run that Test, Improve and Use are about
 const results = new Map(); // "run version": result
 
@@ -45,6 +45,7 @@ const builder = (body, step, about, build) => {
 };
 const aboutRun = () => [chosenRun(), usableRuns().length, isBusy(), state.job?.kind, state.job?.problem];
 
+const inRow = (...buttons) => make("div", { className: "buttons" }, ...buttons);
 const wrongGrid = (items, label) => gridOf(items, { label, onKey: () => false }).host;
 
 const asItem = (id) => ({ id: `photos/${id}`, name: id.split("/").pop() });
@@ -63,8 +64,8 @@ builder(testBody, "test", aboutRun, async () => {
   const run = chosenRun();
   if (!run) return [hint(WORDS.test.none)];
   const result = await resultOf(run);
-  const parts = [runChooser(), hint(WORDS.test.why), result.test && hint(result.test.opened_words), make("div", { className: "buttons" }, startJob("test", run, { text: result.test ? WORDS.test.again : WORDS.test.start }))];
-  if (state.job?.kind === "test") parts.push(problemOf(state.job));
+  const parts = [runChooser(), hint(WORDS.test.why), result.test && hint(result.test.opened_words), inRow(startJob("test", run, result.test ? { text: WORDS.test.again, className: "" } : {}))];
+  if (["test", "report"].includes(state.job?.kind)) parts.push(problemOf(state.job));
   if (!result.test) return parts;
   const { test } = result;
   const { evaluation } = test;
@@ -95,8 +96,9 @@ builder(improveBody, "improve", aboutRun, async () => {
   return [
     runChooser(),
     ...(result.comparison ? [heading(WORDS.improve.compared), make("p", { className: "verdict", textContent: result.comparison.words })] : []),
+    state.job?.kind === "report" && problemOf(state.job),
     heading(WORDS.improve.advice),
-    advice ? make("ul", {}, ...advice.lines.map((line) => make("li", { textContent: line }))) : startJob("report", run, { text: WORDS.improve.look, className: "" }),
+    advice ? make("ul", {}, ...advice.lines.map((line) => make("li", { textContent: line }))) : inRow(startJob("report", run, { text: WORDS.improve.look, className: "" })),
     ...(labels.length ? [heading(WORDS.improve.labels), hint(WORDS.improve.labelsHint), sortable(labels, WORDS.improve.labels)] : []),
     make("div", { className: "buttons" }, button(WORDS.improve.photos, () => openStation("photos")), button(WORDS.improve.train, () => openStation("train"), { className: "main" })),
   ];

@@ -1,6 +1,6 @@
 // The station Train: how to train, the running training, its curves, the runs so far.
 const trainWords = WORDS.train;
-const trainStation = find("[data-step=train]");
+const trainStation = find("section[data-step=train]");
 const minutes = find(".minutes", trainStation);
 let how = "quick";
 

@@ -11,7 +11,7 @@ const showUpload = () => {
   uploading.hidden = !sending;
   if (!sending) return;
   find("p", uploading).textContent = words.uploading(sending.done, sending.total);
-  Object.assign(find("progress", uploading), { max: sending.total, value: sending.done, ariaLabel: WORDS.photos.title });
+  Object.assign(find("progress", uploading), { max: sending.total, value: sending.done + [...sending.shares.values()].reduce((sum, share) => sum + share, 0), ariaLabel: WORDS.photos.title });
 };
 const refuse = (name, reason) => {
   find("ul", refused).append(make("li", { textContent: `${name}: ${reason}` }));
@@ -19,17 +19,37 @@ const refuse = (name, reason) => {
   find("summary", refused).textContent = words.refused(find("ul", refused).children.length);
 };
 
+// Sends a file and tells how much of it is on its way, which `fetch` does not.
+const post = (path, file, signal, onProgress) => new Promise((done, failed) => {
+  const sent = new XMLHttpRequest();
+  sent.open("POST", path);
+  sent.responseType = "json";
+  sent.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+  sent.onload = () => sent.status === 200 ? done(sent.response) : failed(new Error(sent.response?.problem ?? sent.response?.detail ?? sent.statusText));
+  sent.onerror = () => failed(new Error(WORDS.noAnswer));
+  sent.onabort = () => failed(new DOMException("", "AbortError"));
+  signal.addEventListener("abort", () => sent.abort());
+  sent.send(file);
+});
+
 const sendOne = async (item) => {
   const isZip = /\.zip$/i.test(item.name);
   const megabytes = isZip ? props.max_zip_megabytes : props.max_megabytes;
   if (item.file.size > megabytes * 1e6) return refuse(item.name, words.tooLarge(megabytes));
-  const query = new URLSearchParams({ name: item.name, label: item.label ?? "", batch: sending.batch, ...(item.burst ? { burst: item.burst } : {}) });
+  const query = { name: item.name, label: isZip ? "" : item.label, batch: sending.batch, ...(item.burst ? { burst: item.burst } : {}) };
   try {
-    const answer = await request(`upload?${query}`, { method: "POST", body: item.file, signal: sending.abort.signal });
+    const answer = await post(`studio/upload?${new URLSearchParams(query)}`, item.file, sending.abort.signal, (share) => {
+      sending.shares.set(item, share);
+      showUpload();
+    });
     sending.added += answer.added;
+    sending.already += answer.already;
     answer.refused.forEach(([name, reason]) => refuse(name, reason));
+    answer.notes.forEach((note) => refuse(item.name, note));
   } catch (error) {
     if (error.name !== "AbortError") refuse(item.name, error.message);
+  } finally {
+    sending.shares.delete(item);
   }
 };
 
@@ -52,13 +72,13 @@ const send = async (items) => {
   if (!wanted.length) return;
   find("ul", refused).replaceChildren();
   refused.hidden = true;
-  sending = { batch: crypto.randomUUID?.() ?? String(Math.random()).slice(2), done: 0, total: wanted.length, added: 0, abort: new AbortController() };
+  sending = { batch: crypto.randomUUID?.() ?? String(Math.random()).slice(2), done: 0, total: wanted.length, added: 0, already: 0, shares: new Map(), abort: new AbortController() };
   showUpload();
   await Promise.all(Array.from({ length: AT_ONCE }, sendAll));
-  const { added, abort } = sending;
+  const { added, already, abort } = sending;
   sending = null;
   showUpload();
-  say(abort.signal.aborted ? words.cancelled : words.added(added));
+  say(abort.signal.aborted ? words.cancelled : words.added(added, already));
   current = null;
   await refresh();
 };
@@ -69,18 +89,17 @@ find("button", uploading).onclick = () => {
 addEventListener("beforeunload", (event) => sending && event.preventDefault());
 
 // The class of a file is the folder in which it lies.
-const labelOf = (path, label) => label || path.split("/").slice(-2, -1)[0] || "";
-const asItems = (files, label) => [...files].map((file) => {
-  const name = file.webkitRelativePath || file.name;
-  return { file, name, label: file.webkitRelativePath ? folderLabel(name, label) : label };
-});
-// Photos directly in the dropped folder have its name as class; deeper ones that of their folder.
-const folderLabel = (path, label) => labelOf(path, label);
+const labelOf = (path) => path.split("/").slice(-2, -1)[0] ?? "";
+const asItems = (files, label) => [...files].map((file) => ({
+  file,
+  name: file.webkitRelativePath || file.name,
+  label: labelOf(file.webkitRelativePath) || label,
+}));
 
 const readEntry = async (entry, path = "") => {
   if (entry.isFile) {
     const file = await new Promise((done, failed) => entry.file(done, failed)).catch(() => null);
-    return file ? [{ file, name: path + entry.name, label: path ? labelOf(path + entry.name, "") : "" }] : [];
+    return file ? [{ file, name: path + entry.name, label: labelOf(path + entry.name) }] : [];
   }
   const reader = entry.createReader();
   const found = [];
@@ -92,11 +111,11 @@ const readEntry = async (entry, path = "") => {
 };
 const takeDrop = async (transfer, label = current) => {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean); // before any wait
-  const files = entries.length ? (await Promise.all(entries.map((entry) => readEntry(entry)))).flat() : asItems(transfer.files);
+  const files = entries.length ? (await Promise.all(entries.map((entry) => readEntry(entry)))).flat() : asItems(transfer.files, "");
   send(files.map((item) => ({ ...item, label: item.label || label || "" })));
 };
 
-const dropZone = find("[data-step=photos] .drop");
+const dropZone = find("section[data-step=photos] .drop");
 const setOver = (zone, over) => zone.classList.toggle("over", over);
 for (const zone of [dropZone, find(".asking .drop")]) {
   zone.ondragover = (event) => {

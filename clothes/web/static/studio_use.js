@@ -1,7 +1,7 @@
 // The station Use: asks about a photo or the live camera, and offers files to take away.
 const FRAME_PIXELS = 224;
 const SMOOTH = 0.6; // share of the earlier answers in the live one
-const useBody = find("[data-step=use] .body");
+const useBody = find("section[data-step=use] .body");
 const asking = find(".asking");
 const picture = find(".answer img");
 const live = find(".answer video");

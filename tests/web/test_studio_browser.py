@@ -1,0 +1,199 @@
+"""The studio's page in a headless Chromium, with a camera that Chromium draws."""
+
+import base64
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.pictures import make_photos, photo
+from tests.support.studio_page import served_studio
+
+pytestmark = pytest.mark.browser
+
+STATIONS = ("photos", "check", "train", "test", "improve", "use")
+DROP = """([selector, name, data]) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], name));
+    document.querySelector(selector).dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
+}"""
+
+
+@contextmanager
+def opened(browser: Any, url: str, **more: Any) -> Iterator[Any]:
+    """The page, once it shows the project. Fails on errors of its script and on requests to other hosts."""
+    context = browser.new_context(permissions=["camera"], **more)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda sent: sent.url.startswith((url, "blob:", "data:")) or errors.append(sent.url))
+    page.goto(url)
+    page.wait_for_selector(".studio h1:not(:empty)")
+    yield page
+    stored = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
+    context.close()
+    assert not errors
+    assert "photos/" not in stored and ".png" not in stored
+
+
+def drop(page: Any, selector: str, name: str, data: bytes) -> None:
+    page.evaluate(DROP, [selector, name, base64.b64encode(data).decode()])
+
+
+def chips(page: Any, wanted: dict[str, int]) -> None:
+    """Waits until the page shows these numbers of photos by class."""
+    page.wait_for_function(
+        """(wanted) => JSON.stringify(wanted) === JSON.stringify(Object.fromEntries(
+            [...document.querySelectorAll(".chip:not(.new)")].map((chip) =>
+                [chip.dataset.name, Number(chip.querySelector("b").textContent)])))""",
+        arg=wanted,
+    )
+
+
+def zipped(folder: Path) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for path in sorted(folder.glob("*/*")):
+            archive.write(path, path.relative_to(folder))
+    return file.getvalue()
+
+
+def test_photos_are_sorted_by_keyboard_and_undone(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "hat").mkdir(parents=True)
+    (tmp_path / "photos" / "jacket").mkdir()
+    for number in range(3):
+        (tmp_path / "photos" / "hat" / f"{number}.png").write_bytes(photo(number))
+    with served_studio(tmp_path) as url, opened(browser, url) as page:
+        chips(page, {"hat": 3, "jacket": 0})
+        page.get_by_role("listbox").focus()
+        for key in ("Space", "Shift+ArrowRight"):
+            page.keyboard.press(key)
+        page.get_by_text("2 selected").wait_for()
+        page.keyboard.press("2")
+        chips(page, {"hat": 1, "jacket": 2})
+        page.keyboard.press("Control+z")
+        chips(page, {"hat": 3, "jacket": 0})
+        page.get_by_role("listbox").focus()
+        page.keyboard.press("Enter")
+        page.locator("dialog img").wait_for()
+        page.keyboard.press("Escape")
+        page.keyboard.press("Delete")
+        chips(page, {"hat": 2, "jacket": 0})
+        page.reload()
+        page.get_by_role("button", name="Undo").click()
+        chips(page, {"hat": 3, "jacket": 0})
+
+
+def test_a_dropped_photo_is_added_and_a_refused_one_has_its_reason(browser: Any, tmp_path: Path) -> None:
+    with served_studio(tmp_path) as url, opened(browser, url) as page:
+        drop(page, ".drop", "coat.png", photo(1))
+        chips(page, {"": 1})
+        page.get_by_text("1 photo added.").wait_for()
+        drop(page, ".drop", "notes.png", b"no photo")
+        page.get_by_text("1 file not added").click()
+        assert "notes.png: " in page.locator(".refused li").inner_text()
+        page.get_by_role("button", name="New class").click()
+        page.get_by_label("Name of the new class").fill("coat")
+        page.keyboard.press("Enter")
+        chips(page, {"": 1, "coat": 0})
+        drop(page, ".chip[data-name=coat]", "second.png", photo(2))
+        chips(page, {"": 1, "coat": 1})
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (320, "dark")])
+def test_no_station_scrolls_sideways(browser: Any, tmp_path: Path, width: int, scheme: str) -> None:
+    make_photos(tmp_path / "photos", each=2)
+    look = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    with served_studio(tmp_path) as url, opened(browser, url, **look) as page:
+        for station in STATIONS:
+            page.locator(f"nav button[data-step={station}]").click()
+            assert page.locator("section:visible").get_attribute("data-step") == station
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, station
+
+
+@pytest.mark.slow
+def test_of_many_photos_only_those_in_view_are_in_the_page(browser: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "photos" / "hat"
+    folder.mkdir(parents=True)
+    for number in range(1000):
+        (folder / f"{number:04}.png").write_bytes(photo(number))
+    with served_studio(tmp_path) as url, opened(browser, url) as page:
+        page.locator(".cell").first.wait_for()
+        page.get_by_role("listbox").focus()
+        page.keyboard.press("End")
+        page.locator(".cell[aria-posinset='1000']").wait_for()
+        assert page.locator(".cell").count() < 200
+        page.keyboard.press("Control+a")
+        page.get_by_text("1,000 selected").wait_for()
+
+
+@pytest.mark.slow
+def test_a_labelled_zip_is_trained_and_tested_in_two_clicks(browser: Any, tmp_path: Path) -> None:
+    data = zipped(make_photos(tmp_path / "made", each=20))
+    project = tmp_path / "project"
+    with served_studio(project) as url, opened(browser, url) as page:
+        drop(page, ".drop", "clothes.zip", data)
+        page.get_by_role("button", name="Train a quick recogniser").click()
+        page.get_by_text("You may close this page").wait_for()
+        page.reload()  # the training does not mind
+        page.get_by_role("button", name="Test it").click(timeout=120_000)
+        verdict = page.locator("section[data-step=test] .verdict")
+        verdict.wait_for(timeout=120_000)
+        result = json.loads(next((project / "runs").glob("*/evaluation.json")).read_text())
+        right = round(result["accuracy"] * result["photos"])
+        assert verdict.inner_text().startswith(f"{right} of {result['photos']} right.")
+        assert "used once" in page.locator("section[data-step=test]").inner_text()
+        page.locator(".confusion button").first.click()
+        page.locator("dialog .cell").first.wait_for()
+        page.keyboard.press("Escape")
+
+        page.locator("nav button[data-step=use]").click()
+        drop(page, ".asking .drop", "bar.png", next((project / "photos" / "bar").iterdir()).read_bytes())
+        page.locator(".said .verdict").wait_for()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download").click()
+        assert zipfile.ZipFile(download.value.path()).testzip() is None
+
+
+@pytest.mark.slow
+def test_two_classes_by_camera_make_a_recogniser_that_answers_live(browser: Any, tmp_path: Path) -> None:
+    with served_studio(tmp_path) as url, opened(browser, url) as page:
+        page.get_by_role("button", name="Use the camera").click()
+        for number, name in enumerate(("here", "there"), 1):
+            page.get_by_label("Class", exact=True).fill(name)
+            page.get_by_role("button", name="Hold to shoot").hover()
+            page.mouse.down()
+            page.wait_for_function("document.querySelector('.status').textContent.startsWith('12 frames')")
+            page.mouse.up()
+            page.wait_for_function(
+                "(number) => document.querySelectorAll('.chip:not(.new)').length === number", arg=number
+            )
+        state = page.evaluate("fetch('studio/state').then((answer) => answer.json())")
+        assert [found["garments"] for found in state["classes"]] == [1, 1]
+        assert all(found["photos"] >= 10 for found in state["classes"])
+
+
+@pytest.mark.slow
+def test_a_training_is_stopped_and_goes_on(browser: Any, tmp_path: Path) -> None:
+    make_photos(tmp_path / "photos", each=20)
+    with served_studio(tmp_path) as url, opened(browser, url) as page:
+        page.locator("nav button[data-step=train]").click()
+        page.get_by_text("Learn how it works").click()
+        page.get_by_role("button", name="Start", exact=True).click()
+        page.locator(".curves").wait_for(timeout=120_000)  # an epoch is done
+        with opened(browser, url) as second:
+            second.locator("nav button[data-step=train]").click()
+            second.locator("section[data-step=train] .numbers").get_by_text("Epoch ").wait_for()
+            second.locator("section[data-step=train] .stop").click()
+        page.get_by_text("was stopped; the best model so far is kept.").first.wait_for(timeout=60_000)
+        page.locator("section[data-step=train] .body").get_by_role("button", name="Go on").first.click()
+        page.locator("section[data-step=train] .stop").wait_for()
+        page.locator("section[data-step=train] .stop").click()
+        page.get_by_role("button", name="Test it").wait_for(timeout=60_000)
