@@ -157,20 +157,28 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
     clear,
     chosen: () => [...chosen],
     total: () => total,
-    // Asks for the photos again. `keep`: at the same place.
-    reload(keep = false) {
+    // Asks for the photos again and shows the old ones until then. `keep`: at the same place.
+    async reload(keep = false) {
       version += 1;
-      chunks.clear();
-      chosen.clear();
-      onSelect([]);
+      const asked = version;
       if (!keep) {
         at = anchor = 0;
         list.scrollTop = 0;
       }
-      return load(Math.floor(at / CHUNK)).then(() => {
-        at = Math.max(0, Math.min(at, total - 1));
-        changed();
-      });
+      chosen.clear();
+      changed();
+      const number = Math.floor(at / CHUNK);
+      try {
+        const answer = await fetchItems(number * CHUNK, CHUNK);
+        if (asked !== version) return;
+        chunks.clear();
+        chunks.set(number, answer.items);
+        total = answer.total;
+      } catch (error) {
+        return say(error.message, true);
+      }
+      at = Math.max(0, Math.min(at, total - 1));
+      changed();
     },
   };
 };
