@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from gradio import networking
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 from starlette.routing import Route as StarletteRoute
 
 from clothes.errors import ClothesError, PhotoError
@@ -98,7 +99,7 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
             max_function=self._max_function,
             routes=self.own_routes,
         )
-        own = [
+        own: list[BaseRoute] = [
             StarletteRoute(route.path.replace("{path}", "{path:path}"), answer, methods=[route.method])
             for route, answer in self.own_routes.items()
         ]

@@ -18,9 +18,10 @@ from clothes.errors import ClothesError, ConfigError
 from clothes.inference.classifier import Classifier
 from clothes.studio import downloads, jobs, photo_list, results
 from clothes.studio.edits import Edits
-from clothes.studio.intake import Intake, Intaken, Refused, suggest
+from clothes.studio.intake import Intake, Intaken, suggest
 from clothes.studio.job_folder import check_asked
 from clothes.studio.project import Project
+from clothes.studio.shelves import Refused
 from clothes.web.studio_next import done_steps, next_step
 
 _HEATMAP = 640  # pixels
@@ -131,7 +132,7 @@ class Studio:
             "add_class": lambda: edits.add_class(str(given["label"])),
             "undo": edits.undo,
             "redo": edits.redo,
-            "sort": lambda: edits.sort({str(label): _texts(ids) for label, ids in given["photos"].items()}),
+            "sort": lambda: edits.sort(_by_class(given["photos"])),
             "starter": self._add_starter,
         }
         if given.get("do") not in actions:
@@ -147,7 +148,7 @@ class Studio:
         """Starts, stops or goes on with a job. Returns how it stands."""
         match given:
             case {"do": "start", "kind": "train" | "test" | "check" | "report" | "export" as kind, **asked}:
-                status = jobs.start(self.project, kind, **asked)
+                status: jobs.Status | None = jobs.start(self.project, kind, **asked)
             case {"do": "stop"}:
                 status = jobs.stop(self.project)
             case {"do": "go_on", "run": run}:
@@ -257,6 +258,10 @@ def _times(*paths: Path | Iterable[Path]) -> str:
             with suppress(OSError):
                 lines.append(f"{folder} {folder.stat().st_mtime_ns}")
     return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogatepass")).hexdigest()[:16]
+
+
+def _by_class(values: Any) -> dict[str | None, list[str]]:
+    return {str(label): _texts(ids) for label, ids in values.items()}
 
 
 def _texts(values: Any) -> list[str]:
