@@ -260,8 +260,8 @@ def _times(*paths: Path | Iterable[Path]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
-def _by_class(values: Any) -> dict[str | None, list[str]]:
-    return {str(label): _texts(ids) for label, ids in values.items()}
+def _by_class(values: Any) -> list[tuple[str | None, list[str]]]:
+    return [(str(label), _texts(ids)) for label, ids in values.items()]
 
 
 def _texts(values: Any) -> list[str]:
