@@ -7,7 +7,7 @@ written from it, with the paths that `clothes split --groups` reads.
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -24,6 +24,7 @@ from clothes.system.progress import Progress
 GROUPS = "groups.csv"
 _BURSTS, _PARTS = "bursts.csv", "parts.csv"
 _CONTENT = re.compile(r"[0-9a-f]{16}")  # the name of a stored photo begins with its checksum
+_TRIES = 3  # to read all photos while none changes; the last one keeps others from changing them
 _STRICTEST = ("test", "validation", "train")
 
 
@@ -67,29 +68,44 @@ def write_groups(project: Project) -> Path | None:
 def update_split(project: Project, *, config: SplitConfig | None = None, progress: Progress | None = None) -> Split:
     """Returns the split of all photos, which it writes to split.csv. Earlier photos keep their parts.
 
-    Frames of one burst stay together. Reads every photo, unless the split lists them all. Raises PhotosError and
-    SplitError as `clothes.split` does.
+    Frames of one burst stay together. Reads every photo, unless the split lists them all; others may change photos
+    meanwhile. Raises PhotosError and SplitError as `clothes.split` does.
     """
-    with project.lock():
-        path, bursts = project.photos / "split.csv", read_bursts(project)
-        listing = list_class_folders(project.photos)
-        groups = write_groups(project)
-        written = Split.read(path, project.photos) if path.exists() else None
-        if written is None:
-            previous = None
-        else:
-            rows = tuple(_without_torn(written.rows, bursts))
-            there = {(photo.path, photo.label) for photo in listing.photos}
-            left = tuple(row for row in rows if (row.photo, row.label) in there)
-            if len(left) == len(there) and not _is_any_newer(listing, path):
-                _remember(project, set(rows) - set(left))
-                if len(left) < len(written.rows):
-                    replace(written, rows=left).write(path, overwrite=True)
-                return replace(written, rows=left)
-            previous = replace(written, rows=(*_remember(project, set(rows) - set(left)), *rows))
-        result = split(project.photos, config=config, groups=groups, previous=previous, progress=progress)
-        result.write(path, overwrite=True)
-        return result
+    for left in reversed(range(_TRIES)):
+        with nullcontext() if left else project.lock():
+            with project.lock():
+                groups = write_groups(project)
+                there, previous, current = _look(project)
+            if current:
+                return current
+            result = split(project.photos, config=config, groups=groups, previous=previous, progress=progress)
+            with project.lock():
+                if _there(list_class_folders(project.photos)) == there:
+                    result.write(project.photos / "split.csv", overwrite=True)
+                    return result
+    raise PhotosError(f"The photos in {project.photos} change all this time. Wait until nothing is added any more.")
+
+
+def _look(project: Project) -> tuple[set[tuple[str, str]], Split | None, Split | None]:
+    """Returns the photos that are there, the split they had before, and the present split if it lists them all."""
+    path, listing = project.photos / "split.csv", list_class_folders(project.photos)
+    there = _there(listing)
+    if not path.exists():
+        return there, None, None
+    written = Split.read(path, project.photos)
+    rows = tuple(_without_torn(written.rows, read_bursts(project)))
+    left = tuple(row for row in rows if (row.photo, row.label) in there)
+    remembered = _remember(project, set(rows) - set(left))
+    if len(left) < len(there) or _is_any_newer(listing, path):
+        return there, replace(written, rows=(*remembered, *rows)), None
+    current = replace(written, rows=left)
+    if len(left) < len(written.rows):
+        current.write(path, overwrite=True)
+    return there, written, current
+
+
+def _there(listing: Listing) -> set[tuple[str, str]]:
+    return {(photo.path, photo.label) for photo in listing.photos}
 
 
 def _remember(project: Project, gone: Iterable[Row]) -> list[Row]:

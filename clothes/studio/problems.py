@@ -35,6 +35,8 @@ def explain(error: Exception, kind: Kind, folder: Path, *, learnt: bool) -> Prob
         return {"what": what, "safe": _safe(learnt), "next": again}
     if isinstance(error, errors.ClothesError):
         chosen: Next = next((step for family, step in _NEXT if isinstance(error, family)), again)
+        if learnt and chosen == "photos":  # they have changed since the training began
+            chosen = "again"
         return {"what": str(error), "safe": _safe(learnt), "next": chosen}
     if isinstance(error, MemoryError):
         what = "The memory of this computer was not enough. Close other programs, or choose Quick."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from clothes.config import QUICK
-from clothes.errors import MissingExtraError, RunError
+from clothes.errors import MissingExtraError, RunError, SplitError
 from clothes.inference.bundle import MODEL
 from clothes.inference.classifier import load
 from clothes.inference.run import Run
@@ -33,6 +33,7 @@ class _ExportInfo(TypedDict):
     made_from: _MadeFrom
 
 
+_TRIES = 2  # more, to read photos that are moved meanwhile
 _ARCHITECTURES: dict[How, str] = {
     "quick": QUICK,
     "good": "efficientnet-lite0",
@@ -46,20 +47,43 @@ def train(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
     """Trains a run, or goes on with it. Returns its numbers on the validation part."""
     from clothes.training.train import train as train_run
 
-    folder, callback = project.runs / asked["run"], FollowedTraining(reporter)
+    folder = project.runs / asked["run"]
     if (folder / "run.json").exists():
-        run = train_run(Run.open(folder).photos, out=folder, resume=True, callback=callback)
+        run = train_run(Run.open(folder).photos, out=folder, resume=True, callback=FollowedTraining(reporter))
     else:
-        update_split(project, progress=partial(reporter.step, "look"))
-        how = asked.get("how", "quick")
-        changes: Changes = _changes(how, asked.get("changes", {}))
-        if how == "tune":
-            changes = _tune(project, asked, changes, reporter)
-        minutes = asked.get("minutes") if how == "minutes" else None
-        run = train_run(project.photos, out=folder, changes=changes, minutes=minutes, callback=callback)
+        run = _with_new_split(project, reporter, lambda: _train_anew(project, asked, reporter))
     _draw(run)
     info = run.bundle.info
     return {"run": folder.name, "metrics": info["metrics"], "epochs": info.get("epochs")}
+
+
+def _train_anew(project: Project, asked: Asked, reporter: Reporter) -> Run:
+    from clothes.training.train import train as train_run
+
+    how = asked.get("how", "quick")
+    changes: Changes = _changes(how, asked.get("changes", {}))
+    if how == "tune":
+        changes = _tune(project, asked, changes, reporter)
+    return train_run(
+        project.photos,
+        out=project.runs / asked["run"],
+        changes=changes,
+        minutes=asked.get("minutes") if how == "minutes" else None,
+        callback=FollowedTraining(reporter),
+    )
+
+
+def _with_new_split(project: Project, reporter: Reporter, action: Callable[[], Run]) -> Run:
+    """Trains on the split of all photos. Begins again if photos were moved before all of them were read."""
+    found = update_split(project, progress=partial(reporter.step, "look"))
+    for _ in range(_TRIES):
+        try:
+            return action()
+        except SplitError:
+            before, found = found, update_split(project, progress=partial(reporter.step, "look"))
+            if found.fingerprint == before.fingerprint:
+                raise
+    return action()
 
 
 def _changes(how: How, more: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
