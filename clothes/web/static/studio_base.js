@@ -18,6 +18,10 @@ const make = (name, properties = {}, ...children) => {
 };
 const button = (text, onclick, properties = {}) => make("button", { type: "button", textContent: text, onclick, ...properties });
 
+const hint = (text) => make("p", { className: "hint", textContent: text });
+const heading = (text) => make("h3", { textContent: text });
+const inRow = (...buttons) => make("div", { className: "buttons" }, ...buttons);
+
 const say = (text, isProblem = false) => {
   status.textContent = text;
   status.classList.toggle("problem", isProblem);

@@ -102,7 +102,7 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
 
   const changed = () => {
     draw();
-    onSelect([...chosen]);
+    onSelect([...chosen], grid);
   };
   const toggle = (index) => {
     const item = itemAt(index);
@@ -152,7 +152,7 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
   host.replaceChildren(list);
   new ResizeObserver(draw).observe(list);
 
-  return {
+  const grid = {
     selectAll,
     clear,
     chosen: () => [...chosen],
@@ -181,13 +181,13 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
       changed();
     },
   };
+  return grid;
 };
 
 // A grid of photos that are known already.
 const gridOf = (items, options) => {
   const host = make("div", { className: "own-grid" });
   const fetchItems = async (start, number) => ({ total: items.length, items: items.slice(start, start + number) });
-  const grid = makeGrid(host, { fetchItems, captions: true, ...options });
-  grid.reload();
-  return { host, grid };
+  makeGrid(host, { fetchItems, captions: true, ...options }).reload();
+  return host;
 };

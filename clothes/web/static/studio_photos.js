@@ -11,7 +11,7 @@ const tools = make("div", { className: "tools", hidden: true });
 const photoGrid = makeGrid(find(".sorter .own-grid"), {
   label: words.title,
   fetchItems: (start, number) => ask("photos", { label: current ?? UNSORTED, start, count: number }),
-  onSelect: (ids) => showTools(tools, ids, photoGrid),
+  onSelect: (ids, grid) => showTools(tools, ids, grid),
   onKey: (key, ids) => sortByKey(key, ids),
 });
 const keysHint = make("p", { className: "hint", textContent: words.keys });
@@ -45,12 +45,15 @@ const makeMover = (ids) => {
 // What can be done with selected photos.
 const showTools = (tools, ids, grid) => {
   const nothing = !ids.length;
-  tools.hidden = !grid?.total();
-  tools.replaceChildren(
-    ...(nothing ? [] : [make("b", { textContent: words.selected(ids.length) })]),
-    button(words.all, () => grid.selectAll()),
-    ...(nothing ? [] : [button(words.none, () => grid.clear()), makeMover(() => ids), button(words.remove, () => remove(ids), { title: words.removeHint })]),
-  );
+  tools.hidden = !grid.total();
+  const ofSelected = nothing ? [] : [
+    make("b", { textContent: words.selected(ids.length) }),
+    button(words.none, () => grid.clear()),
+    makeMover(() => ids),
+    button(words.remove, () => remove(ids), { title: words.removeHint }),
+  ];
+  if (ids.length === 1) ofSelected.push(button(words.enlarge, () => enlarge({ id: ids[0], name: ids[0].split("/").pop() })));
+  tools.replaceChildren(button(words.all, () => grid.selectAll()), ...ofSelected);
 };
 
 const openClass = (name) => {
@@ -79,7 +82,7 @@ const showClasses = () => {
   const focused = document.activeElement?.dataset?.name;
   const hadFocus = classList.contains(document.activeElement);
   const chips = state.classes.map((found, index) => makeChip(found.name, found.name, found.photos, found.garments, index < 9 ? index + 1 : 0));
-  if (state.unsorted || (current === UNSORTED && state.photos)) chips.unshift(makeChip(UNSORTED, words.unsorted, state.unsorted, state.unsorted, 0));
+  if (state.unsorted) chips.unshift(makeChip(UNSORTED, words.unsorted, state.unsorted, state.unsorted, 0));
   classList.replaceChildren(...chips, button(`+ ${words.add}`, () => askName("add_class"), { className: "chip new" }));
   if (hadFocus)[...classList.children].find((chip) => chip.dataset.name === focused)?.focus();
   keysHint.hidden = !state.photos && !state.unsorted || matchMedia("(pointer: coarse)").matches;
@@ -143,10 +146,10 @@ const showLooks = () => {
 };
 const lookAt = (label, ids) => {
   const bar = make("div", { className: "tools" });
-  const { host, grid } = gridOf(ids.map((id) => ({ id, name: id.split("/").pop() })), {
+  const host = gridOf(ids.map((id) => ({ id, name: id.split("/").pop() })), {
     label: words.looks(label, ids.length),
     captions: false,
-    onSelect: (chosen) => showTools(bar, chosen, grid),
+    onSelect: (chosen, grid) => showTools(bar, chosen, grid),
     onKey: sortByKey,
   });
   openDialog(bar, host);
@@ -162,11 +165,12 @@ find(".sorter .own-grid").ondragstart = (event) => {
 let photosSeen = "";
 watchers.push(() => {
   const names = classNames();
-  if (current === null || (current !== UNSORTED && !names.includes(current))) current = state.unsorted || !names.length ? UNSORTED : names[0];
-  showClasses();
+  const isThere = current === UNSORTED ? state.unsorted : names.includes(current);
+  if (!isThere) current = state.unsorted || !names.length ? UNSORTED : names[0];
   const seen = JSON.stringify([state.version, current]);
-  if (seen !== photosSeen) {
+  if (seen !== photosSeen) { // otherwise nothing is touched: a menu may be open
     photosSeen = seen;
+    showClasses();
     suggested = null;
     if (dialog.open) dialog.close();
     photoGrid.reload(true);

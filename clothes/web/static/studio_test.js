@@ -20,8 +20,6 @@ const runChooser = () => {
   };
   return make("label", { className: "field" }, make("span", { textContent: WORDS.test.run }), select);
 };
-const hint = (text) => make("p", { className: "hint", textContent: text });
-const heading = (text) => make("h3", { textContent: text });
 const startJob = (kind, run, more = {}) => button(more.text ?? WORDS.test.start, () => job("start", { kind, run: run.run, ...more.asked }), { className: more.className ?? "main", disabled: isBusy() });
 
 // A part of a station that is built anew when what it is about has changed, and only then.
@@ -45,8 +43,7 @@ const builder = (body, step, about, build) => {
 };
 const aboutRun = () => [chosenRun(), usableRuns().length, isBusy(), state.job?.kind, state.job?.problem];
 
-const inRow = (...buttons) => make("div", { className: "buttons" }, ...buttons);
-const wrongGrid = (items, label) => gridOf(items, { label, onKey: () => false }).host;
+const wrongGrid = (items, label) => gridOf(items, { label, onKey: () => false });
 
 const asItem = (id) => ({ id: `photos/${id}`, name: id.split("/").pop() });
 const confusionTable = (result) => {
@@ -107,8 +104,7 @@ builder(improveBody, "improve", aboutRun, async () => {
 // Photos of which some may be moved or set aside.
 const sortable = (items, label) => {
   const bar = make("div", { className: "tools" });
-  const { host, grid } = gridOf(items, { label, onSelect: (ids) => showTools(bar, ids, grid), onKey: sortByKey });
-  return make("div", {}, bar, host);
+  return make("div", {}, bar, gridOf(items, { label, onSelect: (ids, grid) => showTools(bar, ids, grid), onKey: sortByKey }));
 };
 
 const idsOf = (finding) => finding.photos ?? finding.pairs?.flat() ?? [];

@@ -99,40 +99,58 @@ const again = (old) => {
 const panel = make("div");
 const runList = make("div");
 find(".body", trainStation).append(panel, runList);
-let trainSeen = "";
-let historyOf = ["", []]; // the run and epoch asked for, and its rows
+const numbers = make("p", { className: "numbers" });
+const trainBar = make("progress");
+const curvesPlace = make("div");
+let panelSeen = "";
+let curvesSeen = "";
 
-const showTraining = async () => {
-  const now = state.job?.kind === "train" ? state.job : null;
-  for (const field of trainStation.querySelectorAll(".modes input, .start")) field.disabled = isBusy() || !canTrain();
-  const seen = JSON.stringify([now, canTrain()]);
-  if (seen === trainSeen) return;
-  trainSeen = seen;
-  if (!now) return panel.replaceChildren(...(canTrain() ? [] : [make("p", { className: "hint", textContent: trainWords.few })]));
-  const key = `${now.run} ${now.epoch} ${now.state}`;
-  if (historyOf[0] !== key) {
-    const rows = await ask(`result/${encodeURIComponent(now.run)}`).then((found) => found.history, () => historyOf[1]);
-    historyOf = [key, rows];
-  }
-  const bar = make("progress");
-  showProgress(bar, now);
-  const heading = `${WORDS.jobs.train} ${now.run} ${WORDS.jobStates[now.state]}.`;
+// The panel is built anew only when the training's state changes, so that its buttons keep the focus.
+const buildPanel = (now) => {
+  if (!now) return panel.replaceChildren(...(canTrain() ? [] : [hint(trainWords.few)]));
   panel.replaceChildren(
-    make("h3", { textContent: heading }),
-    isBusy() ? make("p", { className: "numbers", textContent: progressOf(now) }) : "",
-    isBusy() ? bar : "",
-    make("div", { className: "buttons" },
+    heading(`${WORDS.jobs.train} ${now.run} ${WORDS.jobStates[now.state]}.`),
+    ...(isBusy() ? [numbers, trainBar] : []),
+    inRow(
       now.offers.includes("stop") && button(trainWords.stop, () => job("stop"), { className: "stop" }),
       !now.problem && now.offers.includes("go on") && button(trainWords.goOn, () => goOn(now.run)),
     ),
     problemOf(now),
-    isBusy() ? make("p", { className: "hint", textContent: trainWords.close }) : "",
-    historyOf[1].length ? curves(historyOf[1]) : "",
+    isBusy() ? hint(trainWords.close) : "",
+    curvesPlace,
   );
+};
+const showCurves = async (now) => {
+  const seen = `${now.run} ${now.epoch} ${now.state}`;
+  if (seen === curvesSeen) return;
+  curvesSeen = seen;
+  try {
+    const rows = (await ask(`result/${encodeURIComponent(now.run)}`)).history;
+    const isOpen = find("details", curvesPlace)?.open;
+    if (seen === curvesSeen) curvesPlace.replaceChildren(rows.length ? curves(rows) : "");
+    if (isOpen && rows.length) find("details", curvesPlace).open = true;
+  } catch (error) {
+    curvesSeen = ""; // asked again with the next state
+  }
+};
+const showTraining = () => {
+  const now = state.job?.kind === "train" ? state.job : null;
+  for (const field of trainStation.querySelectorAll(".modes input, .start")) field.disabled = isBusy() || !canTrain();
+  const seen = JSON.stringify([now && [now.id, now.state, now.offers], canTrain()]);
+  if (seen !== panelSeen) buildPanel(now);
+  panelSeen = seen;
+  if (!now) return;
+  numbers.textContent = progressOf(now);
+  showProgress(trainBar, now);
+  showCurves(now);
 };
 watchers.push(showTraining);
 
+let runsSeen = "";
 const showRuns = () => {
+  const seen = JSON.stringify([state.runs, isBusy()]);
+  if (seen === runsSeen) return;
+  runsSeen = seen;
   const rows = state.runs.map((run) => [
     run.run,
     run.problem ?? trainWords.kinds[run.architecture] ?? run.architecture ?? "",

@@ -79,7 +79,6 @@ const send = async (items) => {
   sending = null;
   showUpload();
   say(abort.signal.aborted ? words.cancelled : words.added(added, already));
-  current = null;
   await refresh();
 };
 find("button", uploading).onclick = () => {

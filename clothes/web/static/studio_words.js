@@ -55,6 +55,7 @@ const WORDS = {
     all: "Select all",
     none: "Clear",
     move: "Move to",
+    enlarge: "Enlarge",
     remove: "Remove",
     removeHint: "Removed photos lie in the project's trash; Undo brings them back.",
     keys: "Arrow keys move, Space selects, Shift selects a range, 1 to 9 move to that class, Delete removes, Enter enlarges.",
