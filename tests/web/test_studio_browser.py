@@ -153,6 +153,7 @@ def test_a_labelled_zip_is_trained_and_tested_in_two_clicks(browser: Any, tmp_pa
         assert "used once" in page.locator("section[data-step=test]").inner_text()
         page.locator(".confusion button").first.click()
         page.locator("dialog .cell").first.wait_for()
+        page.wait_for_function("document.querySelector('dialog .cell img').naturalWidth > 0")
         page.keyboard.press("Escape")
 
         page.locator("nav button[data-step=use]").click()

@@ -45,7 +45,7 @@ const aboutRun = () => [chosenRun(), usableRuns().length, isBusy(), state.job?.k
 
 const wrongGrid = (items, label) => gridOf(items, { label, onKey: () => false });
 
-const asItem = (id) => ({ id: `photos/${id}`, name: id.split("/").pop() });
+const asItem = (id) => ({ id, name: id.split("/").pop() });
 const confusionTable = (result) => {
   const { classes, confusion } = result.test.evaluation;
   const cell = (truth, said, number) => {
