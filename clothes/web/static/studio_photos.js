@@ -60,6 +60,7 @@ const openClass = (name) => {
   current = name;
   naming.hidden = true;
   showClasses();
+  showLooks();
   return photoGrid.reload();
 };
 
