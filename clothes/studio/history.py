@@ -1,22 +1,15 @@
 """Carries out, undoes and redoes the steps of the journal, each whole or not at all, also if the process is killed."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from pathlib import Path
 
 from clothes.errors import ClothesError, PhotosError
 from clothes.studio.grouping import write_groups
 from clothes.studio.journal import Entry, Journal, Move, Step
 from clothes.studio.moves import carry_out, read_sources, remove_unfinished_tables
 from clothes.studio.project import PHOTOS, TRASH, UNSORTED, Project
-
-
-@dataclass
-class Adding:
-    """What a batch has added: the ids of the photos, and the folders that it made."""
-
-    photos: list[str] = field(default_factory=list)
-    made: list[str] = field(default_factory=list)
 
 
 class History:
@@ -69,21 +62,32 @@ class History:
         """Returns what `undo` and what `redo` would change, or empty texts."""
         with self.project.lock():
             self._journal.read()
-            return tuple(_say(_last_batch(steps)) for steps in (self._journal.done, self._journal.undone))  # type: ignore[return-value]
+            return _say(_last_batch(self._journal.done)), _say(_last_batch(self._journal.undone))
 
     @contextmanager
-    def adding(self, batch: str) -> Iterator[Adding]:
-        """Lets the block add photos, which become one step. A kill in it leaves the photos that are whole."""
+    def adding(self, batch: str) -> Iterator[list[str]]:
+        """Lets the block add photos and append their ids to the list: they become one step.
+
+        A kill in it leaves the photos that are whole, which the next start finds.
+        """
         with self.writing() as number:
-            before = self._append({"step": number, "kind": "adding", "batch": batch, "rows": self._count_rows()})
-            adding = Adding()
+            sources = read_sources(self.project)
+            entry: Entry = {
+                "step": number,
+                "kind": "adding",
+                "batch": batch,
+                "rows": (len(sources[PHOTOS]), len(sources[UNSORTED])),
+                "folders": self._folders(),
+            }
+            before = self._append(entry)
+            added: list[str] = []
             try:
-                yield adding
+                yield added
             finally:
-                if adding.photos:
-                    self._note_added(batch, adding)
-                else:
+                if not added:
                     self._journal.take_back(before)
+                with suppress(PhotosError):  # a full disk leaves it to `_settle`
+                    self._note_added(entry, added)
 
     def _repeat(self, kind: str, steps: Sequence[Step]) -> str:
         before = self._append({"step": self._journal.last + 1, "kind": kind, "count": len(steps)})
@@ -105,7 +109,11 @@ class History:
         """Finishes a step that a kill interrupted."""
         remove_unfinished_tables(self.project)
         if entry["kind"] == "adding":
-            self._note_added(entry["batch"], Adding(self._added_since(*entry["rows"])))
+            added = self._added_since(*entry["rows"])
+            for folder in {*self._folders()} - {*entry["folders"]}:
+                with suppress(OSError):  # it has photos
+                    self.project.place(folder).rmdir()
+            self._note_added(entry, added)
         elif entry["kind"] == "edit":
             step = self._journal.done[-1]
             carry_out(self.project, step.moves, make=step.made)
@@ -115,20 +123,17 @@ class History:
             carry_out(self.project, moves, make=make, drop=drop)
         self._journal.finish()
 
-    def _note_added(self, batch: str, adding: Adding) -> None:
-        """Notes the photos that were added, as if they had come out of the trash.
-
-        A full disk leaves that to `_settle`.
-        """
-        number = self._journal.last + 1
-        trash = self.trash(number)
-        labels = {photo: _folder(photo) for photo in adding.photos}
-        moves = [Move(f"{trash}/{photo}", photo, "", labels[photo]) for photo in adding.photos]
-        say = f"{count(len(moves))} added"
-        with suppress(PhotosError):
-            self._append(Step(number, say, tuple(moves), tuple(adding.made), batch).entry())
-            self._journal.finish()
-            self._write_groups()
+    def _note_added(self, entry: Entry, added: Sequence[str]) -> None:
+        """Notes the photos that were added, as if they had come out of the trash."""
+        if not added:
+            return
+        number = entry["step"] + 1
+        moves = [Move(f"{self.trash(number)}/{photo}", photo, "", _class_of(photo)) for photo in added]
+        made = {photo.rpartition("/")[0] for photo in added if _class_of(photo)} - {*entry["folders"]}
+        step = Step(number, f"{count(len(moves))} added", tuple(moves), tuple(sorted(made)), entry["batch"])
+        self._append(step.entry())
+        self._journal.finish()
+        self._write_groups()
 
     def _append(self, entry: Entry) -> int:
         try:
@@ -143,9 +148,10 @@ class History:
         with suppress(OSError):  # on a full disk; it is written again before a split
             write_groups(self.project)
 
-    def _count_rows(self) -> tuple[int, int]:
-        sources = read_sources(self.project)
-        return len(sources[PHOTOS]), len(sources[UNSORTED])
+    def _folders(self) -> list[str]:
+        """Returns all folders of the photos."""
+        root = self.project.photos
+        return [self.project.name(Path(folder)) for folder, *_ in os.walk(root) if Path(folder) != root]
 
     def _added_since(self, photos: int, unsorted: int) -> list[str]:
         """Returns the photos whose rows came after those that were counted."""
@@ -182,7 +188,7 @@ def _say(steps: Sequence[Step]) -> str:
     return steps[0].say if len(steps) == 1 else f"{count(sum(len(step.moves) for step in steps))} added"
 
 
-def _folder(photo: str) -> str:
+def _class_of(photo: str) -> str:
     """Returns the class of a stored photo, or an empty text for an unsorted one."""
     kind, *folders, _ = photo.split("/")
     return folders[-1] if kind == PHOTOS and folders else ""

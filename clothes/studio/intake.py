@@ -170,8 +170,8 @@ class Intake(AbstractContextManager["Intake"]):
         examined = map_in_threads(_examine, sources)
         try:
             while len(outcomes) < len(sources) and not is_stopped:
-                with self._history.adding(self._batch) as adding, ExitStack() as stack:
-                    shelves = stack.enter_context(Shelves(self.project, adding, self._read_test_photos()))
+                with self._history.adding(self._batch) as added, ExitStack() as stack:
+                    shelves = stack.enter_context(Shelves(self.project, added, self._read_test_photos()))
                     until = time.monotonic() + _CHUNK_SECONDS
                     while len(outcomes) < len(sources) and not is_stopped and time.monotonic() < until:
                         outcomes.append(shelves.put(sources[len(outcomes)], next(examined), burst))

@@ -3,7 +3,8 @@
 A step is appended before it is carried out, and marked as done after it. Each line is one of these:
 
     {"step": 4, "kind": "edit", "say": ..., "moves": [[source, target, label before, label after], ...], "made": [...]}
-    {"step": 5, "kind": "adding", "batch": ..., "rows": [12, 0]}     photos are being added: the rows there were before
+    {"step": 5, "kind": "adding", "batch": ..., "rows": [12, 0], "folders": [...]}      photos are being added: the rows
+        of both sources.csv and the folders that there were before
     {"step": 6, "kind": "undo", "count": 1}      or "redo": of the last steps, or of those undone last
     {"done": 6}
 """
@@ -42,6 +43,7 @@ class Entry(TypedDict):
     moves: NotRequired[list[tuple[str, str, str, str]]]
     made: NotRequired[list[str]]
     rows: NotRequired[tuple[int, int]]
+    folders: NotRequired[list[str]]
     count: NotRequired[int]
     done: NotRequired[int]
 

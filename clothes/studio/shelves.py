@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from clothes.collection.photo_store import Photo, Store, TestPhotos
 from clothes.collection.provenance import Origin
 from clothes.errors import PhotoError, PhotosError
-from clothes.photos.folders import class_folder
 from clothes.studio.grouping import add_to_burst
-from clothes.studio.history import Adding
 from clothes.studio.project import Project
 from clothes.studio.unsorted import Unsorted
 
@@ -41,11 +39,10 @@ class Source:
 
 
 class Shelves(AbstractContextManager["Shelves"]):
-    """Where new photos go. Notes in `adding` what it stores. The caller holds the project's lock."""
+    """Where new photos go. The ids of what it stores are appended to `added`. The caller holds the project's lock."""
 
-    def __init__(self, project: Project, adding: Adding, test_photos: TestPhotos) -> None:
-        self._project, self._adding = project, adding
-        self._seen: set[str] = set()  # classes
+    def __init__(self, project: Project, added: list[str], test_photos: TestPhotos) -> None:
+        self._project, self._added = project, added
         with ExitStack() as stack:
             self._store = stack.enter_context(Store(project.photos, test_photos=test_photos))
             self._unsorted = stack.enter_context(Unsorted(project))
@@ -76,11 +73,10 @@ class Shelves(AbstractContextManager["Shelves"]):
         if source.label is None:
             name = self._project.name(self._unsorted.put(photo, origin))
         else:
-            self._note_new_class(source.label)
             path = self._store.put(photo, source.label, origin)
             assert path is not None  # it was not there
             name = self._project.name(path)
-        self._adding.photos.append(name)
+        self._added.append(name)
         return Added(name)
 
     def _add_to_burst(self, photo: Photo, burst: str) -> None:
@@ -91,10 +87,3 @@ class Shelves(AbstractContextManager["Shelves"]):
                 f"The burst cannot be noted in {self._project.private}: {error.strerror}. The photos before it are "
                 "kept. Make room, and add the same photos again."
             ) from None
-
-    def _note_new_class(self, label: str) -> None:
-        if label not in self._seen:
-            self._seen.add(label)
-            folder = class_folder(self._project.photos, label)
-            if not folder.exists():
-                self._adding.made.append(self._project.name(folder))

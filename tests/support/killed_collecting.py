@@ -18,9 +18,9 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 
 from clothes.collection import provenance
 from clothes.collection.collect import collect_folder
@@ -50,15 +50,16 @@ def killed(
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
-def kill_at_line(wanted: int) -> Callable[[], None]:
-    """Makes this process kill itself at the Nth line that runs in provenance.py or files.py."""
+def kill_at_line(wanted: int, modules: Sequence[ModuleType] = (provenance, files)) -> Callable[[], None]:
+    """Makes this process kill itself at the Nth line that runs in these modules."""
+    watched = {module.__file__ for module in modules}
 
     def prepare() -> None:
         seen = 0
 
         def trace(frame: FrameType, event: str, _: object) -> object:
             nonlocal seen
-            if frame.f_code.co_filename not in (provenance.__file__, files.__file__):
+            if frame.f_code.co_filename not in watched:
                 return None
             seen += event == "line"
             if seen == wanted:
