@@ -174,10 +174,14 @@ class Sources(AbstractContextManager["Sources"]):
 def lock_rows(root: Path) -> Iterator[list[list[str]]]:
     """Yields the rows of sources.csv, to which nobody adds one during the block. Raises as `Sources` does."""
     path = root / "sources.csv"
-    if (root / _JOURNAL).exists():
-        with Sources(root):  # settles what a kill left
-            pass
-    with _open_alone(root / _JOURNAL):
+    try:
+        if (root / _JOURNAL).exists():
+            with Sources(root):  # settles what a kill left
+                pass
+        journal = _open_alone(root / _JOURNAL)
+    except OSError as error:
+        raise PhotosError(f"{path} cannot be locked: {error.strerror}. Nothing was changed. Make room there.") from None
+    with journal:
         try:
             yield _parsed(path, _read(path)) if path.exists() else []
         finally:

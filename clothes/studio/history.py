@@ -8,7 +8,7 @@ from pathlib import Path
 from clothes.errors import ClothesError, PhotosError
 from clothes.studio.grouping import write_groups
 from clothes.studio.journal import Entry, Journal, Move, Step
-from clothes.studio.moves import carry_out, read_sources, remove_unfinished_tables
+from clothes.studio.moves import UnfinishedError, carry_out, read_sources, remove_unfinished_tables
 from clothes.studio.project import PHOTOS, TRASH, UNSORTED, Project
 
 
@@ -98,6 +98,8 @@ class History:
     def _carry_out(self, before: int, moves: Sequence[Move], make: Sequence[str] = (), drop: Sequence[str] = ()) -> int:
         try:
             gone = carry_out(self.project, moves, make=make, drop=drop)
+        except UnfinishedError:
+            raise
         except ClothesError:
             self._journal.take_back(before)
             raise

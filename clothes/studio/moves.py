@@ -23,34 +23,29 @@ from clothes.system.files import move, remove_unfinished, replaced_after, sync
 Cells = list[str]
 
 
+class UnfinishedError(PhotosError):
+    """The photos were moved, and the tables not yet: the next call with the same moves finishes it."""
+
+
 def carry_out(project: Project, moves: Sequence[Move], *, make: Sequence[str] = (), drop: Sequence[str] = ()) -> int:
     """Moves photos and folders, makes the folders `make` and removes those of `drop` that are empty then.
 
-    Moves that are done already are left out, and so are those whose photo is gone. Returns the number of these. Raises
-    PhotosError if a name is taken or the disk does not allow it; nothing is changed then.
+    Moves that are done already are left out, and so are those whose photo is gone. Returns the number of these.
+
+    Raises PhotosError if a name is taken or the disk does not allow it. Nothing is changed then, unless it is an
+    UnfinishedError.
     """
     waiting = [item for item in moves if lexists(project.place(item.source))]
     known = [item for item in moves if item in set(waiting) or lexists(project.place(item.target))]
-    done: list[Move] = []
+    is_moved = False
     try:
         with _replaced_tables(project, known):
-            try:
-                for item in waiting:
-                    move(project.place(item.source), project.place(item.target))
-                    done.append(item)
-                for name in make:
-                    project.place(name).mkdir(parents=True, exist_ok=True)
-            except OSError:
-                for item in reversed(done):
-                    move(project.place(item.target), project.place(item.source))
-                raise
+            _rename(project, waiting, make)
+            is_moved = True
     except FileExistsError as error:
         raise PhotosError(f"{error.filename} is in the way. Nothing was moved. Rename it, and try again.") from None
     except OSError as error:
-        place = error.filename2 or error.filename or project.photos
-        raise PhotosError(
-            f"{place} cannot be changed: {error.strerror}. Nothing was moved. Remove the cause, and try again."
-        ) from None
+        raise _explain(project, error, is_moved) from None
     for name in drop:
         with suppress(OSError):  # it holds something, or is gone
             project.place(name).rmdir()
@@ -58,6 +53,36 @@ def carry_out(project: Project, moves: Sequence[Move], *, make: Sequence[str] = 
         with suppress(OSError):  # it is gone
             sync(folder)
     return len(moves) - len(known)
+
+
+def _rename(project: Project, moves: Sequence[Move], make: Sequence[str]) -> None:
+    """Renames all photos and makes the folders, or raises OSError and leaves all as it was."""
+    done: list[Move] = []
+    try:
+        for item in moves:
+            move(project.place(item.source), project.place(item.target))
+            done.append(item)
+        for name in make:
+            project.place(name).mkdir(parents=True, exist_ok=True)
+    except OSError:
+        for item in reversed(done):
+            try:
+                move(project.place(item.target), project.place(item.source))
+            except OSError as error:
+                raise _explain(project, error, is_moved=True) from None
+        for name in reversed(make):
+            with suppress(OSError):
+                project.place(name).rmdir()
+        raise
+
+
+def _explain(project: Project, error: OSError, is_moved: bool) -> PhotosError:
+    found = f"{error.filename2 or error.filename or project.photos} cannot be changed: {error.strerror}."
+    if is_moved:
+        return UnfinishedError(
+            f"{found} No photo is lost, but the step is not complete. Remove the cause, and try again."
+        )
+    return PhotosError(f"{found} Nothing was moved. Remove the cause, and try again.")
 
 
 def remove_unfinished_tables(project: Project) -> None:

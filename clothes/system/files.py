@@ -80,7 +80,8 @@ def replacing(path: Path, *, size: int = 0, mode: int = 0o666) -> Iterator[Path]
 def replaced_after(path: Path, data: bytes) -> Iterator[None]:
     """Writes a file beside `path`, which it replaces at the end of the block, unless the block raises."""
     with replacing(path, size=len(data)) as temporary:
-        temporary.write_bytes(data)
+        with temporary.open("wb") as file:
+            append_synced(file, data)
         yield
 
 
