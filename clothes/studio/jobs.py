@@ -35,7 +35,7 @@ from clothes.system.locks import folder_lock
 State = Literal["starting", "running", "stopping", "done", "stopped", "failed", "died"]
 
 _KEPT = 50  # jobs, the newest
-_PATIENCE = 60  # seconds for a process to begin or to end
+_PATIENCE = 120  # seconds for a process to begin or to end
 
 
 @dataclass(frozen=True)

@@ -121,8 +121,8 @@ def _describe(run: Run) -> dict[str, Any]:
 
 def history(project: Project, run: str) -> list[dict[str, float]]:
     """Returns the rows of history.csv, one per epoch; none before the first one, and for a quick model."""
-    folder = open_run(project, run).path
-    return Run(folder).history if (folder / "history.csv").exists() else []
+    opened = open_run(project, run)
+    return opened.history if (opened.path / "history.csv").exists() else []
 
 
 def test(project: Project, run: str) -> dict[str, Any] | None:
@@ -174,12 +174,11 @@ def comparison(project: Project, run: str, other: str | None = None) -> dict[str
     one is not tested or they have no test photo in common.
     """
     if other is None:
-        tested = [found["run"] for found in runs(project) if found.get("test") and found["run"] != run]
-        later = next((found["started"] for found in runs(project) if found["run"] == run), "")
-        earlier = [f["run"] for f in runs(project) if f["run"] in tested and f["started"] <= later]
-        if not earlier:
+        known = runs(project)  # the newest first
+        later = next((place for place, found in enumerate(known) if found["run"] == run), len(known))
+        other = next((found["run"] for found in known[later + 1 :] if found.get("test")), None)
+        if other is None:
             return None
-        other = earlier[0]
     result = compare(open_run(project, other).path, open_run(project, run).path)
     before, after = result.accuracy
     if result.only_first == result.only_second:
