@@ -57,6 +57,10 @@ def test_photos_are_added_refused_moved_and_undone(tmp_path: Path) -> None:
         assert counts(client) == {"hat": 1, "": 1} and client.get("state").json()["redo"]
         edit(client, "redo")
         assert counts(client) == {"hat": 1, "jacket": 1}
+        assert "unsorted" in edit(client, "move", ids=ids(client, "hat"), label="").json()["message"]
+        assert counts(client) == {"": 1, "hat": 0, "jacket": 1}
+        edit(client, "undo")
+        assert counts(client) == {"hat": 1, "jacket": 1}
 
 
 def test_a_zip_sorts_itself_and_is_one_step(tmp_path: Path) -> None:

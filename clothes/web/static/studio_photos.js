@@ -23,9 +23,9 @@ const classNames = () => state.classes.map((found) => found.name);
 const move = (ids, label) => ids.length && edit("move", { ids, label });
 const remove = (ids) => ids.length && edit("remove", { ids });
 
-// The keys 1 to 9 and Delete. Returns whether the key was one of them.
+// The keys 0 (unsorted) to 9 and Delete. Returns whether the key was one of them.
 const sortByKey = (key, ids) => {
-  const label = /^[1-9]$/.test(key) ? classNames()[key - 1] : undefined;
+  const label = /^[0-9]$/.test(key) ? [UNSORTED, ...classNames()][key] : undefined;
   if (label !== undefined) move(ids, label);
   else if (key === "Delete" || key === "Backspace") remove(ids);
   else return false;
@@ -33,12 +33,13 @@ const sortByKey = (key, ids) => {
 };
 
 const makeMover = (ids) => {
+  const labels = [UNSORTED, ...classNames()];
   const select = make("select", { ariaLabel: words.move }, make("option", { textContent: `${words.move} …`, value: "" }));
-  classNames().forEach((name, index) => select.append(make("option", {
-    value: name,
-    textContent: index < 9 ? `${index + 1}  ${name}` : name
+  labels.forEach((label, key) => select.append(make("option", {
+    value: key,
+    textContent: `${key <= 9 ? `${key}  ` : ""}${label || words.unsorted}`
   })));
-  select.onchange = () => select.value && move(ids(), select.value);
+  select.onchange = () => select.value && move(ids(), labels[select.value]);
   return select;
 };
 
@@ -83,7 +84,7 @@ const showClasses = () => {
   const focused = document.activeElement?.dataset?.name;
   const hadFocus = classList.contains(document.activeElement);
   const chips = state.classes.map((found, index) => makeChip(found.name, found.name, found.photos, found.garments, index < 9 ? index + 1 : 0));
-  if (state.unsorted) chips.unshift(makeChip(UNSORTED, words.unsorted, state.unsorted, state.unsorted, 0));
+  if (state.unsorted) chips.unshift(makeChip(UNSORTED, words.unsorted, state.unsorted, state.unsorted, "0"));
   classList.replaceChildren(...chips, button(`+ ${words.add}`, () => askName("add_class"), { className: "chip new" }));
   if (hadFocus)[...classList.children].find((chip) => chip.dataset.name === focused)?.focus();
   keysHint.hidden = !state.photos && !state.unsorted || matchMedia("(pointer: coarse)").matches;

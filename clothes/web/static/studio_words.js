@@ -58,7 +58,7 @@ const WORDS = {
     enlarge: "Enlarge",
     remove: "Remove",
     removeHint: "Removed photos lie in the project's trash; Undo brings them back.",
-    keys: "Arrow keys move, Space selects, Shift selects a range, 1 to 9 move to that class, Delete removes, Enter enlarges.",
+    keys: "Arrow keys move, Space selects, Shift selects a range, 1 to 9 move to that class, 0 to Unsorted, Delete removes, Enter enlarges.",
     suggestions: "What the loose photos look like",
     suggest: "Sort them by what they look like",
     looks: (label, number) => `Looks like ${label}: ${number}`,
