@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clothes.collection import zip_archive
 from clothes.collection.photo_store import Photo, TestPhotos, examine
@@ -44,6 +44,15 @@ class Intaken:
     refused: list[Refused] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problem: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain values for the page, with the numbers of the photos."""
+        return {
+            "added": len(self.added),
+            "already": len(self.already),
+            "refused": [[item.name, item.reason] for item in self.refused],
+            "notes": [*self.notes, *filter(None, [self.problem])],
+        }
 
 
 class Intake(AbstractContextManager["Intake"]):
@@ -119,7 +128,7 @@ class Intake(AbstractContextManager["Intake"]):
         progress: Progress | None = None,
         stop: Callable[[], bool] = lambda: False,
     ) -> Intaken:
-        """Copies the photos of a folder of this computer, by its class folders, or all to one class.
+        """Copies the photos of a folder of this computer, by its class folders. All others go to the class `label`.
 
         Raises PhotosError if there is no photo in it. `stop` is asked after each photo: those before it stay.
         """
@@ -213,17 +222,17 @@ def suggest(project: Project, classifier: "Classifier", *, progress: Progress | 
 
 def _list_folder(path: Path, label: str | None, result: Intaken) -> tuple[list[str], list[str | None], list[Skipped]]:
     """Returns the photos of a folder, the class of each, and the other files. Raises PhotosError without a photo."""
-    if label is None:
-        try:
-            listing = list_class_folders(path)
-        except PhotosError:
+    try:
+        listing = list_class_folders(path)
+    except PhotosError:
+        if label is None:
             result.notes.append(f"{path.name} has no folders that are clearly classes: its photos are unsorted.")
-        else:
-            loose = [item.path for item in listing.skipped if item.reason == LOOSE]
-            result.notes += listing.notes
-            names = [*(photo.path for photo in listing.photos), *loose]
-            labels: list[str | None] = [*(photo.label for photo in listing.photos), *(None for _ in loose)]
-            return names, labels, [item for item in listing.skipped if item.reason != LOOSE]
+    else:
+        loose = [item.path for item in listing.skipped if item.reason == LOOSE]
+        result.notes += listing.notes
+        names = [*(photo.path for photo in listing.photos), *loose]
+        labels: list[str | None] = [*(photo.label for photo in listing.photos), *(label for _ in loose)]
+        return names, labels, [item for item in listing.skipped if item.reason != LOOSE]
     photos, skipped = list_photos(path)
     if not photos:
         raise PhotosError(f"No photo below {path}; it holds {len(skipped)} other files. Check the path.")

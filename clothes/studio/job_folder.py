@@ -26,7 +26,7 @@ from clothes.system.files import write_text
 from clothes.system.locks import folder_lock
 from clothes.system.validation import check_type, read_json, stays_below
 
-Kind = Literal["train", "test", "check", "report", "export"]
+Kind = Literal["train", "test", "check", "report", "export", "add"]
 How = Literal["quick", "good", "own", "minutes", "tune"]
 Next = Literal["go on", "again", "photos", "settings"]
 
@@ -45,6 +45,8 @@ class Asked(TypedDict, total=False):
     minutes: Annotated[float, (0.05, 100_000)]
     changes: dict[str, dict[str, Any]]
     format: Literal["onnx", "litert", "saved-model", "keras", "space"]
+    folder: str  # of this computer, whose photos are added
+    label: str  # the class of what no folder names a class for; an empty one: none
 
 
 class JobInfo(TypedDict):

@@ -34,6 +34,7 @@ from clothes.system.locks import folder_lock
 
 State = Literal["starting", "running", "stopping", "done", "stopped", "failed", "died"]
 
+_BESIDE = ("check", "add")  # kinds that may run beside the others
 _KEPT = 50  # jobs, the newest
 _PATIENCE = 120  # seconds for a process to begin or to end
 
@@ -71,7 +72,7 @@ class Status:
 
 
 def current(project: Project, kind: Kind | None = None) -> Status | None:
-    """Returns the newest job of a kind, by default of all but "check", which may run beside them; None without one."""
+    """Returns the newest job of a kind, by default of all but those that may run beside them; None without one."""
     return next((_status(project, job, info) for job, info in _jobs(project, kind)), None)
 
 
@@ -80,7 +81,8 @@ def start(project: Project, kind: Kind, /, **asked: Any) -> Status:
 
     "train" takes `how` ("quick", "good", "own", or "minutes" and "tune" with `minutes`), `changes` of settings as
     `clothes.train` does, and the name of the new `run`; "test", "report" and "export" take the `run`, "export" its
-    `format`, too. Raises ConfigError for what cannot be asked, ClothesError if another job runs or none can start.
+    `format`, too; "add" takes the `folder` and the `label`. Raises ConfigError for what cannot be asked, ClothesError
+    if another job runs or none can start.
     """
     check_asked(asked)
     if kind == "train":
@@ -118,7 +120,7 @@ def _jobs_folder(project: Project) -> Path:
 
 
 def _jobs(project: Project, kind: Kind | None) -> Iterator[tuple[JobFolder, JobInfo]]:
-    """Yields the jobs of a kind, or all but the checks, newest first. Damaged ones are left out."""
+    """Yields the jobs of a kind, or all but those beside them, newest first. Damaged ones are left out."""
     for job in JobFolder.all(_jobs_folder(project)):
         info = job.info
         if info and _is_of(info, kind):
@@ -126,7 +128,7 @@ def _jobs(project: Project, kind: Kind | None) -> Iterator[tuple[JobFolder, JobI
 
 
 def _is_of(info: JobInfo, kind: Kind | None) -> bool:
-    return info["kind"] == kind if kind else info["kind"] != "check"
+    return info["kind"] == kind if kind else info["kind"] not in _BESIDE
 
 
 def _start(project: Project, kind: Kind, asked: dict[str, Any]) -> Status:
@@ -180,7 +182,7 @@ def _wait_for_others(project: Project, kind: Kind) -> None:
     until = time.monotonic() + _PATIENCE
     for job in JobFolder.all(_jobs_folder(project)):
         info = job.info
-        if info and (info["kind"] == "check") != (kind == "check"):
+        if info and not _is_of(info, kind if kind in _BESIDE else None):
             continue
         while job.is_alive:
             progress = job.progress

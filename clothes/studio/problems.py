@@ -14,6 +14,7 @@ _NAMES: dict[Kind, str] = {
     "check": "check",
     "report": "report",
     "export": "export",
+    "add": "adding",
 }
 _LITTLE_ROOM = 20_000_000  # bytes free on a disk that is as good as full
 _NEXT: tuple[tuple[type[errors.ClothesError], Next], ...] = (

@@ -72,7 +72,7 @@ class Project:
             project = cls(*_find(chosen))
             for path in (project.photos, project.runs, project.unsorted, project.private / TRASH):
                 path.mkdir(parents=True, exist_ok=True)
-            if not (project.private / _INFO).exists():
+            if not is_project(project.root):
                 relative = Path(os.path.relpath(project.photos, project.root)).as_posix()
                 write_text(project.private / _INFO, json_text({"photos": relative}))
         except OSError as error:
@@ -128,11 +128,16 @@ class Project:
         return f"{kind}/{path.relative_to(root).as_posix()}"
 
 
+def is_project(folder: Path) -> bool:
+    """Whether a folder holds a project."""
+    return (folder / PRIVATE / _INFO).exists()
+
+
 def _find(chosen: Path) -> tuple[Path, Path]:
     """Returns the folder of the project and that of its photos. Raises ClothesError if there can be no project."""
     beside = chosen.with_name(f"{chosen.name}-studio")
     for root in (chosen, chosen.parent, beside):
-        if (root / PRIVATE / _INFO).exists() and (root == chosen or _read_photos(root) == chosen):
+        if is_project(root) and (root == chosen or _read_photos(root) == chosen):
             photos = _read_photos(root)
             if photos != root / PHOTOS and not photos.is_dir():
                 raise ClothesError(
@@ -150,7 +155,7 @@ def _find(chosen: Path) -> tuple[Path, Path]:
                 f"{chosen} cannot be a project: {error} Or choose another folder, and add these photos on its page."
             ) from None
         return chosen, chosen / PHOTOS
-    if (beside / PRIVATE / _INFO).exists():
+    if is_project(beside):
         raise ClothesError(
             f"{chosen} would have its project in {beside}, which is the project of other photos. Rename one of them."
         )

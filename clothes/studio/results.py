@@ -58,6 +58,12 @@ def check(project: Project) -> dict[str, Any] | None:
     return {"is_current": found["photos"] == photos_fingerprint(project), "report": report, "findings": findings}
 
 
+def added(project: Project) -> dict[str, Any]:
+    """Returns what the newest job that added photos did: numbers, refused files with reasons, and notes."""
+    nothing = {"added": 0, "already": 0, "refused": [], "notes": [], "stopped": False}
+    return _newest(project, "add") or nothing
+
+
 def photos_fingerprint(project: Project) -> str:
     """Returns a checksum of the names, sizes and times of the photos: another one if any of them changed."""
     try:

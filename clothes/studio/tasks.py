@@ -15,11 +15,13 @@ from clothes.inference.classifier import load
 from clothes.inference.run import Run
 from clothes.report.run_plots import draw_run
 from clothes.studio.grouping import update_split
+from clothes.studio.intake import Intake
 from clothes.studio.job_folder import Asked, How, Kind, tuning_folder
 from clothes.studio.project import Project
 from clothes.studio.reporter import FollowedSearch, FollowedTraining, Reporter
 from clothes.system.checksums import verify_checksum
 from clothes.system.validation import read_json
+from clothes.training.callbacks import StopTrainingError
 from clothes.training.split_and_config import Changes
 
 
@@ -185,10 +187,23 @@ def is_export_of(folder: Path, run: Run) -> bool:
     return bool(info["made_from"]["created"] == run.bundle.info.get("created"))
 
 
+def add(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
+    """Adds the photos of a folder of this computer. A stop keeps those before it."""
+
+    def tell(done: int, total: int) -> None:
+        with suppress(StopTrainingError):  # `stop` ends it
+            reporter.step("add", done, total)
+
+    with Intake(project) as intake:
+        found = intake.add_folder(asked["folder"], asked["label"] or None, progress=tell, stop=reporter.stop.is_set)
+    return found.to_dict() | {"stopped": reporter.stop.is_set()}
+
+
 TASKS: dict[Kind, Callable[[Project, Asked, Reporter], dict[str, Any]]] = {
     "train": train,
     "test": test,
     "check": check,
     "report": report,
     "export": export,
+    "add": add,
 }

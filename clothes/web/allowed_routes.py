@@ -89,11 +89,14 @@ STUDIO_ROUTES = (
     Route("GET", f"{STUDIO}heatmap/{{path}}", "which part of a photo decided a run's answer"),
     Route("GET", f"{STUDIO}suggestions", "loose photos by the class that they look like"),
     Route("GET", f"{STUDIO}check", "findings about the photos"),
+    Route("GET", f"{STUDIO}added", "what became of the files of the last job that added photos"),
+    Route("GET", f"{STUDIO}projects", "the other projects; on this computer alone"),
     Route("GET", f"{STUDIO}result/{{file}}", "curves and test result of a run"),
     Route("GET", f"{STUDIO}report/{{file}}", "the report of a run"),
     Route("GET", f"{STUDIO}download/{{path}}", "a file to take away: a bundle or an export"),
     *STUDIO_FILES,
     Route("POST", f"{STUDIO}edit", "moves, renames, removes, undoes"),
+    Route("POST", f"{STUDIO}project", "opens a project, takes photos of a folder; on this computer alone"),
     Route("POST", f"{STUDIO}job", "starts and stops training, tests and exports"),
 )
 

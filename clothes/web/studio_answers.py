@@ -18,7 +18,7 @@ from clothes.errors import ClothesError, ConfigError
 from clothes.inference.classifier import Classifier
 from clothes.studio import downloads, jobs, photo_list, results
 from clothes.studio.edits import Edits
-from clothes.studio.intake import Intake, Intaken, suggest
+from clothes.studio.intake import Intake, suggest
 from clothes.studio.job_folder import check_asked
 from clothes.studio.project import Project
 from clothes.studio.shelves import Refused
@@ -28,6 +28,8 @@ _HEATMAP = 640  # pixels
 _MOST_PHOTOS = 1_000  # names of one question
 _OPEN_BATCHES = 8  # of uploads
 _CHECK_AFTER = 3  # seconds without a change of the photos
+
+_TOLD = ("id", "kind", "state", "done", "total", "seconds", "seconds_left", "problem")  # of a job that adds photos
 
 Given = dict[str, Any]  # the query or the JSON of a question
 
@@ -45,6 +47,10 @@ class Studio:
         self._memory: dict[str, tuple[Any, Any]] = {}  # name: what it depends on, value
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # by name of what is remembered
 
+    def other(self, folder: Path) -> "Studio":
+        """Opens another project in the same way."""
+        return Studio(folder, checks=self._checks)
+
     # GET
 
     def state(self, _: Given) -> dict[str, Any]:
@@ -54,7 +60,7 @@ class Studio:
         changed = _times(project.runs, project.runs.glob("*"), project.runs.glob("*/bundle"))
         runs = self._remember("runs", changed, partial(results.runs, project))
         undo, redo = self._remember("history", _times(project.private / "journal.jsonl"), self.edits.history.next)
-        job, check = jobs.current(project), jobs.current(project, "check")
+        job, check, adding = (jobs.current(project, kind) for kind in (None, "check", "add"))
         told = job.to_dict() if job else None
         step, run = next_step(counts, told, runs)
         self._check_if_changed(version)
@@ -67,6 +73,7 @@ class Studio:
             "redo": redo,
             "job": told,
             "check": check and [check.id, check.state, check.done],
+            "adding": adding and {name: getattr(adding, name) for name in _TOLD},
             "runs": runs,
             "next": step,
             "next_run": run,
@@ -101,6 +108,10 @@ class Studio:
             "check": results.check(self.project),
             "split": results.split(self.project),
         }
+
+    def added(self, _: Given) -> dict[str, Any]:
+        """What became of the files of the last job that added photos."""
+        return results.added(self.project)
 
     def result(self, given: Given) -> dict[str, Any]:
         """The curves of a run, and what there is once it has a model."""
@@ -149,8 +160,8 @@ class Studio:
         match given:
             case {"do": "start", "kind": "train" | "test" | "check" | "report" | "export" as kind, **asked}:
                 status: jobs.Status | None = jobs.start(self.project, kind, **asked)
-            case {"do": "stop"}:
-                status = jobs.stop(self.project)
+            case {"do": "stop", **asked}:
+                status = jobs.stop(self.project, "add" if asked.get("kind") == "add" else None)
             case {"do": "go_on", "run": run}:
                 status = jobs.go_on(self.project, str(run))
             case _:
@@ -162,7 +173,7 @@ class Studio:
         name, label, burst = str(given["name"]), str(given.get("label", "")) or None, str(given.get("burst", ""))
         intake = self._intake(str(given["batch"]))
         if name.lower().endswith(".zip"):
-            return _told(intake.add_zip(path, label, name=name))
+            return intake.add_zip(path, label, name=name).to_dict()
         outcome = (
             intake.add_burst([path.read_bytes()], label, burst=burst)[0]
             if burst
@@ -239,15 +250,6 @@ class Studio:
         if results.photos_fingerprint(self.project) and not (found and found["is_current"]):
             with suppress(ClothesError, OSError):  # one runs already; the button begins another
                 jobs.start(self.project, "check")
-
-
-def _told(result: Intaken) -> dict[str, Any]:
-    return {
-        "added": len(result.added),
-        "already": len(result.already),
-        "refused": [[item.name, item.reason] for item in result.refused],
-        "notes": [*result.notes, *filter(None, [result.problem])],
-    }
 
 
 def _times(*paths: Path | Iterable[Path]) -> str:

@@ -15,25 +15,28 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from clothes.errors import ClothesError
 from clothes.web.allowed_routes import STUDIO, STUDIO_ROUTES, Route
 from clothes.web.base_page import Endpoint, Page, describe_problem, static
-from clothes.web.server import require_password, serve
+from clothes.web.server import opens_to_others, require_password, serve
 from clothes.web.studio_answers import Given, Studio
+from clothes.web.studio_projects import Desk, refuse_folders
 from clothes.web.upload_form import MAX_MEGABYTES, MIN_FREE_BYTES
 from clothes.web.uploads import Uploads
 
 MAX_ZIP_MEGABYTES = 1_000
-_SCRIPTS = ("words", "base", "grid", "photos", "upload", "camera", "train", "test", "use")  # in this order
+_SCRIPTS = ("words", "base", "grid", "photos", "upload", "projects", "camera", "train", "test", "use")  # in this order
 
 
-def build_page(studio: Studio) -> gr.Blocks:
-    with Page("studio", title=studio.project.root.name) as page:
+def build_page(desk: Desk, *, is_local: bool = True) -> gr.Blocks:
+    """The page. With `is_local` it is for this computer alone, and may open folders of it."""
+    with Page("studio", title="Studio") as page:
         gr.HTML(
             html_template=static("studio.html"),
             js_on_load="\n".join([*(static(f"studio_{name}.js") for name in _SCRIPTS), static("studio.js")]),
             apply_default_css=False,
             max_megabytes=MAX_MEGABYTES,
             max_zip_megabytes=MAX_ZIP_MEGABYTES,
+            is_local=is_local,
         )
-    page.own_routes = _make_routes(studio, page.uploads)
+    page.own_routes = _make_routes(desk, page.uploads, is_local)
     return page
 
 
@@ -45,22 +48,28 @@ def launch(
     Raises ClothesError if the page cannot be opened, or would be open to the network without a password.
     """
     require_password(host, auth, f"change the photos of {folder} and train")
-    serve(build_page(Studio(folder)), host=host, auth=auth, **options)
+    page = build_page(Desk(Studio(folder)), is_local=not opens_to_others(host))
+    serve(page, host=host, auth=auth, **options)
 
 
-def _make_routes(studio: Studio, uploads: Uploads) -> dict[Route, Endpoint]:
+def _make_routes(desk: Desk, uploads: Uploads, is_local: bool) -> dict[Route, Endpoint]:
     """What answers each of STUDIO_ROUTES, by its name there."""
-    answers: dict[str, Endpoint] = {
-        name: _answer(getattr(studio, name))
-        for name in ("state", "photos", "suggestions", "check", "result", "edit", "job")
+    respond: dict[str, Callable[[Any], Response]] = {
+        "thumbnail": lambda data: Response(data, media_type="image/jpeg"),
+        "heatmap": lambda data: Response(data, media_type="image/jpeg"),
+        "report": lambda path: FileResponse(path, media_type="text/html"),
+        "download": lambda path: FileResponse(path, filename=path.name),
     }
-    for name in ("thumbnail", "heatmap"):
-        answers[name] = _answer(getattr(studio, name), lambda data: Response(data, media_type="image/jpeg"))
-    answers["report"] = _answer(studio.report, lambda path: FileResponse(path, media_type="text/html"))
-    answers["download"] = _answer(studio.download, lambda path: FileResponse(path, filename=path.name))
-    answers["upload"] = _answer_file(studio.upload, uploads)
-    answers["predict"] = _answer_file(studio.predict, uploads)
+    names = ("state", "photos", "suggestions", "check", "added", "result", "edit", "job", *respond)
+    answers = {name: _answer(_by_studio(desk, name), respond.get(name, JSONResponse)) for name in names}
+    answers |= {name: _answer_file(_by_studio(desk, name), uploads) for name in ("upload", "predict")}
+    answers |= {name: _answer(getattr(desk, name) if is_local else refuse_folders) for name in ("projects", "project")}
     return {route: answers[route.path.removeprefix(STUDIO).partition("/")[0]] for route in STUDIO_ROUTES}
+
+
+def _by_studio(desk: Desk, name: str) -> Callable[..., Any]:
+    """The answer of the project that is open when the question comes."""
+    return lambda *given: getattr(desk.studio, name)(*given)
 
 
 def _answer(function: Callable[[Given], Any], respond: Callable[[Any], Response] = JSONResponse) -> Endpoint:

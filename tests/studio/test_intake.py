@@ -211,12 +211,14 @@ def test_a_folder_of_this_computer_is_copied_by_its_classes(project: Project, tm
     assert below(source) == before
     with Intake(project) as intake:
         assert len(intake.add_folder(source / "bar", "Riegel").refused) == 3  # there already, but as bar
+        (source / "loose.png").write_bytes(photo(902))
+        assert len(intake.add_folder(source, "hat").added) == 1  # the others are there, in their classes
         (tmp_path / "few").mkdir()
         (tmp_path / "few" / "1.png").write_bytes(photo(901))
         assert intake.add_folder(tmp_path / "few").notes
         with pytest.raises(PhotosError, match="No photo"):
             intake.add_folder(project.runs)
-    assert len(ids(project, None)) == 2
+    assert (len(ids(project, None)), len(ids(project, "hat"))) == (2, 1)
 
 
 def test_the_classes_of_a_dropped_folder_are_those_of_a_zip_file() -> None:

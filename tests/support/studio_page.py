@@ -11,12 +11,13 @@ from tests.support.served_page import served
 
 
 @contextmanager
-def served_studio(folder: Path, *, checks: bool = False, **options: Any) -> Iterator[str]:
+def served_studio(folder: Path, *, checks: bool = False, is_local: bool = True, **options: Any) -> Iterator[str]:
     """The address of the studio of a folder."""
     from clothes.web.studio_answers import Studio
     from clothes.web.studio_page import build_page
+    from clothes.web.studio_projects import Desk
 
-    with served(build_page(Studio(folder, checks=checks)), **options) as url:
+    with served(build_page(Desk(Studio(folder, checks=checks)), is_local=is_local), **options) as url:
         yield url
 
 

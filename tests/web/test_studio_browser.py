@@ -119,6 +119,32 @@ def test_a_dropped_photo_is_added_and_a_refused_one_has_its_reason(browser: Any,
         chips(page, {"": 1, "coat": 1})
 
 
+def test_a_folder_is_copied_and_a_second_project_is_opened_by_keyboard(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLOTHES_CONFIG", str(tmp_path / "config"))
+    folder = make_photos(tmp_path / "mine", each=2)
+    (folder / "bar" / "note.doc").write_text("x")
+    look = {"viewport": {"width": 320, "height": 800}}
+    with served_studio(tmp_path / "one") as url, opened(browser, url, **look) as page, opened(browser, url) as second:
+        page.get_by_text("A folder on this computer").click()
+        page.get_by_label("Its path").fill(str(folder))
+        page.get_by_role("button", name="Copy in").press("Enter")
+        chips(page, {"bar": 2, "frame": 2, "square": 2})
+        page.get_by_text("6 photos added.").wait_for()
+        page.get_by_text("1 file not added").wait_for()
+        page.get_by_text("Projects", exact=True).click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        page.get_by_label("New project").fill("two")
+        page.keyboard.press("Enter")
+        page.get_by_role("heading", name="two", exact=True).wait_for()
+        second.get_by_role("heading", name="two", exact=True).wait_for()  # it follows
+        page.get_by_text("Projects", exact=True).click()
+        page.get_by_role("button", name="Open the project one").press("Enter")
+        page.get_by_role("heading", name="one", exact=True).wait_for()
+        chips(page, {"bar": 2, "frame": 2, "square": 2})
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (320, "dark")])
 def test_no_station_scrolls_sideways(browser: Any, tmp_path: Path, width: int, scheme: str) -> None:
     make_photos(tmp_path / "photos", each=2)

@@ -71,7 +71,6 @@ const showJob = () => {
 };
 find(".stop", jobBar).onclick = () => job("stop");
 
-const title = document.title;
 let wasBusy = false;
 watchers.push(() => {
   find("h1").textContent = state.name;
@@ -84,6 +83,7 @@ watchers.push(() => {
   showNext();
   showJob();
   const { job: now } = state;
+  const title = `${state.name} · clothes`;
   document.title = isBusy() && now.seconds_left ? `${WORDS.train.left(now.seconds_left)} · ${title}` : title;
   if (wasBusy && !isBusy()) say(`${WORDS.jobs[now.kind]} ${WORDS.jobStates[now.state]}.`, now.state === "failed" || now.state === "died");
   wasBusy = isBusy();

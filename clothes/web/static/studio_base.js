@@ -60,7 +60,8 @@ const show = (answer) => {
   lastShown = text;
   watchers.forEach((watch) => watch());
 };
-const isBusy = () => ["starting", "running", "stopping"].includes(state.job?.state);
+const isActive = (job) => ["starting", "running", "stopping"].includes(job?.state);
+const isBusy = () => isActive(state.job);
 const refresh = async () => {
   clearTimeout(timer);
   try {
@@ -70,7 +71,7 @@ const refresh = async () => {
     say(error.message, true);
   }
   clearTimeout(timer);
-  timer = setTimeout(refresh, 1000 * (isBusy() ? BUSY_SECONDS : IDLE_SECONDS));
+  timer = setTimeout(refresh, 1000 * (isBusy() || isActive(state.adding) ? BUSY_SECONDS : IDLE_SECONDS));
 };
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 

@@ -13,6 +13,10 @@ const showUpload = () => {
   find("p", uploading).textContent = words.uploading(sending.done, sending.total);
   Object.assign(find("progress", uploading), { max: sending.total, value: sending.done + [...sending.shares.values()].reduce((sum, share) => sum + share, 0), ariaLabel: WORDS.photos.title });
 };
+const clearRefused = () => {
+  find("ul", refused).replaceChildren();
+  refused.hidden = true;
+};
 const refuse = (name, reason) => {
   find("ul", refused).append(make("li", { textContent: `${name}: ${reason}` }));
   refused.hidden = false;
@@ -70,8 +74,7 @@ const send = async (items) => {
     return showUpload();
   }
   if (!wanted.length) return;
-  find("ul", refused).replaceChildren();
-  refused.hidden = true;
+  clearRefused();
   sending = { batch: crypto.randomUUID?.() ?? String(Math.random()).slice(2), done: 0, total: wanted.length, added: 0, already: 0, shares: new Map(), abort: new AbortController() };
   showUpload();
   await Promise.all(Array.from({ length: AT_ONCE }, sendAll));

@@ -32,6 +32,22 @@ const WORDS = {
     test: ["Your recogniser is trained. See how it does on photos that it has never seen.", "Test it"],
     improve: ["Tested. See what would make it better, or use it.", "See what to improve"],
   },
+  projects: {
+    title: "Projects",
+    open: (name) => `Open the project ${name}`,
+    name: "New project",
+    make: "Make it",
+    beside: (folder) => `A new project is a folder in ${folder}. The open one stays as it is, and its trainings go on.`,
+    wait: "Photos are being sent to this project. Wait until they are there, or cancel that.",
+  },
+  here: {
+    title: "A folder on this computer",
+    path: "Its path",
+    use: "Use in place",
+    copy: "Copy in",
+    hint: "In place, a folder of class folders becomes a project of its own, and its photos stay where they are. Copied photos go to the classes that their folders name, or to the chosen class.",
+    closed: "This page is open to the network, so that it does not name folders of this computer. Start the studio without --host, and open the page on the computer itself.",
+  },
   photos: {
     title: "Photos",
     hint: "Drop photos, folders or a zip file here. A folder for each class sorts itself.",
@@ -67,6 +83,7 @@ const WORDS = {
     look: "Look",
     unsure: (number) => `Not sure: ${number}`,
     uploading: (done, total) => `${done.toLocaleString("en")} of ${photosOf(total)} sent`,
+    addedOf: (done, total) => `${done.toLocaleString("en")} of ${photosOf(total)} looked at`,
     added: (number, already) => `${photosOf(number)} added.${already ? ` ${photosOf(already)} ${already === 1 ? "was" : "were"} there already.` : ""}`,
     refused: (number) => `${count(number, "file")} not added`,
     cancelled: "Cancelled. Photos that were sent already are kept.",
@@ -129,6 +146,7 @@ const WORDS = {
     check: "Check of the photos",
     report: "Report",
     export: "Export",
+    add: "Adding photos",
   },
   stages: {
     start: "Starts",
