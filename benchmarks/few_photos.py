@@ -140,7 +140,7 @@ def write_imagenet_trunk(path: Path, photos: list[Path]) -> None:
     network = build_model(config.model, 2)
     load_imagenet(network, config.model)
     examples = np.stack([decode.read_square(photo, 224) for photo in photos])
-    model, probes = to_litert(config.model, network.get_weights(), examples=examples), make_probes(224)
+    model, probes = to_litert(network, config.model, examples=examples), make_probes(224)
     scores = np.stack([LiteModel(model).run(picture).scores for picture in probes])
     files = {MODEL: model, PROBES: pack_arrays(pictures=probes, scores=scores)}
     write_bundle(path, describe(path, ("no class", "none"), config), files)

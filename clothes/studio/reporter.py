@@ -23,7 +23,7 @@ _BETWEEN_LOOKS = 0.2  # seconds between two looks for the wish to stop
 _LOOKS_PER_WRITE = 5
 _GRACE = 4.0  # seconds for a stage without progress to end by itself
 _KEPT_STAGES = ("train", "save")  # what is lost if the process is ended there
-_SAVING, _SAVING_SEQUENTIAL = 20.0, 4.0  # seconds, about, to write the bundle of a network
+_SAVING, _SAVING_SEQUENTIAL = 10.0, 4.0  # seconds, about, to write the bundle of a network
 _FITTING = 2.0  # seconds, about, from the embeddings to the bundle of a quick model
 _TRUSTED_STEPS = 0.05  # share of the steps after which their own speed says enough
 

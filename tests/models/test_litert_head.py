@@ -90,7 +90,7 @@ def test_every_network_gets_a_head(network: dict[str, Any]) -> None:
 
     config = ModelConfig(**network, image_size=32)
     examples = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
-    check(to_litert(config, build_model(config, 3).get_weights(), examples=examples), 32)
+    check(to_litert(build_model(config, 3), config, examples=examples), 32)
 
 
 def test_a_model_without_features_and_one_of_another_size_are_refused() -> None:
