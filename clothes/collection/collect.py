@@ -157,7 +157,7 @@ def _from_search(found: Iterable[Found | Skipped], label: str, fetcher: Fetcher)
         if isinstance(item, Skipped):
             yield item
         elif 0 < min(item.width, item.height) < SMALLEST:
-            yield Skipped(item.origin.origin, _too_small(item.width, item.height))
+            yield Skipped(item.origin.origin, too_small(item.width, item.height))
         else:
             yield _from_address(item.origin, label, fetcher)
 
@@ -236,9 +236,10 @@ def _refusals(source: _Source, refused: list[Skipped]) -> Iterator[None]:
 def _load(source: _Source, least: int) -> Photo:
     photo = examine(source.load(), name=source.name)
     if min(photo.inspection.width, photo.inspection.height) < least:
-        raise PhotoError(source.name, "small", _too_small(photo.inspection.width, photo.inspection.height))
+        raise PhotoError(source.name, "small", too_small(photo.inspection.width, photo.inspection.height))
     return photo
 
 
-def _too_small(width: int, height: int) -> str:
+def too_small(width: int, height: int) -> str:
+    """The reason for which a picture from the web is refused."""
     return f"{width} x {height} pixels are a thumbnail: a photo has {SMALLEST} a side at least"

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clothes.collection import zip_archive
+from clothes.collection.collect import too_small
 from clothes.collection.photo_store import Photo, TestPhotos, examine
+from clothes.collection.provenance import Origin
 from clothes.collection.zip_archive import Archive
 from clothes.errors import ClothesError, PhotoError, PhotosError
 from clothes.photos import decode
@@ -77,8 +79,8 @@ class Intake(AbstractContextManager["Intake"]):
 
     def add_files(self, files: Sequence[tuple[str, bytes | Path]], label: str | None = None) -> list[Added | Refused]:
         """Adds photos and returns what became of each. Faster than one by one."""
-        label = self._checked(label)
-        sources = [Source(name, label, partial(_load, name, photo), name) for name, photo in files]
+        label = self.checked(label)
+        sources = [Source(name, label, partial(_load, name, photo), Origin(name)) for name, photo in files]
         return self._store_files(sources)
 
     def add_burst(
@@ -89,8 +91,9 @@ class Intake(AbstractContextManager["Intake"]):
         Frames that come in several calls belong together if they name the same `burst`.
         """
         name = f"burst-{burst or secrets.token_hex(6)}"
-        label = self._checked(label)
-        sources = [Source(f"frame {n}", label, partial(bytes, data), "camera") for n, data in enumerate(frames, 1)]
+        label = self.checked(label)
+        origin = Origin("camera")
+        sources = [Source(f"frame {n}", label, partial(bytes, data), origin) for n, data in enumerate(frames, 1)]
         return self._store_files(sources, burst=name)
 
     def add_zip(
@@ -118,7 +121,7 @@ class Intake(AbstractContextManager["Intake"]):
                     result.notes.append(f"{str(error).replace(str(path), top)} Its photos are unsorted.")
             sources = _sources(archive.photos, labels, lambda photo: partial(archive.read, photo), top, result)
             result.refused += [Refused(item.path, item.reason) for item in archive.skipped]
-            return self._add_all(sources, result, progress, stop)
+            return self.add_sources(sources, result, progress, stop)
 
     def add_folder(
         self,
@@ -137,13 +140,13 @@ class Intake(AbstractContextManager["Intake"]):
         read = lambda photo: partial(decode.read_file, path / photo, name=photo)  # noqa: E731
         sources = _sources(names, labels, read, path.resolve().name, result)
         result.refused += [Refused(item.path, item.reason) for item in skipped]
-        return self._add_all(sources, result, progress, stop)
+        return self.add_sources(sources, result, progress, stop)
 
     def accept_suggestions(self, photos: Mapping[str, Sequence[str]]) -> str:
         """Moves unsorted photos into the classes that were suggested for them: class -> ids. Returns a sentence."""
         return Edits(self.project).sort(photos.items())
 
-    def _checked(self, label: str | None) -> str | None:
+    def checked(self, label: str | None) -> str | None:
         """Returns a class as it is spelt here. Raises PhotosError if no class can have a new name."""
         return None if label is None else ClassFolders(self.project).find(label) or class_name(label)
 
@@ -151,9 +154,15 @@ class Intake(AbstractContextManager["Intake"]):
         outcomes, problem = self._store(sources, burst=burst)
         return outcomes + [Refused(source.name, problem) for source in sources[len(outcomes) :]]
 
-    def _add_all(
-        self, sources: Sequence[Source], result: Intaken, progress: Progress | None, stop: Callable[[], bool]
+    def add_sources(
+        self,
+        sources: Sequence[Source],
+        result: Intaken,
+        progress: Progress | None = None,
+        stop: Callable[[], bool] = lambda: False,
     ) -> Intaken:
+        """Adds photos until `stop` says so, and enters what became of each in the result, which it returns."""
+
         def after(done: int) -> bool:
             if progress:
                 progress(done, len(sources))
@@ -260,7 +269,7 @@ def _sources(
     for label in {spelling for spelling in spellings.values() if _usable(spelling) is None}:
         result.notes.append(f"No class can be called {label}: its photos are unsorted.")
     chosen = [_usable(spellings[label]) if label else None for label in labels]
-    return [Source(name, label, read(name), f"{top}/{name}") for name, label in zip(names, chosen, strict=True)]
+    return [Source(name, label, read(name), Origin(f"{top}/{name}")) for name, label in zip(names, chosen, strict=True)]
 
 
 def _load(name: str, photo: bytes | Path) -> bytes:
@@ -269,6 +278,8 @@ def _load(name: str, photo: bytes | Path) -> bytes:
 
 def _examine(source: Source) -> Photo | PhotoError:
     try:
-        return examine(source.load(), name=source.name)
+        photo = examine(source.load(), name=source.name)
     except PhotoError as error:
         return error
+    width, height = photo.inspection.width, photo.inspection.height
+    return photo if min(width, height) >= source.least else PhotoError(source.name, "small", too_small(width, height))

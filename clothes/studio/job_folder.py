@@ -46,6 +46,9 @@ class Asked(TypedDict, total=False):
     changes: dict[str, dict[str, Any]]
     format: Literal["onnx", "litert", "saved-model", "keras", "space"]
     folder: str  # of this computer, whose photos are added
+    addresses: str  # of photos in the web, one a line
+    words: str  # for which Openverse finds photos
+    count: Annotated[int, (1, 240)]  # of those
     label: str  # the class of what no folder names a class for; an empty one: none
 
 

@@ -81,7 +81,8 @@ def start(project: Project, kind: Kind, /, **asked: Any) -> Status:
 
     "train" takes `how` ("quick", "good", "own", or "minutes" and "tune" with `minutes`), `changes` of settings as
     `clothes.train` does, and the name of the new `run`; "test", "report" and "export" take the `run`, "export" its
-    `format`, too; "add" takes the `folder` and the `label`. Raises ConfigError for what cannot be asked, ClothesError
+    `format`, too; "add" takes the `folder`, the `addresses` or the `words`,
+    and a `label`. Raises ConfigError for what cannot be asked, ClothesError
     if another job runs or none can start.
     """
     check_asked(asked)
@@ -157,6 +158,8 @@ def _require_all(kind: Kind, asked: dict[str, Any]) -> None:
     needed = {"test": ("run",), "report": ("run",), "export": ("run", "format")}.get(kind, ())
     if kind == "train" and asked.get("how") in ("minutes", "tune"):
         needed = ("minutes",)
+    if kind == "add" and not {"folder", "addresses", "words"} & asked.keys():
+        needed = ("folder",)
     if missing := [name for name in needed if name not in asked]:
         raise ConfigError(f"A {kind} needs {' and '.join(missing)}. Choose first.")
 

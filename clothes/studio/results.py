@@ -60,8 +60,10 @@ def check(project: Project) -> dict[str, Any] | None:
 
 def added(project: Project) -> dict[str, Any]:
     """Returns what the newest job that added photos did: numbers, refused files with reasons, and notes."""
-    nothing = {"added": 0, "already": 0, "refused": [], "notes": [], "stopped": False}
-    return _newest(project, "add") or nothing
+    nothing = {"added": 0, "already": 0, "refused": [], "notes": [], "stopped": True}
+    jobs = ((job, job.info) for job in JobFolder.all(Path(project.private) / "jobs"))
+    newest = next((job for job, info in jobs if info and info["kind"] == "add"), None)
+    return (newest and newest.result) or nothing
 
 
 def photos_fingerprint(project: Project) -> str:

@@ -30,12 +30,16 @@ class Refused:
 
 @dataclass(frozen=True)
 class Source:
-    """A file to add to a class or to the unsorted photos (None). `load` returns its bytes."""
+    """A file to add to a class or to the unsorted photos (None). `load` returns its bytes.
+
+    A side of its photo has `least` pixels at least.
+    """
 
     name: str
     label: str | None
     load: Callable[[], bytes]
-    origin: str
+    origin: Origin
+    least: int = 0
 
 
 class Shelves(AbstractContextManager["Shelves"]):
@@ -61,7 +65,7 @@ class Shelves(AbstractContextManager["Shelves"]):
             return Refused(source.name, error.reason)
 
     def _put(self, source: Source, photo: Photo, burst: str) -> Added:
-        origin, unsorted, there = Origin(source.origin), self._unsorted.find(photo), self._store.find(photo)
+        origin, unsorted, there = source.origin, self._unsorted.find(photo), self._store.find(photo)
         if unsorted and source.label is not None:
             raise PhotoError(source.name, "other-class", f"it is among the unsorted photos already: {unsorted.name}")
         if there and source.label is not None:

@@ -19,6 +19,7 @@ from clothes.studio.intake import Intake
 from clothes.studio.job_folder import Asked, How, Kind, tuning_folder
 from clothes.studio.project import Project
 from clothes.studio.reporter import FollowedSearch, FollowedTraining, Reporter
+from clothes.studio.web_intake import add_addresses, add_found
 from clothes.system.checksums import verify_checksum
 from clothes.system.validation import read_json
 from clothes.training.callbacks import StopTrainingError
@@ -188,15 +189,21 @@ def is_export_of(folder: Path, run: Run) -> bool:
 
 
 def add(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
-    """Adds the photos of a folder of this computer. A stop keeps those before it."""
+    """Adds the photos of a folder of this computer, or of the web. A stop keeps those before it."""
+    label, stop = asked.get("label") or None, reporter.stop.is_set
 
     def tell(done: int, total: int) -> None:
         with suppress(StopTrainingError):  # `stop` ends it
             reporter.step("add", done, total)
 
     with Intake(project) as intake:
-        found = intake.add_folder(asked["folder"], asked["label"] or None, progress=tell, stop=reporter.stop.is_set)
-    return found.to_dict() | {"stopped": reporter.stop.is_set()}
+        if "folder" in asked:
+            found = intake.add_folder(asked["folder"], label, progress=tell, stop=stop)
+        elif "words" in asked:
+            found = add_found(intake, asked["words"], label, count=asked.get("count", 100), progress=tell, stop=stop)
+        else:
+            found = add_addresses(intake, asked["addresses"].splitlines(), label, progress=tell, stop=stop)
+    return found.to_dict() | {"stopped": stop()}
 
 
 TASKS: dict[Kind, Callable[[Project, Asked, Reporter], dict[str, Any]]] = {

@@ -160,6 +160,10 @@ class Studio:
         match given:
             case {"do": "start", "kind": "train" | "test" | "check" | "report" | "export" as kind, **asked}:
                 status: jobs.Status | None = jobs.start(self.project, kind, **asked)
+            case {"do": "start", "kind": "add", "addresses": str(addresses), "label": str(label)}:
+                status = jobs.start(self.project, "add", addresses=addresses, label=label)
+            case {"do": "start", "kind": "add", "words": str(words), "label": str(label), "count": int(count)}:
+                status = jobs.start(self.project, "add", words=words, label=label, count=count)
             case {"do": "stop", **asked}:
                 status = jobs.stop(self.project, "add" if asked.get("kind") == "add" else None)
             case {"do": "go_on", "run": run}:

@@ -62,6 +62,16 @@ def test_a_folder_is_copied_by_a_job_as_one_step(tmp_path: Path) -> None:
     assert len(below(folder)) == 8
 
 
+def test_addresses_of_the_web_are_fetched_by_a_job(tmp_path: Path) -> None:
+    with studio_client(tmp_path / "one") as client:
+        asked = {"do": "start", "kind": "add", "addresses": "http://127.0.0.1:9/x.png\n\nnone", "label": "hat"}
+        assert client.post("job", json=asked).status_code == 200
+        wait_for(lambda: client.get("state").json()["adding"]["state"] == "done")
+        answer = client.get("added").json()
+        assert [name for name, _ in answer["refused"]] == ["http://127.0.0.1:9/x.png", "none"]
+        assert "None of the 2 addresses" in answer["notes"][0] and not answer["stopped"]
+
+
 @pytest.mark.parametrize(
     "given",
     [

@@ -36,13 +36,23 @@ find("form", here).onsubmit = (event) => {
   else openProject({ do: "open", folder });
 };
 
+// From the web: a search, and a list of addresses.
+const web = find(".web");
+const startWeb = (event, asked) => {
+  event.preventDefault();
+  job("start", { kind: "add", label: find(".label", web).value.trim(), ...asked });
+};
+web.ontoggle = () => web.open && (find(".label", web).value ||= current ?? "");
+find(".search", web).onsubmit = (event) => startWeb(event, { words: find(".words", web).value.trim(), count: Number(find("[type=number]", web).value) });
+find(".addresses", web).onsubmit = (event) => startWeb(event, { addresses: find("textarea", web).value });
+
 // What a job has added is told as that of an upload is.
 const tellAdded = async () => {
   try {
     const { added, already, refused: files, notes, stopped } = await ask("added");
     clearRefused();
     files.forEach(([name, reason]) => refuse(name, reason));
-    say([stopped ? words.cancelled : "", words.added(added, already), ...notes].filter(Boolean).join(" "));
+    say([stopped ? words.cancelled : words.added(added, already), ...notes].join(" "));
   } catch (error) {
     say(error.message, true);
   }
@@ -50,7 +60,7 @@ const tellAdded = async () => {
 find("button", adding).onclick = () => job("stop", { kind: "add" });
 
 let folderShown = "";
-let wasAdding = false;
+let told = null; // the job whose end was told, or that had ended when the page was opened
 watchers.push(() => {
   folderShown ||= state.folder;
   if (folderShown !== state.folder) return location.reload();
@@ -59,10 +69,12 @@ watchers.push(() => {
     const { done, total } = state.adding;
     find("p", adding).textContent = total ? words.addedOf(done, total) : WORDS.loading;
     showProgress(find("progress", adding), state.adding);
-  } else if (wasAdding) {
+  }
+  const ended = state.adding && !isAdding() ? state.adding.id : told ?? "";
+  if (told !== null && told !== ended) {
     const { problem } = state.adding;
     if (problem) say(`${problem.what} ${problem.safe}`, true);
     else tellAdded();
   }
-  wasAdding = isAdding();
+  told = ended;
 });

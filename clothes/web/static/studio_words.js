@@ -48,6 +48,16 @@ const WORDS = {
     hint: "In place, a folder of class folders becomes a project of its own, and its photos stay where they are. Copied photos go to the classes that their folders name, or to the chosen class.",
     closed: "This page is open to the network, so that it does not name folders of this computer. Start the studio without --host, and open the page on the computer itself.",
   },
+  web: {
+    title: "From the web",
+    class: "Class of these photos",
+    words: "What they show",
+    count: "How many, at most 240",
+    search: "Search Openverse",
+    addresses: "Web addresses of photos, one a line",
+    fetch: "Fetch them",
+    hint: "This computer asks openverse.org for the words, and the websites for their photos. Your own photos stay here. Without a class they go to Unsorted.",
+  },
   photos: {
     title: "Photos",
     hint: "Drop photos, folders or a zip file here. A folder for each class sorts itself.",
@@ -86,7 +96,7 @@ const WORDS = {
     addedOf: (done, total) => `${done.toLocaleString("en")} of ${photosOf(total)} looked at`,
     added: (number, already) => `${photosOf(number)} added.${already ? ` ${photosOf(already)} ${already === 1 ? "was" : "were"} there already.` : ""}`,
     refused: (number) => `${count(number, "file")} not added`,
-    cancelled: "Cancelled. Photos that were sent already are kept.",
+    cancelled: "Cancelled. Photos that were added already are kept.",
     tooLarge: (megabytes) => `it has more than ${megabytes} MB`,
   },
   camera: {
