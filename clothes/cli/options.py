@@ -33,6 +33,19 @@ Auth = Annotated[
     ),
 ]
 
+Certificate = Annotated[
+    Path | None,
+    typer.Option("--ssl-certfile", metavar="CERT.pem", help="Certificate for https; needs --ssl-keyfile."),
+]
+CertificateKey = Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="KEY.pem", help="Its private key.")]
+
+
+def certificate_files(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    """The files for https, or None. Raises BadParameter if one is missing."""
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("need each other", param_hint="--ssl-certfile and --ssl-keyfile")
+    return (certificate, key) if certificate and key else None
+
 
 def user_and_password(auth: str | None) -> tuple[str, str] | None:
     """The two parts of --auth or CLOTHES_AUTH. Raises BadParameter if one is missing."""

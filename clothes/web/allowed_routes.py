@@ -97,6 +97,8 @@ STUDIO_ROUTES = (
     *STUDIO_FILES,
     Route("POST", f"{STUDIO}edit", "moves, renames, removes, undoes"),
     Route("POST", f"{STUDIO}project", "opens a project, takes photos of a folder; on this computer alone"),
+    Route("GET", f"{STUDIO}phone", "how a phone reaches the page; on this computer alone"),
+    Route("POST", f"{STUDIO}phone", "opens or closes the page for a phone; on this computer alone"),
     Route("POST", f"{STUDIO}job", "starts and stops training, tests and exports"),
 )
 

@@ -17,16 +17,20 @@ from clothes.web.allowed_routes import STUDIO, STUDIO_ROUTES, Route
 from clothes.web.base_page import Endpoint, Page, describe_problem, static
 from clothes.web.server import opens_to_others, require_password, serve
 from clothes.web.studio_answers import Given, Studio
-from clothes.web.studio_projects import Desk, refuse_folders
+from clothes.web.studio_phone import Phone
+from clothes.web.studio_projects import Desk, refuse_others
 from clothes.web.upload_form import MAX_MEGABYTES, MIN_FREE_BYTES
 from clothes.web.uploads import Uploads
 
 MAX_ZIP_MEGABYTES = 1_000
-_SCRIPTS = ("words", "base", "grid", "photos", "upload", "projects", "camera", "train", "test", "use")  # in this order
+_SCRIPTS = (  # in this order
+    *("words", "base", "grid", "photos", "upload", "projects"),
+    *("camera", "train", "phone", "test", "use"),
+)
 
 
-def build_page(desk: Desk, *, is_local: bool = True) -> gr.Blocks:
-    """The page. With `is_local` it is for this computer alone, and may open folders of it."""
+def build_page(desk: Desk, phone: Phone | None = None) -> gr.Blocks:
+    """The page. With `phone` it is for this computer alone, and may open folders of it, and itself to a phone."""
     with Page("studio", title="Studio") as page:
         gr.HTML(
             html_template=static("studio.html"),
@@ -34,25 +38,35 @@ def build_page(desk: Desk, *, is_local: bool = True) -> gr.Blocks:
             apply_default_css=False,
             max_megabytes=MAX_MEGABYTES,
             max_zip_megabytes=MAX_ZIP_MEGABYTES,
-            is_local=is_local,
+            is_local=phone is not None,
         )
-    page.own_routes = _make_routes(desk, page.uploads, is_local)
+    page.own_routes = _make_routes(desk, page.uploads, phone)
     return page
 
 
 def launch(
-    folder: str | os.PathLike[str], *, host: str = "127.0.0.1", auth: tuple[str, str] | None = None, **options: Any
+    folder: str | os.PathLike[str],
+    *,
+    host: str = "127.0.0.1",
+    auth: tuple[str, str] | None = None,
+    certificate: tuple[Path, Path] | None = None,
+    **options: Any,
 ) -> None:
     """Serves the page of a project until Ctrl-C. `options` are those of `serve`. Jobs go on when it ends.
+
+    The `certificate` is for https in the network: of this page, or of the one that it opens to a phone.
 
     Raises ClothesError if the page cannot be opened, or would be open to the network without a password.
     """
     require_password(host, auth, f"change the photos of {folder} and train")
-    page = build_page(Desk(Studio(folder)), is_local=not opens_to_others(host))
-    serve(page, host=host, auth=auth, **options)
+    desk = Desk(Studio(folder))
+    if opens_to_others(host):
+        return serve(build_page(desk), host=host, auth=auth, certificate=certificate, **options)
+    with Phone(lambda: build_page(desk), certificate) as phone:
+        serve(build_page(desk, phone), host=host, auth=auth, **options)
 
 
-def _make_routes(desk: Desk, uploads: Uploads, is_local: bool) -> dict[Route, Endpoint]:
+def _make_routes(desk: Desk, uploads: Uploads, phone: Phone | None) -> dict[Route, Endpoint]:
     """What answers each of STUDIO_ROUTES, by its name there."""
     respond: dict[str, Callable[[Any], Response]] = {
         "thumbnail": lambda data: Response(data, media_type="image/jpeg"),
@@ -63,7 +77,8 @@ def _make_routes(desk: Desk, uploads: Uploads, is_local: bool) -> dict[Route, En
     names = ("state", "photos", "suggestions", "check", "added", "result", "edit", "job", *respond)
     answers = {name: _answer(_by_studio(desk, name), respond.get(name, JSONResponse)) for name in names}
     answers |= {name: _answer_file(_by_studio(desk, name), uploads) for name in ("upload", "predict")}
-    answers |= {name: _answer(getattr(desk, name) if is_local else refuse_folders) for name in ("projects", "project")}
+    local = {"projects": desk.projects, "project": desk.project, "phone": phone.answer} if phone else {}
+    answers |= {name: _answer(local.get(name, refuse_others)) for name in ("projects", "project", "phone")}
     return {route: answers[route.path.removeprefix(STUDIO).partition("/")[0]] for route in STUDIO_ROUTES}
 
 

@@ -12,8 +12,8 @@ from clothes.studio.known_projects import known_projects, remember
 from clothes.web.studio_answers import Given, Studio
 
 _CLOSED = (
-    "This page is open to the network, so that it does not name folders of this computer. Nothing was changed. Start "
-    "the studio again without --host, and open the page on the computer itself."
+    "This page is open to the network: folders of the computer are chosen on the computer itself. Nothing was changed. "
+    "Start the studio there without --host, and open its page."
 )
 
 
@@ -50,8 +50,8 @@ class Desk:
         remember(self.studio.project)
 
 
-def refuse_folders(_: Given) -> dict[str, Any]:
-    """The answer to questions about projects where others may ask."""
+def refuse_others(_: Given) -> dict[str, Any]:
+    """The answer to what is for the computer itself."""
     raise ClothesError(_CLOSED)
 
 

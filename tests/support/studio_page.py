@@ -15,9 +15,14 @@ def served_studio(folder: Path, *, checks: bool = False, is_local: bool = True, 
     """The address of the studio of a folder."""
     from clothes.web.studio_answers import Studio
     from clothes.web.studio_page import build_page
+    from clothes.web.studio_phone import Phone
     from clothes.web.studio_projects import Desk
 
-    with served(build_page(Desk(Studio(folder, checks=checks)), is_local=is_local), **options) as url:
+    desk = Desk(Studio(folder, checks=checks))
+    with (
+        Phone(lambda: build_page(desk), host="127.0.0.1") as phone,
+        served(build_page(desk, phone if is_local else None), **options) as url,
+    ):
         yield url
 
 

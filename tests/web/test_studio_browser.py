@@ -151,6 +151,34 @@ def test_a_folder_is_copied_and_a_second_project_is_opened_by_keyboard(
         chips(page, {"bar": 2, "frame": 2, "square": 2})
 
 
+def test_a_phone_takes_photos_of_one_garment_into_the_chosen_class(browser: Any, tmp_path: Path) -> None:
+    (tmp_path / "photos" / "bag").mkdir(parents=True)
+    (tmp_path / "photos" / "hat").mkdir()
+    with served_studio(tmp_path) as url, opened(browser, url) as page:
+        page.locator(".chip[data-name=hat]").click()
+        page.get_by_text("Your phone").click()
+        page.get_by_role("button", name="Open a page for the phone").press("Enter")
+        page.get_by_role("img", name="QR code of http://127.0.0.1:").wait_for()
+        address, user, password = page.locator(".reached b").all_inner_texts()
+        context = browser.new_context(viewport={"width": 360, "height": 800})
+        phone = context.new_page()
+        phone.goto(f"{address}?class=hat")
+        phone.get_by_label("username").fill(user)
+        phone.get_by_label("password").fill(password)
+        phone.get_by_role("button", name="Login").click()
+        phone.locator(".chip[data-name=hat][aria-pressed=true]").wait_for()
+        phone.get_by_label("These photos show one garment").check()
+        files = [{"name": f"{n}.png", "mimeType": "image/png", "buffer": photo(n)} for n in range(3)]
+        phone.locator("input.files").set_input_files(files)
+        chips(phone, {"bag": 0, "hat": 3})
+        assert phone.locator(".chip[data-name=hat]").get_attribute("title") == "3 photos, 1 garment"
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 360
+        assert not phone.get_by_text("Your phone").is_visible()
+        context.close()
+        page.get_by_role("button", name="Close it").press("Enter")
+        page.get_by_role("button", name="Open a page for the phone").wait_for()
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (320, "dark")])
 def test_no_station_scrolls_sideways(browser: Any, tmp_path: Path, width: int, scheme: str) -> None:
     make_photos(tmp_path / "photos", each=2)

@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from clothes.cli.options import AsJson, Auth, Host, Port, read_list, require, user_and_password
+from clothes.cli.options import (
+    AsJson,
+    Auth,
+    Certificate,
+    CertificateKey,
+    Host,
+    Port,
+    certificate_files,
+    read_list,
+    require,
+    user_and_password,
+)
 from clothes.cli.output import note, show, show_address, show_result, show_table
 from clothes.cli.progress import progress_bars
 from clothes.system.terminal_text import quote
@@ -143,11 +154,8 @@ def camera(
     host: Host = "127.0.0.1",
     port: Port = 7860,
     auth: Auth = None,
-    certificate: Annotated[
-        Path | None,
-        typer.Option("--ssl-certfile", metavar="CERT.pem", help="Certificate for https; needs --ssl-keyfile."),
-    ] = None,
-    key: Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="KEY.pem", help="Its private key.")] = None,
+    certificate: Certificate = None,
+    key: CertificateKey = None,
 ) -> None:
     """Open a page that takes photos with the camera.
 
@@ -159,8 +167,7 @@ def camera(
     """
     require("The camera page", "serve")
     credentials = user_and_password(auth)
-    if (certificate is None) != (key is None):
-        raise typer.BadParameter("need each other", param_hint="--ssl-certfile and --ssl-keyfile")
+    files = certificate_files(certificate, key)
     from clothes.web.camera_page import launch
     from clothes.web.server import address_for_others
 
@@ -174,7 +181,7 @@ def camera(
         host=host,
         port=port,
         auth=credentials,
-        certificate=(certificate, key) if certificate and key else None,
+        certificate=files,
         on_ready=on_ready,
     )
     if any(into.glob("*/*")):  # a photo was taken

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 import clothes
-from clothes.cli.options import Auth, Host, ModelOption, Port, require, user_and_password
+from clothes.cli.options import (
+    Auth,
+    Certificate,
+    CertificateKey,
+    Host,
+    ModelOption,
+    Port,
+    certificate_files,
+    require,
+    user_and_password,
+)
 from clothes.cli.output import note, show_address
 from clothes.system.terminal_text import quote
 
@@ -32,6 +42,8 @@ def studio(
     host: Host = "127.0.0.1",
     port: Port = 7860,
     auth: Auth = None,
+    certificate: Certificate = None,
+    key: CertificateKey = None,
 ) -> None:
     """Open the page that goes from photos to a tested recogniser, without further commands.
 
@@ -40,10 +52,10 @@ def studio(
     Example: clothes studio my-clothes
     """
     require("The studio", "serve", "train")
-    credentials = user_and_password(auth)
+    credentials, files = user_and_password(auth), certificate_files(certificate, key)
     from clothes.web.studio_page import launch
 
-    launch(folder, host=host, port=port, auth=credentials, on_ready=show_address)
+    launch(folder, host=host, port=port, auth=credentials, certificate=files, on_ready=show_address)
 
 
 @app.command()

@@ -4,7 +4,7 @@ const words = WORDS.photos;
 const classList = find(".classes");
 const looks = find(".looks");
 const naming = find(".naming");
-let current = null; // the class that the grid shows
+let current = new URLSearchParams(location.search).get("class"); // that the grid shows
 let suggested = null; // {class: ids} for the loose photos
 
 const tools = make("div", { className: "tools", hidden: true });

@@ -5,6 +5,7 @@ const refused = find(".refused");
 let queue = []; // of {file, name, label}
 let sending = null; // the running upload: {batch, done, total, added, abort}
 
+const newName = () => crypto.randomUUID?.() ?? String(Math.random()).slice(2); // of a batch or a burst
 const isJunk = (name) => /(^|\/)(\.|__MACOSX|Thumbs\.db|desktop\.ini)/i.test(name);
 
 const showUpload = () => {
@@ -75,7 +76,7 @@ const send = async (items) => {
   }
   if (!wanted.length) return;
   clearRefused();
-  sending = { batch: crypto.randomUUID?.() ?? String(Math.random()).slice(2), done: 0, total: wanted.length, added: 0, already: 0, shares: new Map(), abort: new AbortController() };
+  sending = { batch: newName(), done: 0, total: wanted.length, added: 0, already: 0, shares: new Map(), abort: new AbortController() };
   showUpload();
   await Promise.all(Array.from({ length: AT_ONCE }, sendAll));
   const { added, already, abort } = sending;
@@ -134,7 +135,9 @@ dropZone.ondrop = (event) => {
 for (const picker of [find(".files"), find(".directory")]) {
   picker.onchange = () => {
     const isFolder = picker.classList.contains("directory");
-    send(asItems(picker.files, isFolder ? "" : current ?? ""));
+    const burst = find(".one").checked ? { burst: newName() } : {};
+    send(asItems(picker.files, isFolder ? "" : current ?? "").map((item) => ({ ...item, ...burst })));
+    find(".one").checked = false;
     picker.value = "";
   };
 }

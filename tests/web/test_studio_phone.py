@@ -1,0 +1,41 @@
+"""The studio's page for a phone, without a browser."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.pictures import photo
+from tests.support.studio_page import counts, studio_client, upload
+
+
+def test_a_phone_brings_photos_with_its_password_until_the_page_is_closed(tmp_path: Path) -> None:
+    with studio_client(tmp_path / "one") as client:
+        assert client.get("phone").json() == {}
+        told = client.post("phone", json={"do": "open", "label": "hat"}).json()
+        assert client.post("phone", json={"do": "open"}).json()["password"] == told["password"]
+        assert client.get("phone").json()["address"] == told["address"]
+        assert (len(told["password"]), told["is_https"]) == (10, False) and told["code"].startswith("M0 0h1v1h-1z")
+        with httpx.Client(base_url=told["address"], timeout=60) as phone:
+            assert phone.get("studio/state").status_code == 401
+            signed_in = phone.post("login", data={"username": told["user"], "password": told["password"]})
+            assert signed_in.status_code == 200
+            phone.base_url = f"{told['address']}studio/"  # type: ignore[assignment]
+            for number in range(3):
+                upload(phone, f"{number}.png", photo(number), "hat", burst="7")
+            assert client.get("state").json()["classes"] == [{"name": "hat", "photos": 3, "garments": 1}]
+            for path in ("project", "phone"):
+                answer = phone.post(path, json={"do": "open", "folder": str(tmp_path)})
+                assert answer.status_code == 400 and "computer itself" in answer.json()["problem"]
+            assert client.post("project", json={"do": "new", "name": "two"}).status_code == 200
+            assert counts(phone) == {}  # it follows
+            assert client.post("phone", json={"do": "close"}).json() == {}
+            with pytest.raises(httpx.ConnectError):
+                phone.get("state")
+        assert client.post("phone", json={"do": "explode"}).status_code == 400
+
+
+def test_a_class_with_a_long_name_is_left_out_of_the_code(tmp_path: Path) -> None:
+    with studio_client(tmp_path) as client:
+        sizes = [client.post("phone", json={"do": "open", "label": label}).json()["size"] for label in ("", "ä" * 50)]
+        assert sizes[0] == sizes[1]
