@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from clothes.cli.commands import collection, demo, drive, evaluation, inference, photos, report, training, web
+from clothes.cli.commands import collection, demo, drive, evaluation, inference, photos, report, studio, training, web
 from clothes.cli.options import missing_package
 from clothes.cli.output import note, show
 from clothes.errors import ClothesError
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (demo, collection, photos, training, evaluation, report, inference, web, drive):  # as --help lists them
+for group in (studio, demo, collection, photos, training, evaluation, report, inference, web, drive):  # as in --help
     app.add_typer(group.app)
 
 
@@ -40,7 +40,7 @@ def clothes(
 ) -> None:
     """From a pile of photos of clothes to a recogniser you can trust.
 
-    Start with: clothes demo
+    Start with: clothes studio, a page for the whole way. The other commands do its steps one by one.
     """
 
 

@@ -237,8 +237,7 @@ class Studio:
     def _version(self) -> str:
         """Another text whenever a photo was added, moved or removed."""
         project = self.project
-        folders = (path for path in project.photos.rglob("*") if path.is_dir())
-        return _times(project.photos, project.unsorted, folders)
+        return _times(project.unsorted, (Path(folder) for folder, _, _ in os.walk(project.photos)))
 
     def _check_if_changed(self, version: str) -> None:
         """Checks the photos beside the page, once they have not changed for a moment."""

@@ -26,7 +26,7 @@ COMMANDS = commands(typer.main.get_command(main.app))
 
 
 def test_all_commands_are_there() -> None:
-    single = "demo data check split tune train evaluate predict info serve plot report look verify export compare"
+    single = "studio demo data check split tune train evaluate predict info serve plot report look verify export compare"
     groups = ["collect folder", "collect urls", "collect web", "collect camera", "drive push", "drive pull"]
     assert sorted(COMMANDS) == sorted([*single.split(), *groups, "corrections review"])
 
@@ -44,6 +44,12 @@ def test_the_overview_shows_each_command_with_a_whole_sentence(monkeypatch: pyte
         overview = run_command(*words, "--help").out
         lines = overview.partition("Commands:\n")[2].splitlines()
         assert lines and all(line.endswith(".") and not line.endswith("...") for line in lines), overview
+
+
+def test_without_a_command_the_studio_is_named_first() -> None:
+    overview = run_command().err  # with the status of wrong usage
+    assert "Start with: clothes studio" in overview
+    assert overview.partition("Commands:\n")[2].split()[0] == "studio"
 
 
 def test_the_version() -> None:

@@ -1,4 +1,4 @@
-"""`clothes studio`, `clothes serve` and `clothes corrections`."""
+"""`clothes serve` and `clothes corrections`."""
 
 from contextlib import nullcontext
 from pathlib import Path
@@ -7,17 +7,7 @@ from typing import Annotated
 import typer
 
 import clothes
-from clothes.cli.options import (
-    Auth,
-    Certificate,
-    CertificateKey,
-    Host,
-    ModelOption,
-    Port,
-    certificate_files,
-    require,
-    user_and_password,
-)
+from clothes.cli.options import Auth, Host, ModelOption, Port, require, user_and_password
 from clothes.cli.output import note, show_address
 from clothes.system.terminal_text import quote
 
@@ -32,30 +22,6 @@ corrections_app = typer.Typer(
     Example: clothes corrections review inbox --into photos
     """,
 )
-
-
-@app.command()
-def studio(
-    folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", help="The project; made if missing. Class folders are used in place.")
-    ] = Path("clothes-studio"),
-    host: Host = "127.0.0.1",
-    port: Port = 7860,
-    auth: Auth = None,
-    certificate: Certificate = None,
-    key: CertificateKey = None,
-) -> None:
-    """Open the page that goes from photos to a tested recogniser, without further commands.
-
-    Photos, runs and exports lie in FOLDER as those of the commands do. Trainings go on when the page is closed.
-
-    Example: clothes studio my-clothes
-    """
-    require("The studio", "serve", "train")
-    credentials, files = user_and_password(auth), certificate_files(certificate, key)
-    from clothes.web.studio_page import launch
-
-    launch(folder, host=host, port=port, auth=credentials, certificate=files, on_ready=show_address)
 
 
 @app.command()
