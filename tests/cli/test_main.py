@@ -26,9 +26,9 @@ COMMANDS = commands(typer.main.get_command(main.app))
 
 
 def test_all_commands_are_there() -> None:
-    single = "studio demo data check split tune train evaluate predict info serve plot report look verify export compare"
+    single = "demo data check split tune train evaluate predict info serve studio plot report look verify export"
     groups = ["collect folder", "collect urls", "collect web", "collect camera", "drive push", "drive pull"]
-    assert sorted(COMMANDS) == sorted([*single.split(), *groups, "corrections review"])
+    assert sorted(COMMANDS) == sorted([*single.split(), *groups, "compare", "corrections review"])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
