@@ -12,7 +12,7 @@ from clothes.config import SplitConfig
 from clothes.errors import SplitError
 from clothes.photos.class_names import PART_FOLDERS
 from clothes.photos.duplicates import Record
-from clothes.photos.folders import from_class, without_part
+from clothes.photos.folders import PhotoFile, from_class, without_part
 from clothes.photos.split_file import ALIKE, PARTS, Split
 from clothes.system.csv_files import read_csv, read_table, read_table_bytes, slashed
 
@@ -53,7 +53,7 @@ def find_constraints(
     there = {record.part for record in records}
     parts = tuple(part for part in ("train", "validation", "test") if part in there)
     if groups is not None:
-        found.groups = _read_groups(groups, records, found.notes)
+        found.groups = read_groups(groups, records, found.notes)
     if previous is not None:
         is_pooled = _is_pooled(previous)
         if pool and parts and not is_pooled:
@@ -82,8 +82,8 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
-def _read_groups(path: Path, records: Sequence[Record], notes: list[str]) -> dict[str, list[int]]:
-    """Returns the groups of a CSV file: name -> photos."""
+def read_groups(path: Path, records: Sequence[Record | PhotoFile], notes: list[str]) -> dict[str, list[int]]:
+    """Returns the groups of a CSV file: name -> photos. Raises SplitError for another table."""
     lines, photo, column = _read_group_file(path)
     positions = {record.path: i for i, record in enumerate(records)}
     for i, record in enumerate(records):  # also without the folders above the class folder

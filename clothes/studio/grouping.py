@@ -16,6 +16,7 @@ from clothes.errors import PhotosError
 from clothes.photos.folders import Listing, list_class_folders
 from clothes.photos.split import split
 from clothes.photos.split_file import Row, Split
+from clothes.studio.people import has_people, people_of
 from clothes.studio.project import Project
 from clothes.system.csv_files import csv_text, read_table
 from clothes.system.files import append_synced, write_text
@@ -52,13 +53,17 @@ def burst_of(photo: str, bursts: Mapping[str, str]) -> str:
 
 
 def write_groups(project: Project) -> Path | None:
-    """Writes groups.csv for the photos as they lie now. Returns its path, or None if no photo is in a burst."""
+    """Writes groups.csv for the photos as they lie now. Returns its path, or None if no photo is in a group.
+
+    A photo may be in a burst and in a group of the user's table: the split joins them.
+    """
     bursts, path = read_bursts(project), project.root / GROUPS
     rows = []
     with suppress(PhotosError):  # no photo
-        if bursts:
-            photos = (photo.path for photo in list_class_folders(project.photos).photos)
+        if bursts or has_people(project):
+            photos = [photo.path for photo in list_class_folders(project.photos).photos]
             rows = [(photo, burst) for photo in photos if (burst := burst_of(photo, bursts))]
+            rows += people_of(project, photos)
     text = csv_text([("photo", "group"), *rows])
     if path.read_bytes() != text.encode() if path.exists() else rows:
         write_text(path, text)

@@ -19,7 +19,7 @@ class History:
         self.project = project
         self._journal = Journal(project.private / "journal.jsonl")
         with self.writing():
-            self._write_groups()
+            self.write_groups()
 
     @contextmanager
     def writing(self) -> Iterator[int]:
@@ -104,7 +104,7 @@ class History:
             self._journal.take_back(before)
             raise
         self._journal.finish()
-        self._write_groups()
+        self.write_groups()
         return gone
 
     def _settle(self, entry: Entry) -> None:
@@ -135,7 +135,7 @@ class History:
         step = Step(number, f"{count(len(moves))} added", tuple(moves), tuple(sorted(made)), entry["batch"])
         self._append(step.entry())
         self._journal.finish()
-        self._write_groups()
+        self.write_groups()
 
     def _append(self, entry: Entry) -> int:
         try:
@@ -146,7 +146,8 @@ class History:
                 "again."
             ) from None
 
-    def _write_groups(self) -> None:
+    def write_groups(self) -> None:
+        """Writes groups.csv for the photos as they lie now."""
         with suppress(OSError):  # on a full disk; it is written again before a split
             write_groups(self.project)
 

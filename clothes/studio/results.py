@@ -38,14 +38,14 @@ _FINDINGS = (  # entry of the check, noun, description, advice
 
 def check(project: Project) -> dict[str, Any] | None:
     """Returns the newest check: `report` as `clothes check --json`, and `findings` with their `photos`, `pairs` of
-    photos, or `classes`.
+    photos, or `classes`. `split_notes` tell of the split, if groups of the user made the check split the photos.
 
     `is_current` is false if a photo was added, moved or changed since. None before the first check.
     """
     found = _newest(project, "check")
     if found is None:
         return None
-    report = found["report"]
+    report, notes = found["report"], found.get("split_notes", [])
     findings: list[dict[str, Any]] = []
     for kind, noun, what, advice in _FINDINGS:
         if items := report[kind]:
@@ -55,7 +55,12 @@ def check(project: Project) -> dict[str, Any] | None:
     if report["imbalance"] > UNEQUAL:
         words = f"The largest class has {report['imbalance']:.0f} times the photos of the smallest."
         findings.append({"kind": "imbalance", "words": words, "advice": "Add photos of the small classes."})
-    return {"is_current": found["photos"] == photos_fingerprint(project), "report": report, "findings": findings}
+    return {
+        "is_current": found["photos"] == photos_fingerprint(project),
+        "report": report,
+        "findings": findings,
+        "split_notes": notes,
+    }
 
 
 def added(project: Project) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from clothes.report.run_plots import draw_run
 from clothes.studio.grouping import update_split
 from clothes.studio.intake import Intake
 from clothes.studio.job_folder import Asked, How, Kind, tuning_folder
+from clothes.studio.people import has_people
 from clothes.studio.project import Project
 from clothes.studio.reporter import FollowedSearch, FollowedTraining, Reporter
 from clothes.studio.web_intake import add_addresses, add_found
@@ -131,10 +132,11 @@ def check(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
     from clothes.studio.results import photos_fingerprint
 
     before = photos_fingerprint(project)
-    return {
-        "photos": before,
-        "report": check_photos(project.photos, progress=partial(reporter.step, "check")).to_dict(),
-    }
+    report = check_photos(project.photos, progress=partial(reporter.step, "check")).to_dict()
+    notes: tuple[str, ...] = ()
+    if has_people(project):  # it is told how they are shared out before a training
+        notes = update_split(project, progress=partial(reporter.step, "look")).notes
+    return {"photos": before, "report": report, "split_notes": list(notes)}
 
 
 def report(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from clothes.studio import downloads, jobs, photo_list, results
 from clothes.studio.edits import Edits
 from clothes.studio.intake import Intake, suggest
 from clothes.studio.job_folder import check_asked
+from clothes.studio.people import take_people
 from clothes.studio.project import Project
 from clothes.studio.shelves import Refused
 from clothes.web.studio_next import done_steps, next_step
@@ -175,6 +176,8 @@ class Studio:
     def upload(self, path: Path, given: Given) -> dict[str, Any]:
         """Adds an uploaded file to a batch, which is one step for undo. Says what became of it."""
         name, label, burst = str(given["name"]), str(given.get("label", "")) or None, str(given.get("burst", ""))
+        if name.lower().endswith(".csv"):
+            return self._take_people(path, name)
         intake = self._intake(str(given["batch"]))
         if name.lower().endswith(".zip"):
             return intake.add_zip(path, label, name=name).to_dict()
@@ -186,6 +189,14 @@ class Studio:
         if isinstance(outcome, Refused):
             return {"added": 0, "already": 0, "refused": [[outcome.name, outcome.reason]], "notes": []}
         return {"added": int(outcome.new), "already": int(not outcome.new), "refused": [], "notes": []}
+
+    def _take_people(self, path: Path, name: str) -> dict[str, Any]:
+        with self.project.lock():
+            notes = take_people(self.project, path, name)
+            self.edits.history.write_groups()
+        with suppress(ClothesError, OSError):  # one runs: the next tells of the split
+            jobs.start(self.project, "check")
+        return {"added": 0, "already": 0, "refused": [], "notes": [], "told": notes}
 
     def _intake(self, batch: str) -> Intake:
         """The open batch of this name. The oldest ones are closed."""

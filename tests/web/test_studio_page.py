@@ -14,9 +14,10 @@ from clothes.web.allowed_routes import STUDIO_ROUTES
 from clothes.web.studio_next import done_steps, next_step
 from clothes.web.studio_page import MAX_MEGABYTES, launch
 from tests.support.commands import run_command
-from tests.support.pictures import draw, encode, photo
+from tests.support.pictures import draw, encode, make_photos, photo
 from tests.support.served_page import served_camera
 from tests.support.studio_page import counts, edit, ids, served_studio, studio_client, upload
+from tests.support.waiting import wait_for
 
 LOCATED = Image.Exif()
 LOCATED[0x010E] = "at home"
@@ -72,6 +73,19 @@ def test_a_zip_sorts_itself_and_is_one_step(tmp_path: Path) -> None:
         edit(client, "undo")
         assert sum(counts(client).values()) == 0
         assert upload(client, "photos.zip", b"no zip", batch="zip").json()["problem"]
+
+
+def test_a_table_of_people_is_taken_and_told_at_the_check(tmp_path: Path) -> None:
+    make_photos(tmp_path / "photos", each=4)
+    names = [path.relative_to(tmp_path / "photos").as_posix() for path in (tmp_path / "photos").glob("*/*")]
+    table = "\n".join(["photo,person", *(f"{name},{number % 6}" for number, name in enumerate(sorted(names)))])
+    with studio_client(tmp_path) as client:
+        answer = upload(client, "people.csv", table.encode()).json()
+        assert answer["told"] == ["6 groups in people.csv: photos of a group stay in one part."]
+        wait_for(lambda: client.get("check").json()["job"]["state"] == "done")
+        checked = client.get("check").json()
+        assert checked["split"]["groups"] and "to learn" in checked["split"]["words"]
+        assert upload(client, "people.csv", b"a,b\n").status_code == 400
 
 
 def test_frames_of_a_burst_are_one_garment(tmp_path: Path) -> None:

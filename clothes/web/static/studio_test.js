@@ -129,6 +129,8 @@ builder(checkBody, "check", () => [state.version, state.check, state.photos], as
     check && !check.findings.length && make("p", { className: "verdict", textContent: WORDS.check.clean }),
     split && heading(WORDS.check.split),
     split && make("p", { textContent: `${split.words}.` }),
+    split && split.groups > 0 && make("p", { textContent: WORDS.check.groups(split.groups) }),
+    ...check?.split_notes?.map(hint) ?? [],
     make("div", { className: "buttons" }, button(check ? WORDS.check.again : WORDS.check.run, () => job("start", { kind: "check" }), { disabled: isRunning })),
   ];
 });

@@ -50,6 +50,7 @@ const sendOne = async (item) => {
     sending.added += answer.added;
     sending.already += answer.already;
     answer.refused.forEach(([name, reason]) => refuse(name, reason));
+    sending.told.push(...answer.told ?? []);
     answer.notes.forEach((note) => refuse(item.name, note));
   } catch (error) {
     if (error.name !== "AbortError") refuse(item.name, error.message);
@@ -76,13 +77,14 @@ const send = async (items) => {
   }
   if (!wanted.length) return;
   clearRefused();
-  sending = { batch: newName(), done: 0, total: wanted.length, added: 0, already: 0, shares: new Map(), abort: new AbortController() };
+  sending = { batch: newName(), done: 0, total: wanted.length, added: 0, already: 0, told: [], shares: new Map(), abort: new AbortController() };
   showUpload();
   await Promise.all(Array.from({ length: AT_ONCE }, sendAll));
-  const { added, already, abort } = sending;
+  const { added, already, told, abort } = sending;
   sending = null;
   showUpload();
-  say(abort.signal.aborted ? words.cancelled : words.added(added, already));
+  const sum = told.length && !added && !already ? [] : [words.added(added, already)];
+  say(abort.signal.aborted ? words.cancelled : [...sum, ...told].join(" "));
   await refresh();
 };
 find("button", uploading).onclick = () => {
