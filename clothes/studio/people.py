@@ -19,7 +19,7 @@ from clothes.system.csv_files import csv_text, read_table
 from clothes.system.files import move, write_text
 
 _PEOPLE = "people.csv"
-_AGAIN = "The photos are shared out anew for it. Tests of earlier recognisers do not compare with new ones."
+_AGAIN = "The photos are shared out anew. Tests of earlier recognisers do not compare with new ones."
 
 
 def has_people(project: Project) -> bool:
@@ -42,13 +42,27 @@ def take_people(project: Project, path: Path, name: str) -> list[str]:
             raise SplitError(str(error).replace(str(path), name)) from None
         known = _known_checksums(project)
         rows = [(_checksum(project, known, photos[i].path), group) for group, of in groups.items() for i in of]
-        for table in (project.photos / "split.csv", project.private / "parts.csv"):
-            if table.exists():
-                move(table, _free(project.private / TRASH / table.name))
-                notes = [*notes, _AGAIN] if _AGAIN not in notes else notes
+        notes += _set_split_aside(project)
         write_text(project.private / _PEOPLE, csv_text(rows))  # after a split that may tear the groups
     head = f"{len(groups):,} group{'s' * (len(groups) != 1)} in {name}: photos of a group stay in one part."
     return [head, *(note.replace(path.name, name) for note in notes)]
+
+
+def forget_people(project: Project) -> str:
+    """Moves the table of groups, and the split that was made with it, into the trash. Returns a sentence."""
+    with project.lock():
+        if not has_people(project):
+            return "There are no groups of a table."
+        move(project.private / _PEOPLE, _free(project.private / TRASH / _PEOPLE))
+        return " ".join(["The groups of the table are forgotten.", *_set_split_aside(project)])
+
+
+def _set_split_aside(project: Project) -> list[str]:
+    """Moves the split into the trash, so that it is made anew. Returns what to tell of it."""
+    there = [path for path in (project.photos / "split.csv", project.private / "parts.csv") if path.exists()]
+    for table in there:
+        move(table, _free(project.private / TRASH / table.name))
+    return [_AGAIN] if there else []
 
 
 def people_of(project: Project, photos: list[str]) -> Iterator[tuple[str, str]]:

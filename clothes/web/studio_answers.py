@@ -20,7 +20,7 @@ from clothes.studio import downloads, jobs, photo_list, results
 from clothes.studio.edits import Edits
 from clothes.studio.intake import Intake, suggest
 from clothes.studio.job_folder import check_asked
-from clothes.studio.people import take_people
+from clothes.studio.people import forget_people, has_people, take_people
 from clothes.studio.project import Project
 from clothes.studio.shelves import Refused
 from clothes.web.studio_next import done_steps, next_step
@@ -108,6 +108,7 @@ class Studio:
             "job": job and job.to_dict(),
             "check": results.check(self.project),
             "split": results.split(self.project),
+            "has_table": has_people(self.project),
         }
 
     def added(self, _: Given) -> dict[str, Any]:
@@ -146,6 +147,7 @@ class Studio:
             "redo": edits.redo,
             "sort": lambda: edits.sort(_by_class(given["photos"])),
             "starter": self._add_starter,
+            "forget_groups": self._forget_people,
         }
         if given.get("do") not in actions:
             raise ConfigError("The studio knows no such edit. Reload the page.")
@@ -197,6 +199,12 @@ class Studio:
         with suppress(ClothesError, OSError):  # one runs: the next tells of the split
             jobs.start(self.project, "check")
         return {"added": 0, "already": 0, "refused": [], "notes": [], "told": notes}
+
+    def _forget_people(self) -> str:
+        with self.project.lock():
+            told = forget_people(self.project)
+            self.edits.history.write_groups()
+        return told
 
     def _intake(self, batch: str) -> Intake:
         """The open batch of this name. The oldest ones are closed."""

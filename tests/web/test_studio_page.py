@@ -86,6 +86,10 @@ def test_a_table_of_people_is_taken_and_told_at_the_check(tmp_path: Path) -> Non
         checked = client.get("check").json()
         assert checked["split"]["groups"] and "to learn" in checked["split"]["words"]
         assert upload(client, "people.csv", b"a,b\n").status_code == 400
+        assert checked["has_table"] and "forgotten" in edit(client, "forget_groups").json()["message"]
+        later = client.get("check").json()
+        assert (later["has_table"], later["split"]) == (False, None)
+        assert "no groups" in edit(client, "forget_groups").json()["message"]
 
 
 def test_frames_of_a_burst_are_one_garment(tmp_path: Path) -> None:

@@ -62,6 +62,18 @@ def test_a_folder_is_copied_by_a_job_as_one_step(tmp_path: Path) -> None:
     assert len(below(folder)) == 8
 
 
+def test_a_copy_is_cancelled_and_what_is_there_is_one_step(tmp_path: Path) -> None:
+    folder = make_photos(tmp_path / "mine", each=100)
+    with studio_client(tmp_path / "one") as client:
+        tell(client, do="copy", folder=str(folder), label="")
+        client.post("job", json={"do": "stop", "kind": "add"})
+        wait_for(lambda: client.get("state").json()["adding"]["state"] in ("done", "stopped"))
+        answer = client.get("added").json()
+        assert answer["stopped"] and answer["added"] < 300
+        edit(client, "undo")
+        assert sum(counts(client).values()) == 0
+
+
 def test_addresses_of_the_web_are_fetched_by_a_job(tmp_path: Path) -> None:
     with studio_client(tmp_path / "one") as client:
         asked = {"do": "start", "kind": "add", "addresses": "http://127.0.0.1:9/x.png\n\nnone", "label": "hat"}

@@ -118,7 +118,7 @@ const findingOf = (finding) => {
 };
 builder(checkBody, "check", () => [state.version, state.check, state.photos], async () => {
   if (!state.photos) return [hint(WORDS.check.none)];
-  const { check, split, job: now } = await ask("check");
+  const { check, split, has_table: hasTable, job: now } = await ask("check");
   const isRunning = ["starting", "running", "stopping"].includes(now?.state);
   return [
     isRunning && make("p", { textContent: WORDS.check.running }),
@@ -130,7 +130,7 @@ builder(checkBody, "check", () => [state.version, state.check, state.photos], as
     split && heading(WORDS.check.split),
     split && make("p", { textContent: `${split.words}.` }),
     split && split.groups > 0 && make("p", { textContent: WORDS.check.groups(split.groups) }),
-    ...check?.split_notes?.map(hint) ?? [],
-    make("div", { className: "buttons" }, button(check ? WORDS.check.again : WORDS.check.run, () => job("start", { kind: "check" }), { disabled: isRunning })),
+    ...(hasTable ? check?.split_notes ?? [] : []).map(hint),
+    make("div", { className: "buttons" }, hasTable && button(WORDS.check.forget, () => edit("forget_groups")), button(check ? WORDS.check.again : WORDS.check.run, () => job("start", { kind: "check" }), { disabled: isRunning })),
   ];
 });

@@ -72,7 +72,7 @@ const WORDS = {
   },
   photos: {
     title: "Photos",
-    hint: "Drop photos, folders or a zip file here. A folder for each class sorts itself. A table (.csv) with the columns photo and person keeps the photos of a person together in the test.",
+    hint: "Drop photos, folders or a zip file here. A folder for each class sorts itself. A table (.csv) with the columns photo and person keeps the photos of a person in one part.",
     choose: "Choose photos",
     folder: "Choose a folder",
     camera: "Use the camera",
@@ -136,6 +136,7 @@ const WORDS = {
     show: "Show",
     hide: "Hide",
     split: "How the photos are shared out",
+    forget: "Forget the table of groups",
     groups: (number) => `${count(number, "group")} of photos, such as those of one person or one burst: each is in one part.`,
   },
   train: {
