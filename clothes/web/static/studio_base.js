@@ -52,6 +52,7 @@ const pictureOf = (id, size = 160) => `studio/thumbnail/${pathOf(id)}?size=${siz
 
 let timer = 0;
 let lastShown = "";
+let trouble = ""; // why the last look failed
 
 const show = (answer) => {
   state = answer;
@@ -66,9 +67,11 @@ const refresh = async () => {
   clearTimeout(timer);
   try {
     show(await ask("state"));
-    if (status.textContent === WORDS.noAnswer) say("");
+    if (trouble && status.textContent === trouble) say("");
+    trouble = "";
   } catch (error) {
-    say(error.message, true);
+    trouble = error.message;
+    say(trouble, true);
   }
   clearTimeout(timer);
   timer = setTimeout(refresh, 1000 * (isBusy() || isActive(state.adding) ? BUSY_SECONDS : IDLE_SECONDS));
@@ -111,7 +114,8 @@ const enlarge = (item) => {
     large.src = `studio/heatmap/${pathOf(item.id)}?${new URLSearchParams({ run })}`;
     explain.replaceWith(hint(WORDS.whyHint));
   });
-  openDialog(large, make("p", { textContent: item.note ? `${item.name} · ${item.note}` : item.name }), inRow(explain ?? ""));
+  const near = item.near?.length && make("div", { className: "near" }, hint(WORDS.near), ...item.near.map((id) => make("img", { src: pictureOf(id), alt: id.split("/").slice(-2).join("/") })));
+  openDialog(large, make("p", { textContent: item.note ? `${item.name} · ${item.note}` : item.name }), inRow(explain ?? ""), near || "");
 };
 dialog.onclose = () => find(".content", dialog).replaceChildren();
 
