@@ -6,12 +6,12 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from clothes.config import QUICK
-from clothes.errors import MissingExtraError, RunError, SplitError
+from clothes.errors import MissingExtraError, PhotoError, RunError, SplitError
 from clothes.inference.bundle import MODEL
-from clothes.inference.classifier import load
+from clothes.inference.classifier import Classifier, load
 from clothes.inference.run import Run
 from clothes.report.run_plots import draw_run
 from clothes.studio.grouping import update_split
@@ -26,6 +26,9 @@ from clothes.system.validation import read_json
 from clothes.training.callbacks import StopTrainingError
 from clothes.training.split_and_config import Changes
 
+if TYPE_CHECKING:
+    from clothes.evaluation.embeddings import Embeddings
+
 
 class _MadeFrom(TypedDict):
     created: str
@@ -37,6 +40,7 @@ class _ExportInfo(TypedDict):
     made_from: _MadeFrom
 
 
+_MOST_WRONG, _NEAREST = 200, 3  # photos
 _TRIES = 2  # more, to read photos that are moved meanwhile
 _ARCHITECTURES: dict[How, str] = {
     "quick": QUICK,
@@ -140,7 +144,7 @@ def check(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
 
 
 def report(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
-    """Writes the report of a tested run, and lists what to photograph next and which labels to look at."""
+    """Writes the report of a tested run, and lists what to photograph, labels to look at, photos near wrong ones."""
     from clothes.evaluation.embeddings import read_embeddings
     from clothes.evaluation.label_errors import find_label_errors
     from clothes.report.report_page import write_report
@@ -148,11 +152,12 @@ def report(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]
 
     run = Run.open(project.runs / asked["run"])
     written = write_report(run, progress=reporter.step)
-    classifier, labels = load(run.path), []
+    classifier, labels, nearest = load(run.path), [], {}
     with suppress(RunError):  # no photo is there any more
-        embeddings = read_embeddings(run, classifier).reduced()  # kept by the report
-        found = find_label_errors(embeddings, classifier.classes)
+        embeddings = read_embeddings(run, classifier)  # kept by the report
+        found = find_label_errors(embeddings.reduced(), classifier.classes)
         labels = [{**asdict(error), "photo": photo_id(error.photo)} for error in found]
+        nearest = _nearest_to_wrong(run, classifier, embeddings)
     advice = written.advice
     return {
         "run": asked["run"],
@@ -160,6 +165,22 @@ def report(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]
         "advice": advice and advice.to_dict(),
         "lines": advice.lines() if advice else [],
         "label_errors": labels,
+        "nearest": nearest,
+    }
+
+
+def _nearest_to_wrong(run: Run, classifier: Classifier, embeddings: "Embeddings") -> dict[str, list[str]]:
+    """Returns the train photos that are nearest to each wrong test photo."""
+    from clothes.evaluation.results import read_predictions
+    from clothes.report.sections import find_mistakes
+    from clothes.studio.results import photo_id
+
+    wrong = [str(prediction.photo) for _, prediction in find_mistakes(read_predictions(run.path))[:_MOST_WRONG]]
+    features = classifier.features_many(run.photos / photo for photo in wrong)
+    return {
+        photo_id(photo): [photo_id(embeddings.rows[i].photo) for i in embeddings.nearest(values[None], _NEAREST)[0]]
+        for photo, values in zip(wrong, features, strict=True)
+        if not isinstance(values, PhotoError)
     }
 
 

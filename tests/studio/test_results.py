@@ -166,6 +166,10 @@ def test_a_report_recommends_what_the_command_does(project: Project) -> None:
     assert found["advice"] == command("report", project.runs / "first")["advice"]
     assert found["lines"]
     assert all(project.photo_path(error["photo"]).exists() for error in found["label_errors"])
+    wrong = {item["photo"] for item in (results.test(project, "first") or {})["wrong"]}
+    parts = {f"photos/{row.photo}": row.part for row in clothes.Run.open(project.runs / "first").split.rows}
+    assert found["nearest"].keys() == wrong != set()
+    assert all(len(near) == 3 and {parts[photo] for photo in near} == {"train"} for near in found["nearest"].values())
     assert results.report_page(project, "first").stat().st_size > 10_000
 
 

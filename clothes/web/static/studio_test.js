@@ -66,7 +66,7 @@ builder(testBody, "test", aboutRun, async () => {
   if (!result.test) return parts;
   const { test } = result;
   const { evaluation } = test;
-  const wrong = test.wrong.map((found) => ({ ...asItem(found.photo), note: WORDS.test.wrongNote(found) }));
+  const wrong = test.wrong.map((found) => ({ ...asItem(found.photo), note: WORDS.test.wrongNote(found), near: result.recommendations?.nearest?.[found.photo] }));
   const classRows = evaluation.classes.map((name, index) => [name, evaluation.confusion[index][index], evaluation.per_class[name].photos]);
   return [
     ...parts,
@@ -77,7 +77,8 @@ builder(testBody, "test", aboutRun, async () => {
     hint(WORDS.test.rowsAre),
     confusionTable(result),
     heading(`${WORDS.test.wrong}: ${wrong.length}`),
-    wrong.length ? wrongGrid(wrong, WORDS.test.wrong) : hint(WORDS.test.noneWrong),
+    wrong.length ? hint(WORDS.test.wrongHint) : hint(WORDS.test.noneWrong),
+    wrong.length && sortable(wrong, WORDS.test.wrong),
     make("p", {}, run.has_report ? make("a", { href: `studio/report/${encodeURIComponent(run.run)}`, target: "_blank", textContent: WORDS.test.report }) :
       startJob("report", run, { text: WORDS.test.makeReport, className: "" })),
   ];
@@ -123,7 +124,7 @@ builder(checkBody, "check", () => [state.version, state.check, state.photos], as
   return [
     isRunning && make("p", { textContent: WORDS.check.running }),
     isRunning && make("progress", { ariaLabel: WORDS.check.running }),
-    ["failed", "died"].includes(now?.state) && make("p", { className: "problem", textContent: now.problem?.what ?? "" }),
+    ["failed", "died"].includes(now?.state) && problemOf(now),
     check && !check.is_current && !isRunning && hint(WORDS.check.stale),
     ...(check?.findings ?? []).map(findingOf),
     check && !check.findings.length && make("p", { className: "verdict", textContent: WORDS.check.clean }),

@@ -16,6 +16,14 @@ const showAnswer = (answer) => {
     table([WORDS.test.class, "", ""], scores.map(([label, score]) => [label, meter(score, 1), percent(score)]), "scores"),
   );
 };
+// The photo goes to the photos of its class, so that the next training learns from it.
+const fixing = make("div");
+said.after(fixing);
+const corrector = (file) => {
+  const select = make("select", {}, ...classNames().map((name) => make("option", { value: name, textContent: name })));
+  const add = button(WORDS.use.learn, () => send([{ file, name: file.name, label: select.value }]));
+  return inRow(make("label", { className: "field" }, make("span", { textContent: WORDS.use.isA }), select), add);
+};
 const predict = (blob) => request(`predict?${new URLSearchParams({ run: chosenRun().run })}`, { method: "POST", body: blob });
 
 const askAbout = async (file) => {
@@ -26,8 +34,10 @@ const askAbout = async (file) => {
   picture.src = URL.createObjectURL(file);
   picture.hidden = false;
   said.textContent = WORDS.loading;
+  fixing.replaceChildren();
   try {
     showAnswer(await predict(file));
+    fixing.replaceChildren(corrector(file));
   } catch (error) {
     said.replaceChildren(make("p", { className: "problem", textContent: error.message }));
   }
@@ -67,6 +77,7 @@ liveButton.onclick = async () => {
   if (live.srcObject) return stopLive();
   if (!await startCamera(live, { facingMode: "environment" })) return;
   picture.hidden = true;
+  fixing.replaceChildren();
   live.hidden = false;
   liveButton.textContent = WORDS.use.stop;
   goLive();
