@@ -48,6 +48,14 @@ class Project:
     root: Path
     photos: Path
 
+    def require_photos(self) -> None:
+        """Raises PhotosError if the folder of the photos is gone, before anything makes an empty one in its place."""
+        if not self.photos.is_dir():
+            raise PhotosError(
+                f"The folder {self.photos} is gone: it was moved or renamed, or its disk is not connected. The studio "
+                "has changed nothing. Put it back, and this page goes on; or start the studio with its new place."
+            )
+
     @property
     def runs(self) -> Path:
         return self.root / "runs"

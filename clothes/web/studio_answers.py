@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import clothes
-from clothes.errors import ClothesError, ConfigError, PhotosError
+from clothes.errors import ClothesError, ConfigError
 from clothes.inference.classifier import Classifier
 from clothes.studio import downloads, jobs, photo_list, results
 from clothes.studio.edits import Edits
@@ -56,7 +56,7 @@ class Studio:
 
     def state(self, _: Given) -> dict[str, Any]:
         """What the page shows on all stations. Cheap: the page asks once a second while a job runs."""
-        self._require_photos()
+        self.project.require_photos()
         project, version = self.project, self._version()
         counts = self._counts()
         changed = _times(project.runs, project.runs.glob("*"), project.runs.glob("*/bundle"))
@@ -81,15 +81,6 @@ class Studio:
             "next_run": run,
             "done": done_steps(counts, runs, check is not None and check.state == "done"),
         }
-
-    def _require_photos(self) -> None:
-        """Raises PhotosError if the folder is gone, before anything makes an empty one in its place."""
-        photos = self.project.photos
-        if not photos.is_dir():
-            raise PhotosError(
-                f"The folder {photos} is gone: it was moved or renamed, or its disk is not connected. The studio has "
-                "changed nothing. Put it back, and this page goes on; or start the studio with its new place."
-            )
 
     def _counts(self) -> dict[str, Any]:
         counts = photo_list.count_photos(self.project)
@@ -145,7 +136,7 @@ class Studio:
 
     def edit(self, given: Given) -> dict[str, Any]:
         """Does one edit. Says what was done."""
-        self._require_photos()
+        self.project.require_photos()
         edits = self.edits
         actions: dict[str, Callable[[], Any]] = {
             "move": lambda: edits.move(_texts(given["ids"]), str(given["label"]) or None),
@@ -171,7 +162,7 @@ class Studio:
 
     def job(self, given: Given) -> dict[str, Any]:
         """Starts, stops or goes on with a job. Returns how it stands."""
-        self._require_photos()
+        self.project.require_photos()
         match given:
             case {"do": "start", "kind": "train" | "test" | "check" | "report" | "export" as kind, **asked}:
                 status: jobs.Status | None = jobs.start(self.project, kind, **asked)
@@ -189,7 +180,7 @@ class Studio:
 
     def upload(self, path: Path, given: Given) -> dict[str, Any]:
         """Adds an uploaded file to a batch, which is one step for undo. Says what became of it."""
-        self._require_photos()
+        self.project.require_photos()
         name, label, burst = str(given["name"]), str(given.get("label", "")) or None, str(given.get("burst", ""))
         if name.lower().endswith(".csv"):
             return self._take_people(path, name)

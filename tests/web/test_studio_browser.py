@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from clothes.studio import jobs
+from tests.support.jobs import make_project, wait_until_ended
 from tests.support.pictures import make_photos, photo
 from tests.support.studio_page import served_studio
 
@@ -270,3 +272,28 @@ def test_a_training_is_stopped_and_goes_on(browser: Any, tmp_path: Path) -> None
         page.locator("section[data-step=train] .stop").wait_for()
         page.locator("section[data-step=train] .stop").click()
         page.get_by_role("button", name="Test it").wait_for(timeout=60_000)
+
+
+@pytest.mark.slow
+def test_a_wrong_photo_shows_what_it_is_like_and_an_asked_one_is_added(browser: Any, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", each=30)
+    for number in range(0, 30, 3):  # mixed up, so that some answers are wrong
+        one, other = (project.photos / label / f"{number:03}.png" for label in ("bar", "frame"))
+        one.rename(tmp_path / "kept")
+        other.rename(one)
+        (tmp_path / "kept").rename(other)
+    for kind in ("train", "test", "report"):
+        jobs.start(project, kind, run="a")
+        assert wait_until_ended(project).state == "done"
+    with served_studio(project.root) as url, opened(browser, url) as page:
+        page.evaluate("location.hash = 'test'")
+        page.locator("section[data-step=test] .cell").first.dblclick()
+        page.wait_for_selector("dialog .near img")
+        assert page.locator("dialog .near img").count() == 3
+        page.keyboard.press("Escape")
+        page.evaluate("location.hash = 'use'")
+        drop(page, ".asking .drop", "asked.png", photo(77))
+        page.select_option(".asking select", "square")
+        page.click("text=Add it to the photos")
+        page.wait_for_function("document.querySelector('.status').textContent.includes('1 photo added')")
+        assert len(list((project.photos / "square").iterdir())) == 31
