@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import clothes
-from clothes.errors import ClothesError, ConfigError
+from clothes.errors import ClothesError, ConfigError, PhotosError
 from clothes.inference.classifier import Classifier
 from clothes.studio import downloads, jobs, photo_list, results
 from clothes.studio.edits import Edits
@@ -186,7 +186,10 @@ class Studio:
             return self._take_people(path, name)
         intake = self._intake(str(given["batch"]))
         if name.lower().endswith(".zip"):
-            return intake.add_zip(path, label, name=name).to_dict()
+            try:
+                return intake.add_zip(path, label, name=name).to_dict()
+            except PhotosError as error:
+                raise PhotosError(str(error).replace(str(path), name)) from None
         outcome = (
             intake.add_burst([path.read_bytes()], label, burst=burst)[0]
             if burst

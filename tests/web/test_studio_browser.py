@@ -1,11 +1,7 @@
 """The studio's page in a headless Chromium, with a camera that Chromium draws."""
 
-import base64
-import io
 import json
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,57 +10,10 @@ import pytest
 from clothes.studio import jobs
 from tests.support.jobs import make_project, wait_until_ended
 from tests.support.pictures import make_photos, photo
+from tests.support.studio_browser import STATIONS, chips, drop, opened, zipped
 from tests.support.studio_page import served_studio
 
 pytestmark = pytest.mark.browser
-
-STATIONS = ("photos", "check", "train", "test", "improve", "use")
-DROP = """([selector, name, data]) => {
-    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([bytes], name));
-    document.querySelector(selector).dispatchEvent(new DragEvent("drop", { dataTransfer: transfer, bubbles: true }));
-}"""
-
-
-@contextmanager
-def opened(browser: Any, url: str, **more: Any) -> Iterator[Any]:
-    """The page, once it shows the project. Fails on errors of its script and on requests to other hosts."""
-    context = browser.new_context(permissions=["camera"], **more)
-    page = context.new_page()
-    page.set_default_timeout(60_000)
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("request", lambda sent: sent.url.startswith((url, "blob:", "data:")) or errors.append(sent.url))
-    page.goto(url)
-    page.wait_for_selector(".studio h1:not(:empty)")
-    yield page
-    stored = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}])")
-    context.close()
-    assert not errors
-    assert "photos/" not in stored and ".png" not in stored
-
-
-def drop(page: Any, selector: str, name: str, data: bytes) -> None:
-    page.evaluate(DROP, [selector, name, base64.b64encode(data).decode()])
-
-
-def chips(page: Any, wanted: dict[str, int]) -> None:
-    """Waits until the page shows these numbers of photos by class."""
-    page.wait_for_function(
-        """(wanted) => JSON.stringify(wanted) === JSON.stringify(Object.fromEntries(
-            [...document.querySelectorAll(".chip:not(.new)")].map((chip) =>
-                [chip.dataset.name, Number(chip.querySelector("b").textContent)])))""",
-        arg=wanted,
-    )
-
-
-def zipped(folder: Path) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for path in sorted(folder.glob("*/*")):
-            archive.write(path, path.relative_to(folder))
-    return file.getvalue()
 
 
 def test_photos_are_sorted_by_keyboard_and_undone(browser: Any, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ const openStation = (name) => {
     else item.removeAttribute("aria-current");
   }
   if (station !== "use") stopLive();
+  if (station !== "photos") closeCamera();
   showNext();
   showJob();
   shown[station]?.();
@@ -39,26 +40,29 @@ const doNext = {
   wait: () => openStation({ test: "test", export: "use", report: "test" } [state.job.kind] ?? "train"),
   goOn: () => {
     openStation("train");
-    goOn(state.next_run);
+    return goOn(state.next_run);
   },
   test: () => {
     openStation("test");
     testRun = state.next_run;
-    job("start", { kind: "test", run: state.next_run });
+    return job("start", { kind: "test", run: state.next_run });
   },
   improve: () => openStation("improve"),
 };
 // Steps whose button would only open the station that is open already.
 const isHere = () => ({ add: ["photos"], improve: ["improve", "use"] })[state.next]?.includes(station);
 const showNext = () => {
-  const [text, action] = WORDS.next[state.next] ?? [];
+  const [text, action] = WORDS.next[isAdding() ? "adding" : state.next] ?? [];
   next.hidden = !text || state.next === "wait" || (state.next === "improve" && isHere());
   if (next.hidden) return;
   find("p", next).textContent = text;
   const main = find("button", next);
   main.textContent = action;
-  main.hidden = isHere();
-  main.onclick = doNext[state.next];
+  main.hidden = !action || isHere();
+  main.onclick = async () => {
+    await doNext[state.next]();
+    keepFocus(main);
+  };
 };
 const showJob = () => {
   jobBar.hidden = !isBusy() || (station === "train" && state.job.kind === "train"); // which shows more of it
@@ -79,13 +83,26 @@ watchers.push(() => {
   find(".undo").title = state.undo ?? "";
   find(".redo").disabled = !state.redo;
   find(".redo").title = state.redo ?? "";
-  for (const item of stepList.querySelectorAll("button")) item.classList.toggle("done", state.done.includes(item.dataset.step));
+  STEPS.forEach((name, index) => {
+    const item = find(`[data-step=${name}]`, stepList);
+    const isDone = state.done.includes(name);
+    item.classList.toggle("done", isDone);
+    item.ariaLabel = isDone ? WORDS.stepDone(WORDS.steps[name]) : null;
+    find("i", item).textContent = isDone ? "✓" : index + 1;
+  });
   showNext();
   showJob();
   const { job: now } = state;
   const title = `${state.name} · clothes`;
   document.title = isBusy() && now.seconds_left ? `${WORDS.train.left(now.seconds_left)} · ${title}` : title;
   if (wasBusy && !isBusy()) say(`${WORDS.jobs[now.kind]} ${WORDS.jobStates[now.state]}.`, now.state === "failed" || now.state === "died");
+  if (!wasBusy && isBusy()) say(`${WORDS.jobs[now.kind]} ${WORDS.jobStates[now.state]}.`);
+  if (wasBusy && !isBusy() && now.kind === "train" && now.has_model && usesCamera && station === "train") {
+    usesCamera = false;
+    testRun = now.run;
+    openStation("use");
+    startLive();
+  }
   wasBusy = isBusy();
 });
 

@@ -22,6 +22,28 @@ const hint = (text) => make("p", { className: "hint", textContent: text });
 const heading = (text) => make("h3", { textContent: text });
 const inRow = (...buttons) => make("div", { className: "buttons" }, ...buttons);
 
+// The focus goes to the station's title when its control is gone.
+const keepFocus = (control) => {
+  const isLost = !control.isConnected || control.disabled || !control.checkVisibility();
+  if (isLost && [control, document.body].includes(document.activeElement)) find("section:not([hidden]) h2").focus({ preventScroll: true });
+};
+// Puts other parts in a place. The focus stays on the same control, or goes to the first one.
+const refill = (place, ...parts) => {
+  const nameOf = (control) => control.ariaLabel ?? control.textContent;
+  const active = place.contains(document.activeElement) && document.activeElement;
+  place.replaceChildren(...parts.filter(Boolean));
+  if (!active) return;
+  const controls = [...place.querySelectorAll("button:enabled, a[href], select, summary, [tabindex]")];
+  (controls.find((control) => nameOf(control) === nameOf(active)) ?? controls[0])?.focus({ preventScroll: true });
+  keepFocus(active);
+};
+// A menu with a button: arrow keys may choose at once, which must not act yet.
+const chooser = (label, options, text, go) => {
+  const select = make("select", { ariaLabel: label }, make("option", { textContent: `${label} …`, value: "" }),
+    ...options.map(([value, textContent]) => make("option", { value, textContent })));
+  return make("span", { className: "chooser" }, select, button(text, () => select.value && go(select.value)));
+};
+
 const say = (text, isProblem = false) => {
   status.textContent = text;
   status.classList.toggle("problem", isProblem);
@@ -80,6 +102,7 @@ document.addEventListener("visibilitychange", () => document.hidden || refresh()
 
 // Does something on the server, says what came of it, and shows the new state. Returns the answer, or null.
 const act = async (path, body) => {
+  const control = document.activeElement;
   try {
     const answer = await tell(path, body);
     say(answer.message ?? "");
@@ -88,6 +111,8 @@ const act = async (path, body) => {
   } catch (error) {
     say(error.message, true);
     return null;
+  } finally {
+    keepFocus(control);
   }
 };
 const edit = (what, more = {}) => act("edit", { do: what, ...more });
@@ -104,7 +129,9 @@ for (const part of element.querySelectorAll("[data-label]")) part.ariaLabel = wo
 // The dialog, for a large photo or a list of photos.
 const dialog = find("dialog");
 const openDialog = (...content) => {
-  find(".content", dialog).replaceChildren(...content);
+  const part = find(".content", dialog);
+  part.replaceChildren(...content);
+  dialog.ariaLabel = find("h3", part)?.textContent ?? find("img", part).alt;
   if (!dialog.open) dialog.showModal();
 };
 const enlarge = (item) => {

@@ -33,12 +33,17 @@ find(".camera-open").onclick = async () => {
   find("input", shooting).value = current ?? "";
   find("input", shooting).focus();
 };
-find(".close", shooting).onclick = () => {
+const closeCamera = () => {
   stopCamera(find("video", shooting));
   shooting.hidden = true;
 };
+find(".close", shooting).onclick = () => {
+  closeCamera();
+  find(".camera-open").focus();
+};
 
 let isHeld = false;
+let usesCamera = false; // then a new recogniser answers live as soon as it is trained
 const shoot = async () => {
   const label = find("input", shooting).value.trim();
   if (isHeld) return;
@@ -56,6 +61,7 @@ const shoot = async () => {
     await new Promise((done) => setTimeout(done, FRAME_SECONDS * 1000));
   }
   isHeld = false;
+  usesCamera = true;
   send(frames);
 };
 const release = () => isHeld = false;

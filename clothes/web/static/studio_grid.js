@@ -1,13 +1,15 @@
 // A grid of any number of photos, of which only those in view are in the document.
 const CELL = 104; // pixels at least, with the gap
-const CAPTION = 20;
+const CAPTIONED_CELL = 116;
+const CAPTION = 38; // two lines
 const CHUNK = 200; // photos of one question
 const ROWS_AHEAD = 2;
 
-// `fetchItems(start, count)` gives {total, items}; an item has id, name, and perhaps note. `act` gets keys: (key, ids).
-const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => {}, captions = false }) => {
+// `fetchItems(start, count)` gives {total, items}; an item has id, name, and perhaps note. `onKey` gets (key, ids).
+// Without `onSelect` nothing is selected: a click enlarges a photo.
+const makeGrid = (host, { label, fetchItems, onSelect, onKey = () => {}, captions = false }) => {
   const space = make("div", { className: "space" });
-  const list = make("div", { className: "grid", role: "listbox", tabIndex: 0, ariaLabel: label, ariaMultiSelectable: "true" }, space);
+  const list = make("div", { className: "grid", role: "listbox", tabIndex: 0, ariaLabel: label, ariaMultiSelectable: String(Boolean(onSelect)) }, space);
   const chosen = new Set(); // ids
   const chunks = new Map(); // number: items, or null while they come
   let total = 0;
@@ -16,7 +18,7 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
   let version = 0; // of the list: answers for an older one are dropped
 
   const itemAt = (index) => chunks.get(Math.floor(index / CHUNK))?.[index % CHUNK];
-  const columns = () => Math.max(1, Math.floor(list.clientWidth / CELL));
+  const columns = () => Math.max(1, Math.floor(list.clientWidth / (captions ? CAPTIONED_CELL : CELL)));
   const cellWidth = () => Math.floor(list.clientWidth / columns()) || CELL;
   const rowHeight = () => cellWidth() + (captions ? CAPTION : 0);
 
@@ -40,7 +42,9 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
     const cell = make("div", { className: "cell", role: "option", id: `${list.id}-${index}`, title: item.note ?? item.name });
     cell.ariaLabel = item.note ? `${item.name}, ${item.note}` : item.name;
     cell.ariaPosInSet = index + 1;
-    cell.append(make("img", { src: pictureOf(item.id), alt: "", loading: "lazy", decoding: "async", draggable: false }));
+    const image = make("img", { src: pictureOf(item.id), alt: "", loading: "lazy", decoding: "async", draggable: false });
+    image.onerror = () => image.replaceWith(make("div", { className: "unreadable" }));
+    cell.append(image);
     cell.draggable = true;
     if (captions) cell.append(make("span", { textContent: item.note ?? item.name }));
     cell.dataset.id = item.id;
@@ -102,9 +106,10 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
 
   const changed = () => {
     draw();
-    onSelect([...chosen], grid);
+    onSelect?.([...chosen], grid);
   };
   const toggle = (index) => {
+    if (!onSelect) return enlarge(itemAt(index));
     const item = itemAt(index);
     if (item && !chosen.delete(item.id)) chosen.add(item.id);
     anchor = index;
@@ -129,19 +134,19 @@ const makeGrid = (host, { label, fetchItems, onSelect = () => {}, onKey = () => 
     if (!cell) return;
     const index = Number(cell.dataset.index);
     at = index;
-    event.shiftKey ? extend(index) : toggle(index);
+    event.shiftKey && onSelect ? extend(index) : toggle(index);
   };
-  list.ondblclick = (event) => event.target.closest(".cell") && enlarge(itemAt(at));
+  list.ondblclick = (event) => onSelect && event.target.closest(".cell") && enlarge(itemAt(at));
   list.onkeydown = (event) => {
     const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns(), Home: -at, End: total - at };
     const isAll = event.key === "a" && (event.ctrlKey || event.metaKey);
     if (event.key in steps) {
       goTo(at + steps[event.key]);
-      if (event.shiftKey) extend(at);
+      if (event.shiftKey && onSelect) extend(at);
     } else if (event.key === " ") toggle(at);
     else if (event.key === "Enter" && itemAt(at)) enlarge(itemAt(at));
-    else if (event.key === "Escape") clear();
-    else if (isAll) selectAll();
+    else if (event.key === "Escape" && chosen.size) clear();
+    else if (isAll && onSelect) selectAll();
     else if (event.ctrlKey || event.metaKey || event.altKey || !onKey(event.key, chosen.size || !itemAt(at) ? [...chosen] : [itemAt(at).id])) return;
     event.preventDefault();
   };

@@ -34,13 +34,8 @@ const sortByKey = (key, ids) => {
 
 const makeMover = (ids) => {
   const labels = [UNSORTED, ...classNames()];
-  const select = make("select", { ariaLabel: words.move }, make("option", { textContent: `${words.move} …`, value: "" }));
-  labels.forEach((label, key) => select.append(make("option", {
-    value: key,
-    textContent: `${key <= 9 ? `${key}  ` : ""}${label || words.unsorted}`
-  })));
-  select.onchange = () => select.value && move(ids(), labels[select.value]);
-  return select;
+  const options = labels.map((label, key) => [key, `${key <= 9 ? `${key}  ` : ""}${label || words.unsorted}`]);
+  return chooser(words.move, options, words.moveNow, (key) => move(ids(), labels[key]));
 };
 
 // What can be done with selected photos.
@@ -54,7 +49,7 @@ const showTools = (tools, ids, grid) => {
     button(words.remove, () => remove(ids), { title: words.removeHint }),
   ];
   if (ids.length === 1) ofSelected.push(button(words.enlarge, () => enlarge({ id: ids[0], name: ids[0].split("/").pop() })));
-  tools.replaceChildren(button(words.all, () => grid.selectAll()), ...ofSelected);
+  refill(tools, button(words.all, () => grid.selectAll()), ...ofSelected);
 };
 
 const openClass = (name) => {
@@ -67,7 +62,7 @@ const openClass = (name) => {
 
 const makeChip = (name, text, photos, garments, key) => {
   const chip = make("button", { type: "button", className: "chip", ariaPressed: name === current, dataset: { name } });
-  chip.append(key ? make("kbd", { textContent: key, ariaHidden: "true" }) : "", text, make("b", { textContent: photos.toLocaleString("en") }));
+  chip.append(key ? make("kbd", { textContent: key, ariaHidden: "true" }) : "", `${text} `, make("b", { textContent: photos.toLocaleString("en") }));
   chip.title = words.garments(photos, garments);
   chip.onclick = () => openClass(name);
   chip.ondragover = (event) => event.preventDefault();
@@ -91,8 +86,9 @@ const showClasses = () => {
   find(".class-tools").hidden = !current;
   find(".into").textContent = words.into(current);
   find("#studio-classes").replaceChildren(...classNames().map((value) => make("option", { value })));
-  find(".merge select").replaceChildren(make("option", { value: "", textContent: "…" }),
-    ...classNames().filter((name) => name !== current).map((value) => make("option", { value, textContent: value })));
+  refill(find(".merge"), chooser(words.merge, classNames().filter((name) => name !== current).map((name) => [name, name]), words.mergeNow, async (into) => {
+    if (await edit("merge_classes", { label: current, into })) openClass(into);
+  }));
 };
 
 // New and renamed classes.
@@ -113,10 +109,6 @@ naming.onsubmit = async (event) => {
 find("button[type=button]", naming).onclick = () => naming.hidden = true;
 find(".rename").onclick = () => askName("rename_class");
 find(".remove-class").onclick = () => edit("remove_class", { label: current });
-find(".merge select").onchange = async (event) => {
-  const into = event.target.value;
-  if (into && await edit("merge_classes", { label: current, into })) openClass(into);
-};
 
 // Loose photos by what they look like.
 const showLooks = () => {
@@ -154,7 +146,7 @@ const lookAt = (label, ids) => {
     onSelect: (chosen, grid) => showTools(bar, chosen, grid),
     onKey: sortByKey,
   });
-  openDialog(bar, host);
+  openDialog(heading(words.looks(label, ids.length)), bar, host);
 };
 
 // Selected photos can be dragged to a class.

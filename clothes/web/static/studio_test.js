@@ -32,7 +32,7 @@ const builder = (body, step, about, build) => {
     seen = key;
     try {
       const parts = await build();
-      if (key === seen) body.replaceChildren(...parts.filter(Boolean));
+      if (key === seen) refill(body, ...parts);
     } catch (error) {
       seen = "";
       body.replaceChildren(make("p", { className: "problem", textContent: error.message }));
@@ -83,7 +83,7 @@ builder(testBody, "test", aboutRun, async () => {
       startJob("report", run, { text: WORDS.test.makeReport, className: "" })),
   ];
 });
-const meter = (value, max) => make("meter", { min: 0, max: max || 1, value, ariaLabel: `${value} / ${max}` });
+const meter = (value, max) => make("meter", { min: 0, max: max || 1, value, ariaLabel: max === 1 ? percent(value) : `${value} / ${max}` });
 
 builder(improveBody, "improve", aboutRun, async () => {
   const run = chosenRun();
@@ -96,9 +96,10 @@ builder(improveBody, "improve", aboutRun, async () => {
     ...(result.comparison ? [heading(WORDS.improve.compared), make("p", { className: "verdict", textContent: result.comparison.words })] : []),
     state.job?.kind === "report" && problemOf(state.job),
     heading(WORDS.improve.advice),
-    advice ? make("ul", {}, ...advice.lines.map((line) => make("li", { textContent: line }))) : inRow(startJob("report", run, { text: WORDS.improve.look, className: "" })),
+    !advice && hint(WORDS.improve.lookHint),
+    advice ? make("ul", {}, ...advice.lines.map((line) => make("li", { textContent: line }))) : inRow(startJob("report", run, { text: WORDS.improve.look })),
     ...(labels.length ? [heading(WORDS.improve.labels), hint(WORDS.improve.labelsHint), sortable(labels, WORDS.improve.labels)] : []),
-    make("div", { className: "buttons" }, button(WORDS.improve.photos, () => openStation("photos")), button(WORDS.improve.train, () => openStation("train"), { className: "main" })),
+    make("div", { className: "buttons" }, button(WORDS.improve.photos, () => openStation("photos")), button(WORDS.improve.train, () => openStation("train"), { className: advice ? "main" : "" })),
   ];
 });
 
@@ -108,6 +109,7 @@ const sortable = (items, label) => {
   return make("div", {}, bar, gridOf(items, { label, onSelect: (ids, grid) => showTools(bar, ids, grid), onKey: sortByKey }));
 };
 
+const sumOf = (counts) => Object.values(counts).flatMap(Object.values).reduce((sum, number) => sum + number, 0);
 const idsOf = (finding) => finding.photos ?? finding.pairs?.flat() ?? [];
 const findingOf = (finding) => {
   const ids = [...new Set(idsOf(finding))];
@@ -132,6 +134,7 @@ builder(checkBody, "check", () => [state.version, state.check, state.photos], as
     split && make("p", { textContent: `${split.words}.` }),
     split && split.groups > 0 && make("p", { textContent: WORDS.check.groups(split.groups) }),
     ...(hasTable ? check?.split_notes ?? [] : []).map(hint),
+    split && sumOf(split.counts) < state.photos && hint(WORDS.check.later),
     make("div", { className: "buttons" }, hasTable && button(WORDS.check.forget, () => edit("forget_groups")), button(check ? WORDS.check.again : WORDS.check.run, () => job("start", { kind: "check" }), { disabled: isRunning })),
   ];
 });

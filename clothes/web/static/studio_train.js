@@ -74,7 +74,7 @@ const curves = (rows) => {
 };
 const percent = (share) => `${(Math.floor(share * 1000) / 10).toLocaleString("en")} %`;
 const table = (heads, rows, className = "") => make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: heads.filter(String).join(", ") }, make("table", { className },
-  make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)))),
+  make("thead", {}, make("tr", {}, ...heads.map((text) => text ? make("th", { scope: "col" }, text) : make("td")))),
   make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((cell, index) => make(index ? "td" : "th", index ? {} : { scope: "row" }, cell)))))));
 
 // What went wrong: what happened, what is safe, and the next click.
@@ -96,9 +96,8 @@ const again = (old) => {
   return job("start", { kind: old.kind, ...asked, ...(old.kind === "train" ? {} : { run }) });
 };
 
-const panel = make("div");
-const runList = make("div");
-find(".body", trainStation).append(panel, runList);
+const panel = find(".panel", trainStation);
+const runList = find(".body", trainStation);
 const numbers = make("p", { className: "numbers" });
 const trainBar = make("progress");
 const curvesPlace = make("div");
@@ -107,16 +106,16 @@ let curvesSeen = "";
 
 // The panel is built anew only when the training's state changes, so that its buttons keep the focus.
 const buildPanel = (now) => {
-  if (!now) return panel.replaceChildren(...(canTrain() ? [] : [hint(trainWords.few)]));
-  panel.replaceChildren(
-    heading(`${WORDS.jobs.train} ${now.run} ${WORDS.jobStates[now.state]}.`),
+  if (!now) return refill(panel, !canTrain() && hint(trainWords.few));
+  refill(panel,
+    heading(`${WORDS.jobs.train} ${WORDS.runName(now.run)} ${WORDS.jobStates[now.state]}.`),
     ...(isBusy() ? [numbers, trainBar] : []),
     inRow(
       now.offers.includes("stop") && button(trainWords.stop, () => job("stop"), { className: "stop" }),
       !now.problem && now.offers.includes("go on") && button(trainWords.goOn, () => goOn(now.run)),
     ),
     problemOf(now),
-    isBusy() ? hint(trainWords.close) : "",
+    isBusy() && hint(usesCamera ? trainWords.thenLive : trainWords.close),
     curvesPlace,
   );
 };
@@ -135,7 +134,8 @@ const showCurves = async (now) => {
 };
 const showTraining = () => {
   const now = state.job?.kind === "train" ? state.job : null;
-  for (const field of trainStation.querySelectorAll(".modes input, .start")) field.disabled = isBusy() || !canTrain();
+  for (const part of [".modes", ".starting"]) find(part, trainStation).hidden = isBusy() && now;
+  for (const field of trainStation.querySelectorAll(".modes input, .start")) field.disabled = isBusy() || isAdding() || !canTrain();
   const seen = JSON.stringify([now && [now.id, now.state, now.offers], canTrain()]);
   if (seen !== panelSeen) buildPanel(now);
   panelSeen = seen;
@@ -152,12 +152,12 @@ const showRuns = () => {
   if (seen === runsSeen) return;
   runsSeen = seen;
   const rows = state.runs.map((run) => [
-    run.run,
+    make("span", { textContent: WORDS.runName(run.run), title: run.run }),
     run.problem ?? trainWords.kinds[run.architecture] ?? run.architecture ?? "",
     run.validation ? percent(run.validation.accuracy) : "",
     run.test ? percent(run.test.accuracy) : "",
     run.finished || run.problem || isBusy() ? "" : button(trainWords.goOn, () => goOn(run.run)),
   ]);
-  runList.replaceChildren(...(rows.length ? [make("h3", { textContent: trainWords.runs }), table(trainWords.runColumns, rows, "runs")] : []));
+  refill(runList, ...(rows.length ? [heading(trainWords.runs), table(trainWords.runColumns, rows, "runs")] : []));
 };
 watchers.push(showRuns);

@@ -8,8 +8,13 @@ let sending = null; // the running upload: {batch, done, total, added, abort}
 const newName = () => crypto.randomUUID?.() ?? String(Math.random()).slice(2); // of a batch or a burst
 const isJunk = (name) => /(^|\/)(\.|__MACOSX|Thumbs\.db|desktop\.ini)/i.test(name);
 
+const isAdding = () => Boolean(sending);
 const showUpload = () => {
-  uploading.hidden = !sending;
+  if (uploading.hidden === isAdding()) {
+    uploading.hidden = !sending;
+    showNext();
+    showTraining();
+  }
   if (!sending) return;
   find("p", uploading).textContent = words.uploading(sending.done, sending.total);
   Object.assign(find("progress", uploading), { max: sending.total, value: sending.done + [...sending.shares.values()].reduce((sum, share) => sum + share, 0), ariaLabel: WORDS.photos.title });

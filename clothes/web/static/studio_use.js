@@ -56,6 +56,7 @@ const liveButton = find(".live");
 const stopLive = () => {
   stopCamera(live);
   live.hidden = true;
+  said.ariaLive = "polite";
   liveButton.textContent = WORDS.use.live;
 };
 // One question at a time: the next frame is taken when the answer is there.
@@ -73,15 +74,16 @@ const goLive = async () => {
     await new Promise(requestAnimationFrame);
   }
 };
-liveButton.onclick = async () => {
-  if (live.srcObject) return stopLive();
+const startLive = async () => {
   if (!await startCamera(live, { facingMode: "environment" })) return;
   picture.hidden = true;
   fixing.replaceChildren();
   live.hidden = false;
+  said.ariaLive = "off"; // a screen reader could not follow
   liveButton.textContent = WORDS.use.stop;
   goLive();
 };
+liveButton.onclick = () => live.srcObject ? stopLive() : startLive();
 
 builder(useBody, "use", aboutRun, async () => {
   const run = chosenRun();
