@@ -79,13 +79,14 @@ def test_each_control_has_a_name_and_each_text_enough_contrast(browser: Any, tmp
     (tmp_path / "unsorted" / "loose.png").write_bytes(next((tmp_path / "photos").glob("*/*.png")).read_bytes())
     with served_studio(tmp_path) as url, opened(browser, url, color_scheme=scheme) as page:
         drop(page, ".drop", "notes.png", b"no photo")
-        page.locator(".refused summary").click()
+        page.get_by_text("1 file not added").wait_for()
+        page.evaluate("document.querySelectorAll('.studio details').forEach((part) => part.open = true)")
         page.get_by_role("button", name="Use the camera").click()
         page.locator(".cell").first.click()
         for station in STATIONS:
             assert (page.evaluate(WITHOUT_NAME), page.evaluate(PALE)) == ([], []), station
             page.locator(f"nav button[data-step={station}]").click()
-        page.evaluate("document.querySelector('.studio h2').style.color = 'gray'")  # what is looked for is seen
+        page.evaluate("document.querySelector('.folder').style.color = 'rgb(120 120 120 / 50%)'")  # it is seen
         page.evaluate("document.querySelector('.undo').textContent = ''")
         page.locator("nav button[data-step=photos]").click()
         assert page.evaluate(PALE) and page.evaluate(WITHOUT_NAME)

@@ -52,7 +52,7 @@ const doNext = {
 // Steps whose button would only open the station that is open already.
 const isHere = () => ({ add: ["photos"], improve: ["improve", "use"] })[state.next]?.includes(station);
 const showNext = () => {
-  const [text, action] = WORDS.next[isAdding() ? "adding" : state.next] ?? [];
+  const [text, action] = WORDS.next[isFilling() ? "adding" : state.next] ?? [];
   next.hidden = !text || state.next === "wait" || (state.next === "improve" && isHere());
   if (next.hidden) return;
   find("p", next).textContent = text;

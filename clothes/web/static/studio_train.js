@@ -135,7 +135,7 @@ const showCurves = async (now) => {
 const showTraining = () => {
   const now = state.job?.kind === "train" ? state.job : null;
   for (const part of [".modes", ".starting"]) find(part, trainStation).hidden = isBusy() && now;
-  for (const field of trainStation.querySelectorAll(".modes input, .start")) field.disabled = isBusy() || isAdding() || !canTrain();
+  for (const field of trainStation.querySelectorAll(".modes input, .start")) field.disabled = isBusy() || isFilling() || !canTrain();
   const seen = JSON.stringify([now && [now.id, now.state, now.offers], canTrain()]);
   if (seen !== panelSeen) buildPanel(now);
   panelSeen = seen;

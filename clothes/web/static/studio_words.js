@@ -120,6 +120,7 @@ const WORDS = {
     tooLarge: (megabytes) => `it has more than ${megabytes} MB`,
   },
   camera: {
+    picture: "What the camera sees",
     shoot: "Hold to shoot",
     class: "Class",
     stop: "Close the camera",
