@@ -31,7 +31,8 @@ PALE = """() => {
     while (walker.nextNode()) {
         const part = walker.currentNode.parentElement;
         const style = getComputedStyle(part);
-        if (!walker.currentNode.data.trim() || !part.checkVisibility() || part.closest(":disabled, option, style")) continue;
+        if (!walker.currentNode.data.trim() || !part.checkVisibility() || part.closest(":disabled, option"))
+            continue;
         const around = [];
         for (let one = part; one; one = one.parentElement) around.unshift(one);
         paint("white");
@@ -42,7 +43,8 @@ PALE = """() => {
         const size = parseFloat(style.fontSize);
         const isLarge = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
         const contrast = (bright + 0.05) / (dark + 0.05);
-        if (contrast < (isLarge ? 3 : 4.5)) pale.push(`${part.textContent.trim().slice(0, 40)}: ${contrast.toFixed(2)}`);
+        if (contrast < (isLarge ? 3 : 4.5))
+            pale.push(`${part.textContent.trim().slice(0, 30)}: ${contrast.toFixed(2)}`);
     }
     return pale;
 }"""
