@@ -50,7 +50,8 @@ PALE = """() => {
 }"""
 FOCUSED = """() => {
     const active = document.activeElement;
-    return active.ariaLabel ?? active.labels?.[0]?.textContent ?? active.textContent;
+    const read = [...active.childNodes].filter((part) => part.ariaHidden !== "true");
+    return active.ariaLabel ?? active.labels?.[0]?.textContent ?? read.map((part) => part.textContent).join("");
 }"""
 
 
