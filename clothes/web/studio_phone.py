@@ -2,14 +2,15 @@
 
 import secrets
 import threading
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import segno
+
 from clothes.errors import ConfigError
 from clothes.web.base_page import Page
-from clothes.web.qr_code import qr_code, svg_path
 from clothes.web.server import address_for_others
 from clothes.web.studio_answers import Given
 
@@ -61,16 +62,12 @@ class Phone(AbstractContextManager["Phone"]):
             self._page, self._address, self._password = page, address_for_others(url), password
 
     def _describe(self, label: str) -> dict[str, Any]:
-        """The address, which also chooses a class unless it is too long for a code, and the password."""
-        for address in (f"{self._address}?class={quote(label)}" if label else self._address, self._address):
-            with suppress(ValueError):
-                modules = qr_code(address)
-                break
+        """The address and the password, and the address as a QR code, which also chooses a class."""
+        address = f"{self._address}?class={quote(label)}" if label else self._address
         return {
             "address": self._address,
             "user": _USER,
             "password": self._password,
             "is_https": self._address.startswith("https:"),
-            "code": svg_path(modules),
-            "size": len(modules),
+            "code": segno.make_qr(address).png_data_uri(scale=8),
         }

@@ -2,18 +2,12 @@
 const phone = find(".phone");
 const phoneWords = WORDS.phone;
 
-const makeCode = ({ code, size, address }) => {
-  const edge = 4;
-  const svg = draw("svg", { class: "qr", role: "img", "aria-label": phoneWords.code(address), viewBox: `${-edge} ${-edge} ${size + 2 * edge} ${size + 2 * edge}` });
-  svg.append(draw("rect", { x: -edge, y: -edge, width: "100%", height: "100%", fill: "white" }), draw("path", { d: code, fill: "black" }));
-  return svg;
-};
 const showPhone = (reached) => {
   const isOpen = Boolean(reached.address);
   find(".open", phone).hidden = isOpen;
   find(".close", phone).hidden = !isOpen;
   const rows = ["address", "user", "password"].map((name) => make("li", {}, `${phoneWords[name]}: `, make("b", { textContent: reached[name] })));
-  find(".reached", phone).replaceChildren(...isOpen ? [makeCode(reached), make("ul", {}, ...rows), hint(reached.is_https ? phoneWords.https : phoneWords.http)] : []);
+  find(".reached", phone).replaceChildren(...isOpen ? [make("img", { className: "qr", src: reached.code, alt: phoneWords.code(reached.address) }), make("ul", {}, ...rows), hint(reached.is_https ? phoneWords.https : phoneWords.http)] : []);
 };
 const askPhone = async (action) => {
   try {
