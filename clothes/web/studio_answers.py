@@ -1,12 +1,10 @@
 """What the studio's routes answer, as plain values: the project's state, its edits, jobs and results."""
 
-import hashlib
 import io
 import os
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from importlib.resources import as_file, files
@@ -23,6 +21,7 @@ from clothes.studio.job_folder import check_asked
 from clothes.studio.people import forget_people, has_people, take_people
 from clothes.studio.project import Project
 from clothes.studio.shelves import Refused
+from clothes.web.memory import Memory, last_changes
 from clothes.web.studio_next import done_steps, next_step
 
 _HEATMAP = 640  # pixels
@@ -45,8 +44,8 @@ class Studio:
         self._seen: tuple[str, float] = ("", 0.0)  # the version of the photos, and since when
         self._checked = ""  # the version for which a check was begun
         self._batches: dict[str, Intake] = {}
-        self._memory: dict[str, tuple[Any, Any]] = {}  # name: what it depends on, value
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)  # by name of what is remembered
+        self._batches_lock = threading.Lock()
+        self._memory = Memory()
 
     def other(self, folder: Path) -> "Studio":
         """Opens another project in the same way."""
@@ -59,9 +58,11 @@ class Studio:
         self.project.require_photos()
         project, version = self.project, self._version()
         counts = self._counts()
-        changed = _times(project.runs, project.runs.glob("*"), project.runs.glob("*/bundle"))
-        runs = self._remember("runs", changed, partial(results.runs, project))
-        undo, redo = self._remember("history", _times(project.private / "journal.jsonl"), self.edits.history.next)
+        changed = last_changes(project.runs, project.runs.glob("*"), project.runs.glob("*/bundle"))
+        runs = self._memory.get("runs", changed, partial(results.runs, project))
+        undo, redo = self._memory.get(
+            "history", last_changes(project.private / "journal.jsonl"), self.edits.history.next
+        )
         job, check, adding = (jobs.current(project, kind) for kind in (None, "check", "add"))
         told = job.to_dict() if job else None
         step, run = next_step(counts, told, runs)
@@ -215,7 +216,7 @@ class Studio:
 
     def _intake(self, batch: str) -> Intake:
         """The open batch of this name. The oldest ones are closed."""
-        with self._locks["batches"]:
+        with self._batches_lock:
             if batch not in self._batches:
                 self._batches[batch] = Intake(self.project)
                 while len(self._batches) > _OPEN_BATCHES:
@@ -251,19 +252,12 @@ class Studio:
         """The classifier of a run, or the bundled one. One is kept: the last."""
         path = results.open_run(self.project, run).path / "bundle" if run else None
         made = path and (path / "bundle.json").stat().st_mtime_ns
-        return self._remember("classifier", (path, made), lambda: clothes.load(path))
-
-    def _remember(self, name: str, depends_on: Any, compute: Callable[[], Any]) -> Any:
-        with self._locks[name]:
-            known = self._memory.get(name)
-            if known is None or known[0] != depends_on:
-                self._memory[name] = known = depends_on, compute()
-            return known[1]
+        return self._memory.get("classifier", (path, made), lambda: clothes.load(path))
 
     def _version(self) -> str:
         """Another text whenever a photo was added, moved or removed."""
         project = self.project
-        return _times(project.unsorted, (Path(folder) for folder, _, _ in os.walk(project.photos)))
+        return last_changes(project.unsorted, (Path(folder) for folder, _, _ in os.walk(project.photos)))
 
     def _check_if_changed(self, version: str) -> None:
         """Checks the photos beside the page, once they have not changed for a moment."""
@@ -279,16 +273,6 @@ class Studio:
         if results.photos_fingerprint(self.project) and not (found and found["is_current"]):
             with suppress(ClothesError, OSError):  # one runs already; the button begins another
                 jobs.start(self.project, "check")
-
-
-def _times(*paths: Path | Iterable[Path]) -> str:
-    """A text that changes when an entry of one of these folders does."""
-    lines = []
-    for path in paths:
-        for folder in [path] if isinstance(path, Path) else path:
-            with suppress(OSError):
-                lines.append(f"{folder} {folder.stat().st_mtime_ns}")
-    return hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def _by_class(values: Any) -> list[tuple[str | None, list[str]]]:
