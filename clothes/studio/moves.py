@@ -4,19 +4,22 @@ First the new tables are written beside the old ones, then the photos are rename
 error before the last takes everything back. After a kill the same call finishes what is left.
 
 A photo keeps its part and its group wherever it moves. The rows of photos that are gone from the classes stay as they
-are, so that the photos have the same parts if they come back, and are not collected again.
+are. A photo that comes back, wherever to, gets its row again: the one of a gone photo with the same content.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from os.path import lexists
+from pathlib import Path, PurePosixPath
 
 from clothes.collection.provenance import lock_rows, rows_to_bytes
 from clothes.errors import PhotosError
 from clothes.photos.split_file import Row, Split
 from clothes.studio.journal import Move
 from clothes.studio.project import PHOTOS, UNSORTED, Project
+from clothes.system.checksums import sha256_file
 from clothes.system.csv_files import with_mark
 from clothes.system.files import move, remove_unfinished, replaced_after, sync
 
@@ -142,24 +145,56 @@ class _Ways:
         if not head:
             return None
         target = self._moves[head].target + name[len(head) :]
-        is_there = any(lexists(self._project.place(place)) for place in (name, target))
-        return (self._moves[head], target) if is_there else None
+        return (self._moves[head], target) if self.has(name) or self.has(target) else None
+
+    def has(self, name: str) -> bool:
+        return lexists(self._project.place(name))
+
+    def arriving(self) -> Iterator[tuple[str, str, Path]]:
+        """Yields the photos that come from outside: their path in the photos, their class, and where they are now."""
+        for source, target, _, label in self._moves.values():
+            if source.startswith(f"{PHOTOS}/") or not target.startswith(f"{PHOTOS}/"):
+                continue
+            there = self._project.place(source if self.has(source) else target)
+            for path in [there] if there.is_file() else there.rglob("*"):
+                if path.is_file():
+                    name = (Path(target) / path.relative_to(there)).as_posix().removeprefix(f"{PHOTOS}/")
+                    yield name, label, path
 
 
 def _moved_rows(rows: Sequence[Row], ways: _Ways) -> Iterator[Row]:
-    """Yields the rows of split.csv after the moves. A row that comes to the place of another one replaces it."""
+    """Yields the rows of split.csv after the moves. A row of a gone photo gives way to one that comes to its place."""
     moved: dict[str, Row] = {}
     for row in rows:
         found = ways.find(f"{PHOTOS}/{row.photo}")
         if found and found[1].startswith(f"{PHOTOS}/"):
             name = found[1].removeprefix(f"{PHOTOS}/")
             moved[row.photo] = replace(row, photo=name, label=found[0].new_label)
-    targets = {row.photo for row in moved.values()}
+    gone = {row.photo: row for row in rows if row.photo not in moved and not ways.has(f"{PHOTOS}/{row.photo}")}
+    there = {row.photo: row.sha256 for row in moved.values()}
+    for name, label, path in ways.arriving() if gone else ():
+        there[name] = content = sha256_file(path)
+        same = [row for row in gone.values() if row.sha256 == content]
+        if same:
+            old = next((row for row in same if row.photo == name), same[0])
+            moved[old.photo] = replace(gone.pop(old.photo), photo=name, label=label)
+    taken = {*there, *(row.photo for row in rows)}
     for row in rows:
         if row.photo in moved:
             yield moved[row.photo]
-        elif row.photo not in targets:
+        elif row.photo not in there:
             yield row
+        elif row.sha256 != there[row.photo]:
+            yield replace(row, photo=_free_name(row.photo, taken, ways))
+
+
+def _free_name(photo: str, taken: set[str], ways: _Ways) -> str:
+    """Returns a name beside that of a gone photo, and adds it to those that are taken."""
+    path = PurePosixPath(photo)
+    names = (path.with_stem(f"{path.stem}-{number}").as_posix() for number in count(2))
+    name = next(name for name in names if name not in taken and not ways.has(f"{PHOTOS}/{name}"))
+    taken.add(name)
+    return name
 
 
 def _moved_sources(tables: Mapping[str, list[Cells]], ways: _Ways) -> dict[str, list[Cells]]:

@@ -95,6 +95,17 @@ def test_an_origin_goes_with_its_photo_to_the_unsorted_ones_and_back(tmp_path: P
     assert origins(project.unsorted) == {}
 
 
+def test_a_photo_that_was_unsorted_has_its_part_in_any_class(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "mine", split=True)
+    edits, before = Edits(project), parts(project)["bar/001.png"]
+    edits.move(["photos/bar/001.png"], None)
+    edits.move(["unsorted/001.png"], "hat")
+    assert parts(project)["hat/001.png"] == ("hat", *before[1:])
+    edits.undo()
+    edits.undo()
+    assert parts(project)["bar/001.png"] == before
+
+
 def test_moving_back_gives_a_photo_its_name_and_its_row_again(tmp_path: Path) -> None:
     project = make_project(tmp_path / "mine", split=True)
     before, edits = parts(project), Edits(project)

@@ -254,7 +254,7 @@ const WORDS = {
     agrees: (compared) => `${percent(Math.min(...compared.map((found) => found.agreement)))} the original's answers, on ${count(compared.reduce((sum, found) => sum + found.pictures, 0), "picture")}`,
     download: "Download",
     formats: {
-      bundle: ["Bundle", "for this program: `clothes predict --model`"],
+      bundle: ["Bundle", "for clothes predict --model"],
       onnx: ["ONNX", "for most languages and systems"],
       litert: ["LiteRT", "for phones and small computers"],
       "saved-model": ["SavedModel", "for TensorFlow"],
