@@ -7,8 +7,7 @@ street-crops/, outfits/, catalogue/, try-on/, worn-grey/ and not-clothes/. OUT g
 
     photos/<class>/, photos/_other/, photos/split.csv
                  clothing-dataset-small: train and validation split by person again, the test part unchanged; the other
-                 kinds: seven tenths in train, one in validation, by sender, street photo or group of near-duplicates,
-                 and of shop pictures at most 80 of a class in train;
+                 kinds: seven tenths in train, one in validation, by sender, street photo or group of near-duplicates;
                  photos of other things: every second one in test, which chooses nothing
     held-out/<kind>/<class>/   a fifth of each kind, in no part: it chooses nothing
 
@@ -20,9 +19,7 @@ import argparse
 import csv
 import hashlib
 import json
-import math
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -40,9 +37,6 @@ _MARGIN = 0.1  # of a garment's longer side, around its crop
 _SMALLEST = 0.01  # share of an outfit's photo that a garment needs
 _CLEAREST = 1.2  # times as many pixels as any other garment in the crop
 _COPIES = {"street": "ab", "other": "ab"}  # in train: scarce kinds twice
-_MOST = {
-    "catalogue": 80
-}  # train photos of a class: with all 354 shirts on white, shirts elsewhere were taken for others
 
 
 class Photo(NamedTuple):
@@ -56,7 +50,6 @@ class Photo(NamedTuple):
 def main(data: Path, out: Path, without: str | None) -> None:
     photos = out / "photos"
     rows = []
-    taken: Counter[tuple[str, str]] = Counter()
 
     def add(photo: Photo, part: str, kind: str) -> None:
         content = hashlib.sha256(photo.source.read_bytes()).hexdigest()
@@ -76,9 +69,7 @@ def main(data: Path, out: Path, without: str | None) -> None:
             part = part_of(photo.group)
             if kind in (without, UNSEEN) or part == "held-out":
                 hold_out(photo, kind)
-                continue
-            taken[kind, photo.label] += part == "train"
-            if part != "train" or taken[kind, photo.label] <= _MOST.get(kind, math.inf):
+            else:
                 add(photo, part, kind)
     for i, path in enumerate(sorted((data / "not-clothes").glob("*.jpg"))):
         add(Photo(path, OTHER, path.stem), "test" if i % 2 else "train", "other")
