@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,30 @@ class Photo:
 def examine(data: bytes, *, name: str) -> Photo:
     """Decodes the bytes of a photo once. Raises PhotoError if it cannot be decoded."""
     return Photo(data, sha256(data), inspect(data, THUMB, name=name))
+
+
+def possible_paths(folder: Path, photo: Photo) -> list[Path]:
+    """Returns the paths that a photo may have in a folder: the shortest name first."""
+    return [folder / f"{photo.sha256[:length]}{photo.inspection.ending}" for length in NAME_LENGTHS]
+
+
+def store_new(sources: Sources, paths: Sequence[Path], photo: Photo, origin: Origin) -> Path:
+    """Stores a photo at the first free path and returns it.
+
+    Raises PhotoError if none is free, PhotosError if the disk does not allow it.
+    """
+    path = next((path for path in paths if not os.path.lexists(path)), None)
+    if path is None:
+        raise PhotoError(origin.origin, "taken", f"other files are called like it, such as {paths[-1].name}")
+    when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    try:
+        sources.add(path, photo.data, photo.sha256, when, origin)
+    except OSError as error:
+        raise PhotosError(
+            f"{path} cannot be written: {error.strerror}. The photos before it are kept. Remove the cause "
+            "and add the same photos again."
+        ) from None
+    return path
 
 
 class TestPhotos(AbstractContextManager["TestPhotos"]):
@@ -137,20 +162,10 @@ class Store(AbstractContextManager["Store"]):
         if (known := self._test_photos.like(photo.inspection)) is not None:
             reason = f"it looks like {known.path}, a photo of the test part, and would make the test too easy"
             raise PhotoError(origin.origin, "test", reason)
-        names = [folder / f"{photo.sha256[:length]}{photo.inspection.ending}" for length in NAME_LENGTHS]
+        names = possible_paths(folder, photo)
         if not again and any(map(self._sources.lists, names)):
             raise PhotoError(origin.origin, "removed", _REMOVED)
-        path = next((path for path in names if not os.path.lexists(path)), None)
-        if path is None:
-            raise PhotoError(origin.origin, "taken", f"other files are called like it, such as {names[-1].name}")
-        when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        try:
-            self._sources.add(path, photo.data, photo.sha256, when, origin)
-        except OSError as error:
-            raise PhotosError(
-                f"{path} cannot be written: {error.strerror}. The photos before it are kept. Remove the cause "
-                "and add the same photos again."
-            ) from None
+        path = store_new(self._sources, names, photo, origin)
         self._by_size[len(photo.data)].append(path)
         self._hashes[path] = photo.sha256
         self._requested.add(path)

@@ -6,7 +6,7 @@ Photos of class folders go into their classes, all others to the unsorted ones, 
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,7 +23,6 @@ from clothes.photos import decode
 from clothes.photos.class_names import choose_spellings, class_name, spelling_notes
 from clothes.photos.folders import LOOSE, OTHER, Skipped, list_class_folders, list_photos
 from clothes.studio.class_folders import ClassFolders
-from clothes.studio.edits import Edits
 from clothes.studio.history import History
 from clothes.studio.project import Project
 from clothes.studio.shelves import Added, Refused, Shelves, Source
@@ -141,10 +140,6 @@ class Intake(AbstractContextManager["Intake"]):
         sources = _sources(names, labels, read, path.resolve().name, result)
         result.refused += [Refused(item.path, item.reason) for item in skipped]
         return self.add_sources(sources, result, progress, stop)
-
-    def accept_suggestions(self, photos: Mapping[str, Sequence[str]]) -> str:
-        """Moves unsorted photos into the classes that were suggested for them: class -> ids. Returns a sentence."""
-        return Edits(self.project).sort(photos.items())
 
     def checked(self, label: str | None) -> str | None:
         """Returns a class as it is spelt here. Raises PhotosError if no class can have a new name."""

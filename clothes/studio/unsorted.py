@@ -1,14 +1,11 @@
 """The unsorted photos: stored as those of a class are, each once, with its origin in unsorted/sources.csv."""
 
-import os
 from contextlib import AbstractContextManager, ExitStack
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from clothes.collection.photo_store import Photo
-from clothes.collection.provenance import NAME_LENGTHS, Origin, Sources
-from clothes.errors import PhotoError, PhotosError
+from clothes.collection.photo_store import Photo, possible_paths, store_new
+from clothes.collection.provenance import Origin, Sources
 from clothes.photos.folders import list_photos
 from clothes.studio.project import Project
 from clothes.system.checksums import sha256_file
@@ -41,18 +38,7 @@ class Unsorted(AbstractContextManager["Unsorted"]):
         return next((path for path in same_size if path.exists() and sha256_file(path) == photo.sha256), None)
 
     def put(self, photo: Photo, origin: Origin) -> Path:
-        """Stores a new photo and returns its path. Raises PhotosError if the disk does not allow it."""
-        names = [self._root / f"{photo.sha256[:length]}{photo.inspection.ending}" for length in NAME_LENGTHS]
-        path = next((path for path in names if not os.path.lexists(path)), None)
-        if path is None:
-            raise PhotoError(origin.origin, "taken", f"other files are called like it, such as {names[-1].name}")
-        when = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        try:
-            self._sources.add(path, photo.data, photo.sha256, when, origin)
-        except OSError as error:
-            raise PhotosError(
-                f"{path} cannot be written: {error.strerror}. The photos before it are kept. Remove the cause and add "
-                "the same photos again."
-            ) from None
+        """Stores a new photo and returns its path. Raises as `store_new` does."""
+        path = store_new(self._sources, possible_paths(self._root, photo), photo, origin)
         self._by_size.setdefault(len(photo.data), []).append(path)
         return path

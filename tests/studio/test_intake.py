@@ -258,7 +258,7 @@ def test_suggestions_sort_unsorted_photos_and_accepting_them_is_one_step(project
         found = suggest(project, ByShape(known))  # type: ignore[arg-type]
         expected = {"Frame": names[0:4:2], "bar": names[1:4:2]}
         assert found == {label: sorted(f"unsorted/{name}" for name in names) for label, names in expected.items()}
-        assert intake.accept_suggestions(found) == "2 photos moved to Frame; 2 photos moved to bar."
+    assert Edits(project).sort(found.items()) == "2 photos moved to Frame; 2 photos moved to bar."
     assert counts(project) == {"Frame": 2, "bar": 2}
     Edits(project).undo()
     assert counts(project) == {"Frame": 0}
