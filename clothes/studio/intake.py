@@ -192,6 +192,9 @@ class Intake(AbstractContextManager["Intake"]):
                 time.sleep(_GAP_SECONDS)
         except ClothesError as error:
             return outcomes, str(error)
+        except OSError as error:
+            why = f"{self.project.root} cannot be read or written: {error.strerror}. The photos before it are kept."
+            return outcomes, f"{why} Remove the cause and add the same photos again."
         finally:
             examined.close()
         return outcomes, ""
