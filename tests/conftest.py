@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,17 @@ import clothes
 from tests.support.browser import browser  # noqa: F401 - a fixture for all tests
 from tests.support.pictures import SMALL, make_photos
 from tests.support.served_page import predict_url  # noqa: F401 - a fixture for all tests
+
+
+@pytest.fixture
+def memory_path(tmp_path: Path) -> Iterator[Path]:
+    """A folder in memory, or `tmp_path`: for tests that sync files thousands of times and need no disk for that."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -186,8 +186,8 @@ def test_a_full_disk_leaves_whole_photos_and_their_rows(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
 @pytest.mark.parametrize("how", ["lines", KILLS])
-def test_a_kill_at_any_moment_leaves_whole_photos_and_their_rows(tmp_path: Path, how: str) -> None:
-    command = [sys.executable, "-m", "tests.support.killed_collecting", str(tmp_path), how]
+def test_a_kill_at_any_moment_leaves_whole_photos_and_their_rows(memory_path: Path, how: str) -> None:
+    command = [sys.executable, "-m", "tests.support.killed_collecting", str(memory_path), how]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)

@@ -29,15 +29,15 @@ def kill(folder: Path, step: int, acts: list[str]) -> dict[str, int]:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
-def test_killed_edits_are_done_or_not_done(tmp_path: Path) -> None:
-    found = kill(tmp_path, 61, IN_A_BREATH)
+def test_killed_edits_are_done_or_not_done(memory_path: Path) -> None:
+    found = kill(memory_path, 61, IN_A_BREATH)
     assert found["kills"] > found["finished"] > 0
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a forked process")
-def test_kills_at_every_third_line_of_every_edit_and_intake(tmp_path: Path) -> None:
-    found = kill(tmp_path, 3, list(ACTS))
+def test_kills_at_every_third_line_of_every_edit_and_intake(memory_path: Path) -> None:
+    found = kill(memory_path, 3, list(ACTS))
     assert found["kills"] > found["finished"] > 1000
 
 
@@ -62,14 +62,14 @@ def check_failed(act: str, project: Project, before: tuple, after: tuple, said: 
 )
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC])
 def test_an_error_of_the_disk_at_every_step(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: str, code: int
+    memory_path: Path, monkeypatch: pytest.MonkeyPatch, act: str, code: int
 ) -> None:
-    template = begin(tmp_path / "template").root
+    template = begin(memory_path / "template").root
     before = state(Project.open(template))
-    ACTS[act](Project.open(shutil.copytree(template, tmp_path / "after")))
-    after = state(Project.open(tmp_path / "after"))
+    ACTS[act](Project.open(shutil.copytree(template, memory_path / "after")))
+    after = state(Project.open(memory_path / "after"))
     for wanted in itertools.count(1):
-        project = Project.open(shutil.copytree(template, tmp_path / "project"))
+        project = Project.open(shutil.copytree(template, memory_path / "project"))
         done, said = 0, None
 
         def failing(real: Callable[..., object], wanted: int = wanted) -> Callable[..., object]:

@@ -118,8 +118,8 @@ def test_photos_are_for_one_command_at_a_time(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
-def test_a_kill_while_undoing_is_recovered(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "tests.support.killed_collecting", str(tmp_path), "undo"]
+def test_a_kill_while_undoing_is_recovered(memory_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.support.killed_collecting", str(memory_path), "undo"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
     counts = json.loads(done.stdout)
