@@ -1,42 +1,38 @@
 """Makes class folders of the photos of the bundled model, their split, and the held-out photos of each kind.
 
-    uv run python recipes/bundled_photos.py DATA OUT [--without KIND]
+    uv run python recipes/bundled_photos.py DATA OUT [--without KIND...]
 
 DATA holds clothing-dataset-small/, clothing-dataset-small-people.csv, kids/, kids-and-more-kinds-people.csv,
-street-crops/, outfits/, catalogue/, try-on/, worn-grey/ and not-clothes/. OUT gets
+street-crops/, catalogue/, try-on/, worn-grey/ and not-clothes/. OUT gets
 
     photos/<class>/, photos/_other/, photos/split.csv
                  clothing-dataset-small: train and validation split by person again, the test part unchanged; the other
-                 kinds: seven tenths in train, one in validation, by sender, street photo or group of near-duplicates;
+                 kinds: seven tenths in train, one in validation, by sender, street photo or group of near-duplicates,
+                 and of shop pictures at most 80 of a class in train;
                  photos of other things: every second one in test, which chooses nothing
     held-out/<kind>/<class>/   a fifth of each kind, in no part: it chooses nothing
 
-`--without` leaves all photos of a kind (street, kids, catalogue, try-on) out of photos/ and holds all of them out, as
-always those of worn-grey. Kind street is street-crops/ and outfits/. Photos are links; crops of outfits/ are made.
+`--without` leaves all photos of some kinds (street, kids, catalogue, try-on) out of photos/ and holds all of them out,
+as always those of worn-grey. Photos are links.
 """
 
 import argparse
 import csv
 import hashlib
-import json
+import math
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-
-import cv2
-import numpy as np
-from PIL import Image
 
 import clothes
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import Row, Split
 
 UNSEEN = "worn-grey"  # harmed photos of hangers in a trial; as it is in no part, it tells what an unknown kind gives
-_MARGIN = 0.1  # of a garment's longer side, around its crop
-_SMALLEST = 0.01  # share of an outfit's photo that a garment needs
-_CLEAREST = 1.2  # times as many pixels as any other garment in the crop
 _COPIES = {"street": "ab", "other": "ab"}  # in train: scarce kinds twice
+_MOST = {"catalogue": 80}  # train photos of a class: with 354 shirts on white, shirts elsewhere were taken for others
 
 
 class Photo(NamedTuple):
@@ -47,9 +43,10 @@ class Photo(NamedTuple):
     group: str
 
 
-def main(data: Path, out: Path, without: str | None) -> None:
+def main(data: Path, out: Path, without: list[str]) -> None:
     photos = out / "photos"
     rows = []
+    taken: Counter[tuple[str, str]] = Counter()
 
     def add(photo: Photo, part: str, kind: str) -> None:
         content = hashlib.sha256(photo.source.read_bytes()).hexdigest()
@@ -64,12 +61,14 @@ def main(data: Path, out: Path, without: str | None) -> None:
     small = data / "clothing-dataset-small"
     for row in clothes.split(small, groups=data / "clothing-dataset-small-people.csv").rows:
         add(Photo(small / row.photo, row.label, row.group), row.part, "small")
-    for kind, found in kinds(data, out / "crops").items():
+    for kind, found in kinds(data).items():
         for photo in found:
             part = part_of(photo.group)
-            if kind in (without, UNSEEN) or part == "held-out":
+            if kind in (*without, UNSEEN) or part == "held-out":
                 hold_out(photo, kind)
-            else:
+                continue
+            taken[kind, photo.label] += part == "train"
+            if part != "train" or taken[kind, photo.label] <= _MOST.get(kind, math.inf):
                 add(photo, part, kind)
     for i, path in enumerate(sorted((data / "not-clothes").glob("*.jpg"))):
         add(Photo(path, OTHER, path.stem), "test" if i % 2 else "train", "other")
@@ -80,12 +79,11 @@ def main(data: Path, out: Path, without: str | None) -> None:
         writer.writerow([part, sum(counts.values()), *(f"{name} {count}" for name, count in counts.items())])
 
 
-def kinds(data: Path, crops: Path) -> dict[str, list[Photo]]:
+def kinds(data: Path) -> dict[str, list[Photo]]:
     """The photos beside those of clothing-dataset-small, by kind."""
     return {
         "street": [
-            *(Photo(path, path.parent.name, path.stem) for path in sorted((data / "street-crops").glob("*/*.jpg"))),
-            *outfit_crops(data / "outfits", crops),
+            Photo(path, path.parent.name, path.stem) for path in sorted((data / "street-crops").glob("*/*.jpg"))
         ],
         "kids": list(of_children(data)),
         "catalogue": list(grouped(data / "catalogue")),
@@ -115,42 +113,6 @@ def part_of(group: str) -> str:
     return "validation" if number % 10 == 1 else "train"
 
 
-def outfit_crops(outfits: Path, crops: Path) -> Iterator[Photo]:
-    """Crops of outfits around each garment, with everything but the person in white.
-
-    The training lays what is on a plain background on others.
-    """
-    labels = {int(number): name for number, name in json.loads((outfits / "labels.json").read_text()).items()}
-    wanted = clothes.load().classes
-    for path in sorted((outfits / "masks").glob("*.png")):
-        mask = np.asarray(Image.open(path))
-        photo = np.asarray(Image.open(outfits / "photos" / f"{path.stem}.jpg").convert("RGB"))
-        person = cv2.GaussianBlur((mask > 0).astype(np.float32), (0, 0), 1)[..., None]
-        on_white = np.round(person * photo + (1 - person) * 255).astype(np.uint8)
-        for number, label in labels.items():
-            if label not in wanted or (mask == number).mean() < _SMALLEST:
-                continue
-            box = crop_box(mask == number)
-            counts = np.bincount(mask[box].ravel(), minlength=len(labels))
-            counts[[i for i, name in labels.items() if name not in wanted]] = 0
-            if counts[number] < _CLEAREST * np.delete(counts, number).max():
-                continue
-            to = crops / label / f"{path.stem}-{label}.jpg"
-            to.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(on_white[box]).save(to, quality=92)
-            yield Photo(to, label, path.stem)
-
-
-def crop_box(garment: np.ndarray) -> tuple[slice, slice]:
-    """The part of a photo around a garment."""
-    rows, columns = np.flatnonzero(garment.any(axis=1)), np.flatnonzero(garment.any(axis=0))
-    margin = round(_MARGIN * max(np.ptp(rows), np.ptp(columns)))
-    return (
-        slice(max(0, rows[0] - margin), rows[-1] + 1 + margin),
-        slice(max(0, columns[0] - margin), columns[-1] + 1 + margin),
-    )
-
-
 def link(source: Path, to: Path) -> None:
     to.parent.mkdir(parents=True, exist_ok=True)
     to.unlink(missing_ok=True)
@@ -161,6 +123,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--without")
+    parser.add_argument("--without", nargs="*", default=[])
     given = parser.parse_args()
     main(given.data, given.out, given.without)
