@@ -1,18 +1,15 @@
-"""`look`: the feature maps of each convolution and pooling stage for one photo. Needs Keras."""
+"""`look`: the feature maps of each convolution and pooling stage for one photo, by the bundle's LiteRT model."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from clothes.errors import BundleError
-from clothes.inference.bundle import WEIGHTS, read_bundle
-from clothes.models.backend_check import require_training
+from clothes.inference.bundle import read_bundle
+from clothes.inference.classifier import open_model
+from clothes.inference.litert import LayerOutput
 from clothes.photos import decode
-
-if TYPE_CHECKING:
-    from clothes.models.backend import keras
 
 _MAX_STAGES = 10  # deeper networks show the last layer of each size only
 _EDGES = (
@@ -57,45 +54,35 @@ class Look:
 def look(photo: decode.Photo, *, model: str | os.PathLike[str]) -> Look:
     """Returns the feature maps of a photo in the network of a bundle or run.
 
-    Raises PhotoError, BundleError if the bundle has no weights, MissingExtraError without Keras.
+    Raises PhotoError or BundleError.
     """
     bundle = read_bundle(model)
-    if WEIGHTS not in bundle.info["files"]:
-        raise BundleError(
-            f"Feature maps need the network's weights, and the bundle {bundle.info.get('name', bundle.path.name)} has "
-            "none. A bundle that Keras trains has them: clothes train PHOTOS, then --model runs/NAME."
-        )
-    require_training("Looking at layers")
     picture = decode.read_square(photo, bundle.image_size)
-    from clothes.models.backend import keras  # after the checks: TensorFlow takes seconds
-
-    network = bundle.network()
-    layers = _visible_layers(network)
-    outputs = keras.Model(network.inputs, [layer.output for layer in layers]).predict_on_batch(picture[None])
-    maps = [_to_maps(np.asarray(output, dtype=np.float32)[0]) for output in outputs]
-    depths = np.cumsum([not _is_pooling(layer) for layer in layers])
-    stages = [
-        Stage(layer.name, found, _explain(layer, found, depth, depths[-1]))
-        for layer, found, depth in zip(layers, maps, depths, strict=True)
-    ]
+    shown = _visible(open_model(bundle).run_layers(picture))
+    depths = np.cumsum([not _is_pooling(output) for output in shown])
+    stages = []
+    for output, depth in zip(shown, depths, strict=True):
+        maps = _to_maps(output.values[0])
+        name = "average" if _is_average(output) else output.layer
+        stages.append(Stage(name, maps, _explain(output, maps, depth, depths[-1])))
     return Look(picture, tuple(stages))
 
 
-def _visible_layers(network: "keras.Model") -> "list[keras.Layer]":
+def _visible(outputs: Sequence[LayerOutput]) -> list[LayerOutput]:
     """Returns the convolution and pooling layers, or the last layer of each size, and the last global average."""
-    spatial = [layer for layer in network.layers if len(layer.output.shape) == 4 and layer.output.shape[-1] > 3]
-    shown = [layer for layer in spatial if _is_pooling(layer) or "Conv" in type(layer).__name__]
+    spatial = [output for output in outputs if output.values.ndim == 4 and output.values.shape[-1] > 3]
+    shown = [output for output in spatial if _is_pooling(output) or "CONV" in output.operator]
     if len(shown) > _MAX_STAGES:
-        shown = list({layer.output.shape[1:3]: layer for layer in spatial}.values())
-    return [*shown, *[layer for layer in network.layers if _is_average(layer)][-1:]]
+        shown = list({output.values.shape[1:3]: output for output in spatial if "PAD" not in output.operator}.values())
+    return [*shown, *[output for output in outputs if _is_average(output)][-1:]]
 
 
-def _is_average(layer: "keras.Layer") -> bool:
-    return type(layer).__name__ == "GlobalAveragePooling2D"
+def _is_average(output: LayerOutput) -> bool:
+    return output.operator == "MEAN" and output.values.ndim == 2
 
 
-def _is_pooling(layer: "keras.Layer") -> bool:
-    return "Pooling" in type(layer).__name__
+def _is_pooling(output: LayerOutput) -> bool:
+    return "POOL" in output.operator or _is_average(output)
 
 
 def _to_maps(output: np.ndarray) -> np.ndarray:
@@ -107,11 +94,11 @@ def _to_maps(output: np.ndarray) -> np.ndarray:
     return output[..., order].transpose(2, 0, 1)
 
 
-def _explain(layer: "keras.Layer", maps: np.ndarray, depth: int, deepest: int) -> str:
-    if _is_average(layer):
+def _explain(output: LayerOutput, maps: np.ndarray, depth: int, deepest: int) -> str:
+    if _is_average(output):
         text = _AVERAGE
-    elif _is_pooling(layer):
+    elif _is_pooling(output):
         text = _POOLING
     else:
         text = _EDGES if depth == 1 else _PARTS if depth == deepest else _TEXTURES
-    return text.format(count=layer.output.shape[-1], width=maps.shape[2], height=maps.shape[1])
+    return text.format(count=output.values.shape[-1], width=maps.shape[2], height=maps.shape[1])

@@ -2,7 +2,9 @@
 
 import contextlib
 import os
+import re
 import threading
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +27,14 @@ class Outputs(NamedTuple):
     def certainty(self) -> float:
         """What is compared with the threshold of a bundle: the similarity, or without one the highest score."""
         return float(self.scores.max()) if self.similarity is None else self.similarity
+
+
+class LayerOutput(NamedTuple):
+    """What an operator of a model gives for a picture: its layer, its name in LiteRT, and values float32."""
+
+    layer: str
+    operator: str
+    values: np.ndarray
 
 
 class LiteModel:
@@ -56,13 +66,44 @@ class LiteModel:
         similarity = float(result["similarity"].max()) if "similarity" in result else None
         return Outputs(result["scores"][0], result["features"][0], similarity)
 
+    def run_layers(self, picture: np.ndarray) -> list[LayerOutput]:
+        """Returns the output of each operator for one picture uint8 (size, size, 3), in order.
+
+        They are computed by an interpreter of their own, which is not kept: it holds all of them in memory.
+        """
+        from ai_edge_litert import schema_py_generated as schema
+
+        warnings.filterwarnings("ignore", "Warning: Enabling `experimental_preserve_all_tensors`")  # for its memory
+        interpreter = self._allocate(experimental_preserve_all_tensors=True)
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], picture[None])
+        interpreter.invoke()
+        names = {number: name for name, number in vars(schema.BuiltinOperator).items() if name.isupper()}
+        parsed = schema.ModelT.InitFromPackedBuf(self.data)
+        codes = [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in parsed.operatorCodes]
+        tensors, found = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}, []
+        for operator in parsed.subgraphs[0].operators:
+            tensor = tensors[operator.outputs[0]]
+            scale, zero = tensor["quantization"]  # 0, 0 for a float
+            values = (interpreter.get_tensor(tensor["index"]).astype(np.float32) - zero) * (scale or 1)
+            found.append(LayerOutput(_layer_name(tensor["name"]), codes[operator.opcodeIndex], values))
+        return found
+
     def _open(self) -> Any:
-        """Returns a runner that uses one core, so that the scores are equal to the bit on any number of cores."""
+        return self._allocate().get_signature_runner()  # keeps its interpreter
+
+    def _allocate(self, **options: Any) -> Any:
+        """Returns an interpreter that uses one core, so that the scores are equal to the bit on any number of cores."""
         from ai_edge_litert.interpreter import Interpreter
 
         # LiteRT writes start-up lines once per process. Silencing stderr later would hide output of other threads.
         with contextlib.nullcontext() if LiteModel._start_up_lines_written else quiet():
-            interpreter = Interpreter(model_content=self.data, num_threads=1)
+            interpreter = Interpreter(model_content=self.data, num_threads=1, **options)
             interpreter.allocate_tensors()
         LiteModel._start_up_lines_written = True
-        return interpreter.get_signature_runner()  # keeps its interpreter
+        return interpreter
+
+
+def _layer_name(tensor: str) -> str:
+    """Returns the Keras layer in a name such as "functional_1/conv1_1/convolution;...", or the name itself."""
+    parts = tensor.partition(";")[0].split("/")
+    return re.sub(r"_\d+$", "", parts[1]) if len(parts) > 1 else tensor

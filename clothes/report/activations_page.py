@@ -43,11 +43,11 @@ def draw_maps(stage: Stage) -> str:
     maps = stage.maps[:_MAPS]
     scale = (_TILE if len(maps) > 1 else 2 * _TILE) / max(maps.shape[1:])
     width, height = (max(1, round(side * scale)) for side in (maps.shape[2], maps.shape[1]))
-    rows = -(-len(maps) // _COLUMNS)
-    sheet = Image.new("RGB", (_COLUMNS * (_TILE + _GAP), rows * (height + _GAP)), "white")
+    columns, rows = min(len(maps), _COLUMNS), -(-len(maps) // _COLUMNS)
+    sheet = Image.new("RGB", (columns * (width + _GAP) - _GAP, rows * (height + _GAP) - _GAP), "white")
     for i, values in enumerate(maps):
         tile = _colorize(values).resize((width, height), Image.Resampling.NEAREST)
-        sheet.paste(tile, (i % _COLUMNS * (_TILE + _GAP), i // _COLUMNS * (height + _GAP)))
+        sheet.paste(tile, (i % _COLUMNS * (width + _GAP), i // _COLUMNS * (height + _GAP)))
     return embed_image(sheet)
 
 

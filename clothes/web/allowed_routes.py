@@ -81,6 +81,7 @@ STUDIO = "/studio/"  # the paths of the studio page's own routes: for those who 
 STUDIO_FILES = (  # their body is a file
     Route("POST", f"{STUDIO}upload", "adds a photo of 25 MB, or a zip file of 1 GB"),
     Route("POST", f"{STUDIO}predict", "what a photo of 25 MB shows"),
+    Route("POST", f"{STUDIO}layers", "what each layer of a run's network sees in a photo of 25 MB"),
 )
 STUDIO_ROUTES = (
     Route("GET", f"{STUDIO}state", "classes, jobs and runs"),

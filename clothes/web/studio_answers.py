@@ -13,7 +13,9 @@ from typing import Any
 
 import clothes
 from clothes.errors import ClothesError, ConfigError, PhotosError
+from clothes.evaluation.activations import look
 from clothes.inference.classifier import Classifier
+from clothes.report.activations_page import show_look
 from clothes.studio import downloads, jobs, photo_list, results
 from clothes.studio.edits import Edits
 from clothes.studio.intake import Intake, suggest
@@ -227,6 +229,15 @@ class Studio:
         """What a photo shows, by a run or by the bundled model."""
         prediction = self._classifier(str(given.get("run", ""))).predict(path)
         return {name: getattr(prediction, name) for name in ("label", "confidence", "known", "scores")}
+
+    def layers(self, path: Path, given: Given) -> dict[str, Any]:
+        """What the layers of a run's network see in a photo, with pictures as data URIs."""
+        found = show_look(look(path, model=self._classifier(str(given.get("run", ""))).path))
+        stages = [
+            {"maps": shown["stage"].maps.shape, "text": shown["stage"].text, "picture": shown["picture"]}
+            for shown in found["stages"]
+        ]
+        return {"picture": found["picture"], "stages": stages}
 
     # Files
 

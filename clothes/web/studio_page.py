@@ -76,7 +76,7 @@ def _make_routes(desk: Desk, uploads: Uploads, phone: Phone | None) -> dict[Rout
     }
     names = ("state", "photos", "suggestions", "check", "added", "result", "edit", "job", *respond)
     answers = {name: _answer(_by_studio(desk, name), respond.get(name, JSONResponse)) for name in names}
-    answers |= {name: _answer_file(_by_studio(desk, name), uploads) for name in ("upload", "predict")}
+    answers |= {name: _answer_file(_by_studio(desk, name), uploads) for name in ("upload", "predict", "layers")}
     local = {"projects": desk.projects, "project": desk.project, "phone": phone.answer} if phone else {}
     answers |= {name: _answer(local.get(name, refuse_others)) for name in ("projects", "project", "phone")}
     return {route: answers[route.path.removeprefix(STUDIO).partition("/")[0]] for route in STUDIO_ROUTES}

@@ -1,18 +1,18 @@
 """Feature maps are what the network computes, and each stage has an explanation."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import clothes
-from clothes.config import ModelConfig
-from clothes.errors import BundleError, MissingExtraError
-from clothes.evaluation.activations import _visible_layers
+from clothes.errors import BundleError
+from clothes.inference.bundle import MODEL
 from clothes.inference.classifier import BUNDLED
-from clothes.models import backend_check
-from clothes.models.architectures import build_model
 from clothes.photos import decode
 from tests.support.pictures import draw
 
@@ -41,19 +41,28 @@ def test_each_convolution_and_pooling_has_maps_and_an_explanation(run: clothes.R
     assert "14 x 14" in texts[1]
 
 
-@pytest.mark.slow
-def test_deep_network_shows_the_last_layer_of_each_size() -> None:
-    layers = _visible_layers(build_model(ModelConfig("efficientnet-lite0", image_size=64), 3))
-    assert [layer.output.shape[1] for layer in layers] == [32, 16, 8, 4, 2, 1280]
-    assert layers[-1].name == "features"
+def test_deep_network_shows_the_last_layer_of_each_size_and_what_it_averages(photo: Path) -> None:
+    stages = clothes.look(photo, model=BUNDLED).stages
+    assert [stage.maps.shape[1] for stage in stages] == [112, 56, 28, 14, 7, 36]
+    assert (stages[-1].name, stages[-2].maps.shape[0]) == ("average", 1280)
+    assert "edges" in stages[0].text and "parts" in stages[-2].text and "averaged" in stages[-1].text
+    features = next(clothes.load().features_many([photo]))
+    averages = stages[-1].maps.ravel()[:1280]
+    assert (averages == features).all() and features.max() > 0.1
+    of_maps = np.sort(stages[-2].maps.mean(axis=(1, 2)))  # the maps are in another order
+    assert np.abs(of_maps - np.sort(averages)).max() < 0.02  # 8 bits
 
 
-def test_bundle_without_weights_is_refused(photo: Path) -> None:
-    with pytest.raises(BundleError, match=r"the bundle box has none.*clothes train PHOTOS"):
-        clothes.look(photo, model=BUNDLED)
+def test_a_damaged_model_is_refused(photo: Path, tmp_path: Path) -> None:
+    shutil.copytree(BUNDLED, tmp_path / "bundle")
+    (tmp_path / "bundle" / MODEL).write_bytes(b"TFL3")
+    with pytest.raises(BundleError, match="damaged"):
+        clothes.look(photo, model=tmp_path / "bundle")
 
 
-def test_look_without_keras_names_the_extra(monkeypatch: pytest.MonkeyPatch, photo: Path, run: clothes.Run) -> None:
-    monkeypatch.setattr(backend_check, "find_spec", lambda name: None if name == "keras" else object())
-    with pytest.raises(MissingExtraError, match="Looking at layers needs the extra 'train'"):
-        clothes.look(photo, model=run.path)
+def test_it_needs_no_keras(photo: Path) -> None:
+    code = "import sys, clothes; clothes.look(sys.argv[1], model=sys.argv[2]); print('keras' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code, photo, BUNDLED], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout.strip() == "False"

@@ -182,6 +182,13 @@ def test_a_labelled_zip_is_trained_and_tested_in_two_clicks(browser: Any, tmp_pa
         page.locator("nav button[data-step=use]").click()
         drop(page, ".asking .drop", "bar.png", next((project / "photos" / "bar").iterdir()).read_bytes())
         page.locator(".said .verdict").wait_for()
+        page.get_by_role("button", name="What each layer sees").click()
+        page.locator(".layers li").nth(5).wait_for()
+        assert page.evaluate("document.activeElement.textContent") == "What each layer sees"
+        sizes = page.evaluate("[...document.querySelectorAll('.layers img')].map((image) => image.naturalWidth)")
+        assert len(sizes) == 7 and all(sizes)
+        drop(page, ".asking .drop", "other.png", photo(5))
+        page.locator(".layers li").first.wait_for(state="detached")
         with page.expect_download() as download:
             page.get_by_role("link", name="Download").click()
         assert zipfile.ZipFile(download.value.path()).testzip() is None

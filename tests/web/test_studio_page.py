@@ -2,6 +2,8 @@
 
 import io
 import zipfile
+from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +157,26 @@ def test_thumbnails_carry_no_place_and_cannot_act(tmp_path: Path) -> None:
             assert (picture.format, max(picture.size), dict(picture.getexif())) == ("JPEG", 160, {})
         assert answer.headers["content-security-policy"].startswith("default-src 'none'; sandbox")
         assert answer.headers["cache-control"] == "private, max-age=600"
+
+
+def test_layers_are_shown_while_others_are_answered_and_nothing_is_kept(tmp_path: Path) -> None:
+    from clothes.web import PAGE_FOLDER
+
+    asked = encode(draw("bar", 7, size=(400, 300)), "JPEG", exif=LOCATED)
+    with studio_client(tmp_path) as client, ThreadPoolExecutor() as others:
+        before = client.post("predict", content=asked).json()
+        answers = [others.submit(client.post, "predict", content=asked) for _ in range(4)]
+        shown = client.post("layers", content=asked).json()
+        assert [answer.result().json() for answer in answers] == [before] * 4
+        sizes = [stage["maps"] for stage in shown["stages"]]
+        assert sizes == [[96, 112, 112], [144, 56, 56], [240, 28, 28], [672, 14, 14], [1280, 7, 7], [1, 36, 36]]
+        for picture in (shown["picture"], *(stage["picture"] for stage in shown["stages"])):
+            with Image.open(io.BytesIO(b64decode(picture.partition(",")[2]))) as opened:
+                assert (opened.format, dict(opened.getexif())) == ("JPEG", {})
+        assert all(stage["text"].endswith(".") for stage in shown["stages"])
+        refused = client.post("layers", content=b"no photo")
+        assert refused.status_code == 400 and "not a picture" in refused.json()["problem"]
+        assert not list(PAGE_FOLDER.rglob("file"))
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ def look(
 ) -> None:
     """Show what each layer of the network sees in a photo.
 
-    Writes a page that works offline. The model must have its weights; the bundled model has none.
+    Writes a page that works offline.
 
     Example: clothes look shirt.jpg --model runs/shirts
     """

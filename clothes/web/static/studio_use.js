@@ -6,6 +6,7 @@ const asking = find(".asking");
 const picture = find(".answer img");
 const live = find(".answer video");
 const said = find(".said");
+const layers = find(".layers");
 let smoothed = {}; // class: score of the live camera
 
 const showAnswer = (answer) => {
@@ -17,12 +18,33 @@ const showAnswer = (answer) => {
   );
 };
 // The photo goes to the photos of its class, so that the next training learns from it.
-const fixing = make("div");
+const fixing = make("div", { className: "fixing" });
 said.after(fixing);
+const forget = () => [fixing, layers].forEach((part) => part.replaceChildren());
 const corrector = (file) => {
   const select = make("select", {}, ...classNames().map((name) => make("option", { value: name, textContent: name })));
   const add = button(WORDS.use.learn, () => send([{ file, name: file.name, label: select.value }]));
   return inRow(make("label", { className: "field" }, make("span", { textContent: WORDS.use.isA }), select), add);
+};
+// What each layer sees, below the answer.
+const showLayers = async (file, control) => {
+  control.disabled = true;
+  layers.replaceChildren(hint(WORDS.loading));
+  try {
+    const { picture: input, stages } = await request(`layers?${new URLSearchParams({ run: chosenRun().run })}`, { method: "POST", body: file });
+    if (!control.isConnected) return; // another photo is shown by now
+    const title = make("h3", { textContent: WORDS.use.layers, tabIndex: -1 });
+    layers.replaceChildren(title, hint(WORDS.use.layersHint), make("img", { src: input, alt: WORDS.use.input }),
+      make("ol", {}, ...stages.map(({ maps, text, picture: sheet }, index) => {
+        const name = WORDS.use.layer(index + 1, maps);
+        return make("li", {}, make("h4", { textContent: name }), make("img", { src: sheet, alt: name }), make("p", { textContent: text }));
+      })));
+    title.focus();
+  } catch (error) {
+    if (!control.isConnected) return;
+    layers.replaceChildren(make("p", { className: "problem", textContent: error.message }));
+    control.disabled = false;
+  }
 };
 const predict = (blob) => request(`predict?${new URLSearchParams({ run: chosenRun().run })}`, { method: "POST", body: blob });
 
@@ -34,10 +56,10 @@ const askAbout = async (file) => {
   picture.src = URL.createObjectURL(file);
   picture.hidden = false;
   said.textContent = WORDS.loading;
-  fixing.replaceChildren();
+  forget();
   try {
     showAnswer(await predict(file));
-    fixing.replaceChildren(corrector(file));
+    fixing.replaceChildren(corrector(file), inRow(button(WORDS.use.layers, (event) => showLayers(file, event.target))));
   } catch (error) {
     said.replaceChildren(make("p", { className: "problem", textContent: error.message }));
   }
@@ -77,7 +99,7 @@ const goLive = async () => {
 const startLive = async () => {
   if (!await startCamera(live, { facingMode: "environment" })) return;
   picture.hidden = true;
-  fixing.replaceChildren();
+  forget();
   live.hidden = false;
   said.ariaLive = "off"; // a screen reader could not follow
   liveButton.textContent = WORDS.use.stop;
