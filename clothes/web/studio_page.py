@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from clothes.errors import ClothesError
 from clothes.web.allowed_routes import STUDIO, STUDIO_ROUTES, Route
 from clothes.web.base_page import Endpoint, Page, describe_problem, static
-from clothes.web.server import opens_to_others, require_password, serve
+from clothes.web.server import https_context, opens_to_others, require_password, serve
 from clothes.web.studio_answers import Given, Studio
 from clothes.web.studio_phone import Phone
 from clothes.web.studio_projects import Desk, refuse_others
@@ -59,6 +59,8 @@ def launch(
     Raises ClothesError if the page cannot be opened, or would be open to the network without a password.
     """
     require_password(host, auth, f"change the photos of {folder} and train")
+    if certificate:
+        https_context(*map(str, certificate))  # a wrong one is told now, and not when a phone comes
     desk = Desk(Studio(folder))
     if opens_to_others(host):
         return serve(build_page(desk), host=host, auth=auth, certificate=certificate, **options)

@@ -5,7 +5,6 @@ import inspect
 import io
 import os
 import platform
-import shutil
 import signal
 import socket
 import subprocess
@@ -96,17 +95,6 @@ def is_closed(connection: socket.socket) -> bool:
         return False
     except OSError:
         return True
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A self-signed certificate and its key."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl makes the certificate")
-    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    make = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=127.0.0.1 -keyout {key} -out {certificate}"
-    subprocess.run(make.split(), check=True, capture_output=True)
-    return certificate, key
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The studio's routes, without a browser."""
 
 import io
+import socket
 import zipfile
 from base64 import b64decode
 from concurrent.futures import ThreadPoolExecutor
@@ -236,9 +237,23 @@ def test_other_pages_have_no_studio(tmp_path: Path) -> None:
         assert httpx.get(f"{url}studio/state").status_code == 404
 
 
-def test_the_network_needs_a_password(tmp_path: Path) -> None:
+def test_the_network_needs_a_password_and_https_a_certificate(tmp_path: Path) -> None:
     with pytest.raises(ClothesError, match="--auth USER:PASSWORD"):
-        launch(tmp_path, host="0.0.0.0", port=0)
+        launch(tmp_path / "new", host="0.0.0.0", port=0)
+    for more, status in (
+        (["--ssl-certfile", "c.pem"], 2),
+        (["--ssl-certfile", "c.pem", "--ssl-keyfile", "k.pem"], 1),
+    ):
+        result = run_command("studio", tmp_path / "new", "--port", 0, *more)
+        assert (result.status, "Traceback" in result.err) == (status, False), more
+        assert "--ssl-keyfile" in result.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_taken_port_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = run_command("studio", tmp_path / "new", "--port", taken.getsockname()[1])
+    assert result.status == 1 and "is taken" in result.err and "--port 0" in result.err
 
 
 def test_the_command_says_what_it_does() -> None:

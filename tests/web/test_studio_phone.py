@@ -1,5 +1,6 @@
 """The studio's page for a phone, without a browser."""
 
+import ssl
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -7,6 +8,10 @@ import httpx
 import pytest
 import segno
 
+from clothes.web.studio_answers import Studio
+from clothes.web.studio_page import build_page
+from clothes.web.studio_phone import Phone
+from clothes.web.studio_projects import Desk
 from tests.support.pictures import photo
 from tests.support.studio_page import counts, studio_client, upload
 
@@ -35,6 +40,19 @@ def test_a_phone_brings_photos_with_its_password_until_the_page_is_closed(tmp_pa
             with pytest.raises(httpx.ConnectError):
                 phone.get("state")
         assert client.post("phone", json={"do": "explode"}).status_code == 400
+
+
+def test_with_a_certificate_the_phone_comes_by_https(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+    desk = Desk(Studio(tmp_path / "one", checks=False))
+    with Phone(lambda: build_page(desk), certificate, host="127.0.0.1") as phone:
+        told = phone.answer({"do": "open"})
+        assert told["is_https"] and told["address"].startswith("https://")
+        trusted = ssl.create_default_context(cafile=str(certificate[0]))
+        trusted.check_hostname = False
+        with httpx.Client(base_url=told["address"], verify=trusted, timeout=60) as visitor:
+            assert visitor.get("studio/state").status_code == 401
+            visitor.post("login", data={"username": told["user"], "password": told["password"]})
+            assert visitor.get("studio/state").json()["name"] == "one"
 
 
 @pytest.mark.parametrize("label", ["", "T-Shirt", "ä" * 50])

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
+from clothes.studio import jobs
 from clothes.studio.job_folder import JobFolder
 from tests.support.jobs import make_project, wait_until_ended
 from tests.support.pictures import photo
-from tests.support.studio_page import edit, studio_client, upload
+from tests.support.studio_browser import chips, drop, opened
+from tests.support.studio_page import edit, served_studio, studio_client, upload
+
+LOOK_AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"  # what the page does when its tab is shown again
 
 
 def test_a_folder_that_is_gone_is_named_and_no_empty_one_takes_its_place(tmp_path: Path) -> None:
@@ -60,3 +64,70 @@ def test_a_training_that_cannot_begin_leads_to_the_photos(tmp_path: Path) -> Non
         assert job["state"] == "failed"
         assert "needs at least two classes" in job["problem"]["what"]
         assert "unchanged" in job["problem"]["safe"] and job["problem"]["next"] == "photos"
+
+
+@pytest.mark.browser
+def test_the_page_tells_a_gone_folder_and_goes_on_when_it_is_back(browser: Any, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", each=2)
+    with served_studio(project.root) as url, opened(browser, url) as page:
+        chips(page, {"bar": 2, "frame": 2, "square": 2})
+        project.root.rename(tmp_path / "moved")
+        page.evaluate(LOOK_AGAIN)
+        page.locator(".status.problem").get_by_text("is gone").wait_for()
+        assert "Put it back" in page.locator(".status").inner_text()
+        (tmp_path / "moved").rename(project.root)
+        page.evaluate(LOOK_AGAIN)
+        page.wait_for_function("document.querySelector('.status').textContent === ''")
+
+
+@pytest.mark.browser
+def test_the_page_tells_a_full_disk_for_each_photo(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served_studio(tmp_path) as url, opened(browser, url) as page:
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))  # type: ignore[attr-defined]
+            drop(page, ".drop", "coat.png", photo(1))
+            page.get_by_text("1 file not added").click()
+            told = page.locator(".refused li").inner_text()
+        assert "coat.png: The disk is almost full. Nothing was lost; make room, then send the rest again." in told
+        drop(page, ".drop", "coat.png", photo(1))
+        chips(page, {"": 1})
+        page.locator(".refused").wait_for(state="hidden")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        ("NotFoundError", "No camera is connected. Connect one and try again, or choose photos."),
+        ("NotAllowedError", "Allow it beside the page's address, then try again."),
+        ("NotReadableError", "perhaps another program has it. Close that one and try again."),
+    ],
+)
+def test_the_page_tells_what_a_camera_lacks(browser: Any, tmp_path: Path, error: str, told: str) -> None:
+    with served_studio(tmp_path) as url, opened(browser, url) as page:
+        page.evaluate(
+            "(name) => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', name)); }",
+            error,
+        )
+        page.get_by_role("button", name="Use the camera").click()
+        page.locator(".status.problem").get_by_text(told).wait_for()
+        assert not page.locator(".shooting").is_visible()
+
+
+@pytest.mark.browser
+def test_a_failed_training_leads_to_the_photos_by_its_button(browser: Any, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", each=1, shapes=("bar",))
+    with served_studio(project.root, checks=True) as url, opened(browser, url) as page:
+        page.locator("nav button[data-step=check]").click()
+        page.get_by_text("1 class with under").first.wait_for()
+        jobs.start(project, "train")
+        wait_until_ended(project)
+        page.evaluate(LOOK_AGAIN)
+        page.locator("nav button[data-step=train]").click()
+        trouble = page.locator("section[data-step=train] .trouble")
+        trouble.get_by_text("needs at least two classes").wait_for()
+        assert "unchanged" in trouble.inner_text()
+        trouble.get_by_role("button", name="Add photos").click()
+        assert page.locator("section:visible").get_attribute("data-step") == "photos"

@@ -61,7 +61,8 @@ builder(testBody, "test", aboutRun, async () => {
   const run = chosenRun();
   if (!run) return [hint(WORDS.test.none)];
   const result = await resultOf(run);
-  const parts = [runChooser(), hint(WORDS.test.why), result.test && hint(result.test.opened_words), inRow(startJob("test", run, result.test ? { text: WORDS.test.again, className: "" } : {}))];
+  const verdict = result.test && make("p", { className: "verdict", textContent: result.test.words });
+  const parts = [runChooser(), verdict, hint(WORDS.test.why), result.test && hint(result.test.opened_words), inRow(startJob("test", run, result.test ? { text: WORDS.test.again, className: "" } : {}))];
   if (["test", "report"].includes(state.job?.kind)) parts.push(problemOf(state.job));
   if (!result.test) return parts;
   const { test } = result;
@@ -70,7 +71,6 @@ builder(testBody, "test", aboutRun, async () => {
   const classRows = evaluation.classes.map((name, index) => [name, evaluation.confusion[index][index], evaluation.per_class[name].photos]);
   return [
     ...parts,
-    make("p", { className: "verdict", textContent: test.words }),
     heading(WORDS.test.perClass),
     table([WORDS.test.class, WORDS.test.right, WORDS.test.of, ""], classRows.map(([name, right, all]) => [name, right, all, meter(right, all)]), "per-class"),
     heading(WORDS.test.confusion),

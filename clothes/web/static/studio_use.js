@@ -7,6 +7,7 @@ const picture = find(".answer img");
 const live = find(".answer video");
 const said = find(".said");
 const layers = find(".layers");
+let asked = null; // the last photo, and the run that was asked: {file, run}
 let smoothed = {}; // class: score of the live camera
 
 const showAnswer = (answer) => {
@@ -52,6 +53,7 @@ const askAbout = async (file) => {
   if (!file || !chosenRun()) return;
   stopLive();
   if (file.size > props.max_megabytes * 1e6) return say(`${file.name}: ${words.tooLarge(props.max_megabytes)}`, true);
+  asked = { file, run: chosenRun().run };
   URL.revokeObjectURL(picture.src);
   picture.src = URL.createObjectURL(file);
   picture.hidden = false;
@@ -99,6 +101,7 @@ const goLive = async () => {
 const startLive = async () => {
   if (!await startCamera(live, { facingMode: "environment" })) return;
   picture.hidden = true;
+  asked = null;
   forget();
   live.hidden = false;
   said.ariaLive = "off"; // a screen reader could not follow
@@ -110,7 +113,9 @@ liveButton.onclick = () => live.srcObject ? stopLive() : startLive();
 builder(useBody, "use", aboutRun, async () => {
   const run = chosenRun();
   asking.hidden = !run;
+  refill(find(".choosing"), run && runChooser());
   if (!run) return [hint(WORDS.use.none)];
+  if (asked && asked.run !== run.run) askAbout(asked.file); // another recogniser answers anew
   const result = await resultOf(run);
   const row = (file) => {
     const [name, text] = WORDS.use.formats[file.format];
@@ -119,7 +124,6 @@ builder(useBody, "use", aboutRun, async () => {
     return [name, file.compared.length ? `${text}; ${WORDS.use.agrees(file.compared)}` : text, link];
   };
   return [
-    runChooser(),
     heading(WORDS.use.take),
     ["export"].includes(state.job?.kind) && problemOf(state.job),
     table([WORDS.use.format, "", ""], result.downloads.map(row), "downloads"),
