@@ -25,7 +25,9 @@ from tests.support.browser import CHROMIUM, FLAGS
 
 MOVED = 200
 IN_VIEW = """() => {
-    const { top, bottom } = document.querySelector(".sorter .grid").getBoundingClientRect();
+    const grid = document.querySelector(".sorter .grid");
+    if (!grid) return false;
+    const { top, bottom } = grid.getBoundingClientRect();
     const cells = [...document.querySelectorAll(".sorter .cell")];
     return cells.length > 0 && cells.every((cell) => {
         const place = cell.getBoundingClientRect();
@@ -91,8 +93,9 @@ class Person:
         found["nodes"] = max(nodes, page.locator(".sorter .grid .cell").count())
         into = page.locator(".chip:not(.new)").nth(1).get_attribute("data-name")
         found["move"] = self.time(lambda: self.move(into))
+        after = int(page.evaluate(COUNT, into))
         page.get_by_role("button", name="Undo").click()
-        page.wait_for_function("document.querySelector('.status').textContent.startsWith('Undone')")
+        page.wait_for_function(f"(name) => Number(({COUNT})(name)) === {after - MOVED}", arg=into)
         return found
 
     def measure(self, rounds: int, **more: Any) -> None:
