@@ -25,7 +25,7 @@ from clothes.web.uploads import Uploads
 MAX_ZIP_MEGABYTES = 1_000
 _SCRIPTS = (  # in this order
     *("words", "base", "grid", "photos", "upload", "projects"),
-    *("camera", "train", "phone", "test", "use"),
+    *("camera", "train", "phone", "test", "use", "news"),
 )
 
 

@@ -74,6 +74,7 @@ const showJob = () => {
   stop.textContent = state.job.kind === "train" ? WORDS.train.stop : WORDS.stop;
 };
 find(".stop", jobBar).onclick = () => job("stop");
+jobBar.append(notifier() || "");
 
 let wasBusy = false;
 watchers.push(() => {
@@ -93,8 +94,6 @@ watchers.push(() => {
   showNext();
   showJob();
   const { job: now } = state;
-  const title = `${state.name} · clothes`;
-  document.title = isBusy() && now.seconds_left ? `${WORDS.train.left(now.seconds_left)} · ${title}` : title;
   if (wasBusy && !isBusy()) say(`${WORDS.jobs[now.kind]} ${WORDS.jobStates[now.state]}.`, now.state === "failed" || now.state === "died");
   if (!wasBusy && isBusy()) say(`${WORDS.jobs[now.kind]} ${WORDS.jobStates[now.state]}.`);
   if (wasBusy && !isBusy() && now.kind === "train" && now.has_model && usesCamera && station === "train") {

@@ -53,6 +53,7 @@ const tellAdded = async () => {
     clearRefused();
     files.forEach(([name, reason]) => refuse(name, reason));
     say([stopped ? words.cancelled : words.added(added, already), ...notes].join(" "));
+    tellNews("add", words.added(added, already), added + already > 0);
   } catch (error) {
     say(error.message, true);
   }
@@ -71,10 +72,12 @@ watchers.push(() => {
     showProgress(find("progress", adding), state.adding);
   }
   const ended = state.adding && !isAdding() ? state.adding.id : told ?? "";
-  if (told !== null && told !== ended) {
-    const { problem } = state.adding;
-    if (problem) say(`${problem.what} ${problem.safe}`, true);
-    else tellAdded();
-  }
+  const isNew = told !== null && told !== ended;
   told = ended;
+  if (isNew) {
+    const { problem } = state.adding;
+    if (!problem) return tellAdded();
+    say(`${problem.what} ${problem.safe}`, true);
+    tellEnd(state.adding);
+  }
 });

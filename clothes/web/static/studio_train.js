@@ -113,6 +113,7 @@ const buildPanel = (now) => {
     inRow(
       now.offers.includes("stop") && button(trainWords.stop, () => job("stop"), { className: "stop" }),
       !now.problem && now.offers.includes("go on") && button(trainWords.goOn, () => goOn(now.run)),
+      isBusy() && notifier(),
     ),
     problemOf(now),
     isBusy() && hint(usesCamera ? trainWords.thenLive : trainWords.close),

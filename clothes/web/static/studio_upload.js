@@ -90,6 +90,7 @@ const send = async (items) => {
   showUpload();
   const sum = told.length && !added && !already ? [] : [words.added(added, already)];
   say(abort.signal.aborted ? words.cancelled : [...sum, ...told].join(" "));
+  if (sum.length) tellNews("add", sum[0], added + already > 0);
   await refresh();
 };
 find("button", uploading).onclick = () => {

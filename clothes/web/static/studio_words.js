@@ -11,6 +11,7 @@ const WORDS = {
   // Runs are named by date and time.
   runName: (run) => run.replace(/^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)/, (_, year, month, day, hour, minute, second) => `${year}-${month}-${day} ${hour}:${minute}:${second}`),
   run: ({ run, validation, test }) => `${WORDS.runName(run)}, ${test ? `${percent(test.accuracy)} in the test` : `${percent(validation?.accuracy ?? 0)} to choose by`}`,
+  studio: "clothes studio",
   private: "Nothing leaves this computer",
   steps: { photos: "Photos", check: "Check", train: "Train", test: "Test", improve: "Improve", use: "Use" },
   stepsLabel: "Steps",
@@ -203,6 +204,19 @@ const WORDS = {
     stopped: "was stopped; the best model so far is kept",
     failed: "failed",
     died: "was interrupted",
+  },
+  // Of a job that ended while the tab was hidden.
+  news: {
+    train: (accuracy) => accuracy === undefined ? "Trained" : `Trained: ${percent(accuracy)}`,
+    test: (accuracy) => accuracy === undefined ? "Tested" : `Tested: ${percent(accuracy)}`,
+    check: () => "Photos checked",
+    report: () => "Report made",
+    export: () => "Exported",
+  },
+  notify: {
+    ask: "Tell me when it is done",
+    granted: "A notification tells you when a job is done.",
+    denied: "The browser blocks notifications of this page. Allow them beside the page's address.",
   },
   test: {
     title: "Test",
