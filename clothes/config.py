@@ -150,6 +150,8 @@ class TrainConfig:
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     warmup: float = 0.05  # as a share of all steps
     label_smoothing: float = 0.1
+    teacher_weight: float = 0.5  # share of the teacher in the targets, if there is one; the labels have the rest
+    teacher_temperature: float = 2.0  # of its probabilities; above 1 they say more about the classes it did not choose
     balance: float = 0.0  # 0: each photo once an epoch; 0.5: square-root class sampling; 1: equal classes
     ema: float = 0.995  # momentum of the moving average of the weights; 0 switches it off
     patience: int = 20  # epochs without a better validation accuracy until early stopping; 0 switches it off
@@ -166,7 +168,8 @@ class TrainConfig:
         require(0 < self.learning_rate <= 10, "learning_rate", self.learning_rate, "above 0 and at most 10")
         require_between(self, 0, 10, "weight_decay")
         require_between(self, 0, 0.9, "warmup", "label_smoothing")
-        require_between(self, 0, 1, "balance")
+        require_between(self, 0, 1, "balance", "teacher_weight")
+        require_between(self, 0.1, 100, "teacher_temperature")
         require(0 <= self.ema < 1, "ema", self.ema, "at least 0 and under 1")
         require_between(self, 0, 2**31 - 1, "seed")
 

@@ -27,6 +27,7 @@ _TITLES = {
     "look": "Reading the photos",
     "decode": "Decoding the photos",
     "embed": "Looking at the photos",
+    "teach": "Asking the teacher",
     "fit": "Fitting the last layer",
     "train": "Training",
     "save": "Writing the model",

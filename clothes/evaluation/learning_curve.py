@@ -87,8 +87,9 @@ def _retrain(run: Run, rows: Sequence[Row], share: float, watching: CallbackFact
             return train(run.photos, out=folder, resume=True, callback=callback).path
         longer = {name: math.ceil(getattr(run.config.train, name) / share) for name in ("epochs", "patience")}
         split = replace(run.split, rows=(*rows, *run.split.part("validation")), notes=(), skipped=())
-        config, trunk = run.config.changed({"train": longer}), run.info.get("asked", {}).get("trunk")
-        return train(run.photos, out=folder, config=config, split=split, trunk=trunk, callback=callback).path
+        config, asked = run.config.changed({"train": longer}), run.info.get("asked", {})
+        built_on = {name: asked[name] for name in ("trunk", "teacher") if name in asked}
+        return train(run.photos, out=folder, config=config, split=split, callback=callback, **built_on).path
 
 
 def _hits(classifier: Classifier, run: Run, rows: Sequence[Row]) -> np.ndarray:

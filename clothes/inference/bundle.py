@@ -66,6 +66,7 @@ class BundleInfo(TypedDict):
     created: NotRequired[str]
     fingerprint: NotRequired[str]
     rejection: NotRequired[dict[str, int]]  # number of photos of other things that it learnt to reject by
+    teacher: NotRequired[dict[str, str]]  # name and SHA-256 of the model whose answers it learned from, too
     trunk: NotRequired[dict[str, str]]  # name and SHA-256 of the model that gave the features of a quick model
 
 

@@ -42,17 +42,20 @@ class Asked(TypedDict, total=False):
     """The settings asked for when the training began: those that --resume reads again. Others may stand beside them."""
 
     trunk: str
+    teacher: str
     folds: int
 
 
 class RunInfo(TypedDict):
-    """The content of run.json: folder of the photos, start and end, settings asked for, openings of the test part."""
+    """The content of run.json: folder of the photos, start and end, settings asked for, teacher, openings of the test
+    part."""
 
     photos: str
     finished: str | None
     started: NotRequired[str]
     test_part_opened: NotRequired[Annotated[int, (0, MOST_OPENINGS)]]
     asked: NotRequired[Asked]
+    teacher: NotRequired[dict[str, str]]  # name and SHA-256 of its model
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def batches(pictures: Pictures, config: TrainConfig, classes: int, *, epoch: int
     for number in range(step, len(order) // size):
         chosen = order[number * size : (number + 1) * size]
         rng = np.random.default_rng([config.seed, epoch, number])
-        targets = one_hot(pictures.labels[chosen], classes, config.label_smoothing)
+        targets = make_targets(pictures, chosen, classes, config)
         pixels = pictures.pixels[chosen]
         if config.augmentation.background:
             behind = pictures.pixels[rng.permutation(others)[:size]]
@@ -56,6 +56,18 @@ def balanced_order(labels: np.ndarray, balance: float, rng: np.random.Generator)
         rounds = [rng.permutation(members) for _ in range(math.ceil(wanted / len(members)))]
         drawn.append(np.concatenate([members[:0], *rounds])[:wanted])
     return rng.permutation(np.concatenate(drawn))
+
+
+def make_targets(pictures: Pictures, chosen: np.ndarray, classes: int, config: TrainConfig) -> np.ndarray:
+    """Returns the targets float32 (N, classes) of the chosen photos: their labels, mixed with what a teacher says.
+
+    The cross-entropy with mixed targets is the same mixture of the two cross-entropies.
+    """
+    targets = one_hot(pictures.labels[chosen], classes, config.label_smoothing)
+    if pictures.taught is None:
+        return targets
+    share = np.float32(config.teacher_weight)
+    return (1 - share) * targets + share * pictures.taught[chosen]
 
 
 def one_hot(labels: np.ndarray, classes: int, smoothing: float = 0.0) -> np.ndarray:

@@ -56,6 +56,8 @@ def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float
     }
     if rejection is not None:
         results["rejection"] = {"photos": int((photos.labels < 0).sum())}
+    if teacher := run.info.get("teacher"):
+        results["teacher"] = teacher
     info = describe(run.path, split.classes, trainer.full_config) | describe_photos(split)
     info["versions"] |= {
         "keras": keras.__version__,

@@ -33,11 +33,13 @@ _KEEP_SECONDS = 30 * 86400
 class Pictures:
     """One part of a split: memory-mapped `pixels` uint8 (N, size, size, 3) and `labels` int (N,).
 
-    A label is the index of the class in the split's classes, or -1 for a photo of none of them.
+    A label is the index of the class in the split's classes, or -1 for a photo of none of them. `taught` float32
+    (N, classes) are the softened probabilities of a teacher, if there is one.
     """
 
     pixels: np.ndarray
     labels: np.ndarray
+    taught: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -12,12 +12,16 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from clothes.config import QUICK, Config
 from clothes.errors import ConfigError, PhotosError, RunError, TrainingError
 from clothes.inference.run import Run, run_lock
+from clothes.metrics import apply_temperature
 from clothes.models.backend_check import require_training
 from clothes.photos.split_file import Split
 from clothes.system.files import megabytes
@@ -34,6 +38,7 @@ from clothes.training.split_and_config import (
     fit_to_time,
     keep_split,
 )
+from clothes.training.teacher import Teacher, require_same
 
 if TYPE_CHECKING:
     from clothes.training.training_loop import Trainer
@@ -52,6 +57,7 @@ def train(
     minutes: float | None = None,
     trunk: str | os.PathLike[str] | None = None,
     folds: int | None = None,
+    teacher: str | os.PathLike[str] | None = None,
     resume: bool = False,
     overwrite: bool = False,
     callback: TrainingCallback | None = None,
@@ -66,19 +72,21 @@ def train(
 
     The architecture "quick" needs no TensorFlow. `trunk` is the bundle whose features it uses, by default the bundled
     one. With `folds` it is fitted to the validation photos too, and measured by cross-validation with so many folds.
+
+    `teacher` is a bundle or run, or "bundled", that knows all classes: the targets of the other architectures become a
+    mixture of the labels and its probabilities for each train photo (see TrainConfig.teacher_weight).
     """
     began = time.perf_counter()
     photos, changes, callback = Path(photos), changes or {}, callback or TrainingCallback()
-    asked = _asked(config, changes, minutes=minutes, trunk=trunk and str(trunk), folds=folds)
+    asked = _asked(
+        config, changes, minutes=minutes, trunk=trunk and str(trunk), folds=folds, teacher=teacher and str(teacher)
+    )
     if resume:
         if overwrite:
             raise RunError("--resume continues a run and --overwrite replaces it. Leave one of them out.")
         run = _open_to_resume(out, photos, asked, split)
         if not run.info["finished"]:
-            used, method = run.split, _method(run.config.model.architecture, run.info.get("asked", {}))
-            prepared = method.prepare(used, run.config, callback)
-            with run_lock(run.path):
-                method.fit(run, used, prepared, callback, resume=True)
+            _go_on(run, asked, callback)
         return run
 
     folder = Run.free_folder(out, overwrite=overwrite)
@@ -86,7 +94,7 @@ def train(
     method = _method(architecture, asked)
     used = find_split(photos, split, progress=lambda *at: callback.on_progress("look", *at))
     check_split(used, needs_validation=architecture != QUICK)
-    config = method.choose_config(config, changes, used)
+    config = method.choose_config(config, changes, used, callback)
     if minutes is not None:
         config = fit_to_time(config, used, seconds=minutes * 60, began=began)
     prepared = method.prepare(used, config, callback)
@@ -99,10 +107,20 @@ def train(
     return run
 
 
+def _go_on(run: Run, asked: Mapping[str, Any], callback: TrainingCallback) -> None:
+    then = run.info.get("asked", {}) | {name: asked[name] for name in asked.keys() & {"teacher"}}
+    used, method = run.split, _method(run.config.model.architecture, then)
+    prepared = method.prepare(used, run.config, callback)
+    with run_lock(run.path):
+        method.fit(run, used, prepared, callback, resume=True)
+
+
 class Method(Protocol):
     """A way to train: chooses the config, prepares the photos, and fits a run to them."""
 
-    def choose_config(self, config: Config | None, changes: Changes, split: Split) -> Config: ...
+    def choose_config(
+        self, config: Config | None, changes: Changes, split: Split, callback: TrainingCallback
+    ) -> Config: ...
 
     def prepare(self, split: Split, config: Config, callback: TrainingCallback) -> Any: ...
 
@@ -124,7 +142,7 @@ def _method(architecture: str, asked: Mapping[str, Any]) -> Method:
     if given := [name for name in _OF_QUICK if name in asked]:
         raise ConfigError(f"--{given[0]} is for the quick model, and this one is {architecture}. Add --model quick.")
     require_training("Training")
-    return GradientDescent()
+    return GradientDescent(asked.get("teacher"))
 
 
 def _asked(config: Config | None, changes: Changes, **given: Any) -> dict[str, Any]:
@@ -154,6 +172,10 @@ def _open_to_resume(
     chosen, then = run.config, run.info.get("asked", {})
     now = {**vars(chosen.model), **vars(chosen.train), "config": chosen.to_dict()}
     now = json.loads(json.dumps(now, default=vars))
+    teacher = asked.get("teacher", then.get("teacher"))
+    if teacher and "teacher" in run.info and ("teacher" in asked or not run.info["finished"]):
+        require_same(teacher, run)
+        now["teacher"] = teacher  # which may lie elsewhere now
     other = [name for name, value in asked.items() if value not in (then.get(name), now.get(name))]
     if split is not None:
         given = split if isinstance(split, Split) else Split.read(split, photos)
@@ -167,18 +189,38 @@ def _open_to_resume(
 
 
 class GradientDescent:
-    """Trains a Keras network for epochs."""
+    """Trains a Keras network for epochs, with or without a teacher."""
 
-    choose_config = staticmethod(choose_config)
+    def __init__(self, teacher: str | None) -> None:
+        self._teacher = None if teacher is None else Teacher(teacher)
+
+    def choose_config(
+        self, config: Config | None, changes: Changes, split: Split, callback: TrainingCallback
+    ) -> Config:
+        config = choose_config(config, changes, split)
+        self._ask_teacher(split, callback)  # before the time that is left is counted
+        return config
+
+    def _ask_teacher(self, split: Split, callback: TrainingCallback) -> np.ndarray | None:
+        if self._teacher is None:
+            return None
+        return self._teacher.scores(split, lambda *at: callback.on_progress("teach", *at))
 
     def prepare(self, split: Split, config: Config, callback: TrainingCallback) -> dict[str, Pictures]:
         progress = lambda *at: callback.on_progress("decode", *at)  # noqa: E731
-        return decode(split, config.model.image_size, ("train", "validation"), progress=progress)
+        pictures = decode(split, config.model.image_size, ("train", "validation"), progress=progress)
+        scores = self._ask_teacher(split, callback)
+        if scores is not None:
+            taught = apply_temperature(scores, config.train.teacher_temperature).astype(np.float32)
+            pictures["train"] = replace(pictures["train"], taught=taught)
+        return pictures
 
     def fit(
         self, run: Run, split: Split, prepared: Mapping[str, Pictures], callback: TrainingCallback, *, resume: bool
     ) -> None:
         """Trains a run from its newest checkpoint, or from the start, and writes its bundle."""
+        if self._teacher and "teacher" not in run.info:
+            run.note(teacher=self._teacher.origin)
         callback.on_start(run, run.config, split)
         from clothes.training.bundle_writer import write_run_bundle
         from clothes.training.training_loop import Trainer

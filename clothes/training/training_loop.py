@@ -19,7 +19,7 @@ from clothes.models.architectures import build_model, measure_network, predict
 from clothes.models.backend import keras
 from clothes.models.pretrained import load_imagenet
 from clothes.system.progress import Progress
-from clothes.training.batches import Batch, balanced_order, batches, one_hot, prefetch, steps_per_epoch
+from clothes.training.batches import Batch, balanced_order, batches, make_targets, prefetch, steps_per_epoch
 from clothes.training.checkpoints import Arrays, State, read_checkpoints, write_checkpoint
 from clothes.training.datasets import Pictures
 from clothes.training.training_step import (
@@ -85,14 +85,14 @@ class Trainer:
 
         Fine-tuning then changes the features less than from a random last layer (Kumar et al., 2022, arXiv 2202.10054).
         """
-        config, labels = self.config, self.pictures.labels
-        order = balanced_order(labels, config.balance, np.random.default_rng(config.seed))
+        config = self.config
+        order = balanced_order(self.pictures.labels, config.balance, np.random.default_rng(config.seed))
         chosen = np.sort(order[:_HEAD_PHOTOS])
         backbone = keras.Model(self.model.inputs, self.model.get_layer("features").output)
         features = predict(backbone, self.pictures.pixels, chosen, progress=progress)
         head = keras.Sequential([keras.Input(features.shape[1:]), keras.layers.Dense(self.classes, "softmax")])
         head.compile(keras.optimizers.AdamW(1e-3, weight_decay=0.01), loss="categorical_crossentropy")
-        targets = one_hot(labels[chosen], self.classes, config.label_smoothing)
+        targets = make_targets(self.pictures, chosen, self.classes, config)
         head.fit(features, targets, batch_size=32, epochs=20, verbose=0)
         self.model.get_layer("logits").set_weights(head.get_weights())
 

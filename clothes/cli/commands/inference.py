@@ -143,11 +143,17 @@ def render_info(bundle: "Bundle") -> None:
 
 
 def _origin(about: dict[str, Any]) -> dict[str, str]:
-    """The row that says how long it was trained, or what a quick model was built on."""
-    if trunk := about.get("trunk"):
-        return {"built on": f"{trunk.get('name', '')}, {trunk.get('sha256', '')[:16]}"}
+    """The rows that say how long it was trained and with which teacher, or what a quick model was built on."""
+    others = {
+        row: f"{about[name].get('name', '')}, {about[name].get('sha256', '')[:16]}"
+        for name, row in (("trunk", "built on"), ("teacher", "teacher"))
+        if name in about
+    }
+    if "built on" in others:
+        return others
     epochs = about.get("epochs", {})
-    return {"training": f"{epochs.get('trained')} epochs, the best {epochs.get('best')}, seed {about.get('seed')}"}
+    training = f"{epochs.get('trained')} epochs, the best {epochs.get('best')}, seed {about.get('seed')}"
+    return {"training": training, **others}
 
 
 def _accuracies(metrics: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import clothes
 from clothes.cli.options import AsJson, PhotosFolder, require
 from clothes.cli.output import note, show, show_files, show_json, show_table
 from clothes.cli.signals import hint_if_stopped
-from clothes.config import QUICK
+from clothes.config import QUICK, Config
 from clothes.errors import ClothesError
 from clothes.report.run_plots import draw_run
 from clothes.system.terminal_text import quote
@@ -49,6 +49,12 @@ Folds = Annotated[
     int | None,
     typer.Option(metavar="K", help="With --model quick: learn from validation photos too, cross-validate in K folds."),
 ]
+Teacher = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="BUNDLE", help="Learn from this bundle's answers, too; the word bundled is the bundled model."
+    ),
+]
 EpochsOfTrial = Annotated[
     int | None,
     typer.Option(
@@ -86,6 +92,7 @@ def train(
     seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of the training, not of the split.")] = None,
     trunk: Trunk = None,
     folds: Folds = None,
+    teacher: Teacher = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
 ) -> None:
@@ -96,8 +103,6 @@ def train(
 
     Example: clothes train photos --model efficientnet-lite0 --minutes 30
     """
-    from clothes.config import Config
-
     settings = Config.read(config) if config else None
     if QUICK not in (model, settings and settings.model.architecture) and not (resume and out and _is_quick(out)):
         require("Training", "train", "report")
@@ -119,6 +124,7 @@ def train(
             minutes=minutes,
             trunk=trunk,
             folds=folds,
+            teacher=teacher,
             resume=resume,
             overwrite=overwrite,
             callback=display,
@@ -226,7 +232,6 @@ def tune(
     if model != QUICK:  # which has nothing to search for
         require("Tuning", "train", "report", "tune")
     from clothes.cli.live_display import search_display
-    from clothes.config import Config
 
     settings = Config.read(config) if config else None
     hint = "Every trial is kept; the same command continues the search."

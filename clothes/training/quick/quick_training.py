@@ -39,7 +39,9 @@ class QuickTraining:
             raise ConfigError(f"--folds must be between 2 and 100; got {folds}.")
         self._network, self._folds = load(trunk), folds
 
-    def choose_config(self, config: Config | None, changes: Changes, split: Split) -> Config:
+    def choose_config(
+        self, config: Config | None, changes: Changes, split: Split, callback: TrainingCallback
+    ) -> Config:
         """Returns the config. Raises ConfigError if there are more folds than photos."""
         groups = {row.group or row.photo for row in self._rows(split) if row.label != OTHER}
         if self._folds and self._folds > len(groups):
