@@ -23,6 +23,7 @@ from clothes.photos import decode
 from clothes.photos.class_names import choose_spellings, class_name, spelling_notes
 from clothes.photos.folders import LOOSE, OTHER, Skipped, list_class_folders, list_photos
 from clothes.studio.class_folders import ClassFolders
+from clothes.studio.filling import filling
 from clothes.studio.history import History
 from clothes.studio.project import Project
 from clothes.studio.shelves import Added, Refused, Shelves, Source
@@ -111,7 +112,7 @@ class Intake(AbstractContextManager["Intake"]):
         """
         path, result = Path(path), Intaken()
         top = name or path.name
-        with Archive(path) as archive:
+        with filling(self.project), Archive(path) as archive:
             labels: Sequence[str | None] = [label] * len(archive.photos)
             if label is None:
                 try:
@@ -135,11 +136,12 @@ class Intake(AbstractContextManager["Intake"]):
         Raises PhotosError if there is no photo in it. `stop` is asked after each photo: those before it stay.
         """
         path, result = Path(path), Intaken()
-        names, labels, skipped = _list_folder(path, label, result)
         read = lambda photo: partial(decode.read_file, path / photo, name=photo)  # noqa: E731
-        sources = _sources(names, labels, read, path.resolve().name, result)
-        result.refused += [Refused(item.path, item.reason) for item in skipped]
-        return self.add_sources(sources, result, progress, stop)
+        with filling(self.project):
+            names, labels, skipped = _list_folder(path, label, result)
+            sources = _sources(names, labels, read, path.resolve().name, result)
+            result.refused += [Refused(item.path, item.reason) for item in skipped]
+            return self.add_sources(sources, result, progress, stop)
 
     def checked(self, label: str | None) -> str | None:
         """Returns a class as it is spelt here. Raises PhotosError if no class can have a new name."""

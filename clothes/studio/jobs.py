@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from clothes.errors import ClothesError, ConfigError, RunError
 from clothes.inference.run import Run, now, stamp
+from clothes.studio.filling import require_filled
 from clothes.studio.job_folder import (
     BEGINNING,
     JobFolder,
@@ -83,7 +84,7 @@ def start(project: Project, kind: Kind, /, **asked: Any) -> Status:
     `clothes.train` does, and the name of the new `run`; "test", "report" and "export" take the `run`, "export" its
     `format`, too; "add" takes the `folder`, the `addresses` or the `words`,
     and a `label`. Raises ConfigError for what cannot be asked, ClothesError
-    if another job runs or none can start.
+    if another job runs or none can start, and for "train" while photos are being added.
     """
     check_asked(asked)
     if kind == "train":
@@ -138,6 +139,8 @@ def _start(project: Project, kind: Kind, asked: dict[str, Any]) -> Status:
     try:
         with _starting(project) as jobs:
             _wait_for_others(project, kind)
+            if kind == "train" and not _has_split(project, str(asked["run"])):
+                require_filled(project)
             for old in JobFolder.all(jobs)[_KEPT:]:
                 if not old.is_alive:
                     shutil.rmtree(old.path, ignore_errors=True)
@@ -244,7 +247,12 @@ def _status(project: Project, job: JobFolder, info: JobInfo) -> Status:
 
 def _is_begun(project: Project, run: str) -> bool:
     """Whether a training, or the search for its settings, has something to go on from."""
-    return (project.runs / run / "run.json").exists() or tuning_folder(project, run).is_dir()
+    return _has_split(project, run) or tuning_folder(project, run).is_dir()
+
+
+def _has_split(project: Project, run: str) -> bool:
+    """Whether a training goes on with the photos that it began with."""
+    return (project.runs / run / "run.json").exists()
 
 
 def _offers(kind: Kind, state: State, *, begun: bool) -> tuple[str, ...]:

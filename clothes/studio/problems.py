@@ -7,6 +7,7 @@ from pathlib import Path
 from clothes import errors
 from clothes.studio.job_folder import Kind, Next, Problem
 from clothes.system.files import DISK_ERRORS, megabytes
+from clothes.training.checkpoints import FOLDER as CHECKPOINTS
 
 _NAMES: dict[Kind, str] = {
     "train": "training",
@@ -56,7 +57,7 @@ def explain_death(kind: Kind, folder: Path, *, learnt: bool) -> Problem:
 
 def has_learnt(run: Path) -> bool:
     """Whether a run has a checkpoint to go on from."""
-    return any((run / "checkpoints").glob("epoch-*"))
+    return any((run / CHECKPOINTS).glob("epoch-*"))
 
 
 def _room(folder: Path) -> str:

@@ -39,6 +39,7 @@ class Reporter(AbstractContextManager["Reporter"]):
         self._ended = threading.Event()
         self.stop = threading.Event()  # set by SIGTERM, too
         self._stop_since: float | None = None
+        self.keeps = False  # an earlier part of this training reached an epoch, which a stop makes the bundle
         self._now: Progress = BEGINNING | {"pid": os.getpid()}
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
@@ -96,7 +97,8 @@ class Reporter(AbstractContextManager["Reporter"]):
         self.stop.set()
         self._stop_since = self._stop_since or time.monotonic()
         with self._lock:
-            if time.monotonic() - self._stop_since > _GRACE and self._now["stage"] not in _KEPT_STAGES:
+            may_end = not self.keeps and self._now["stage"] not in _KEPT_STAGES
+            if may_end and time.monotonic() - self._stop_since > _GRACE:
                 self._now |= {"state": "stopped", "seconds_left": 0.0}
                 self._write()
                 os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))

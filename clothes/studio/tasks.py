@@ -14,6 +14,7 @@ from clothes.inference.bundle import MODEL
 from clothes.inference.classifier import Classifier, load
 from clothes.inference.run import Run
 from clothes.report.run_plots import draw_run
+from clothes.studio.filling import filling
 from clothes.studio.grouping import update_split
 from clothes.studio.intake import Intake
 from clothes.studio.job_folder import Asked, How, Kind, tuning_folder
@@ -24,6 +25,8 @@ from clothes.studio.web_intake import add_addresses, add_found
 from clothes.system.checksums import verify_checksum
 from clothes.system.validation import read_json
 from clothes.training.callbacks import StopTrainingError
+from clothes.training.checkpoints import FOLDER as CHECKPOINTS
+from clothes.training.checkpoints import has_epoch
 from clothes.training.split_and_config import Changes
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ def train(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
 
     folder = project.runs / asked["run"]
     if (folder / "run.json").exists():
+        reporter.keeps = has_epoch(folder / CHECKPOINTS)
         run = train_run(Run.open(folder).photos, out=folder, resume=True, callback=FollowedTraining(reporter))
     else:
         run = _with_new_split(project, reporter, lambda: _train_anew(project, asked, reporter))
@@ -219,7 +223,7 @@ def add(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
         with suppress(StopTrainingError):  # `stop` ends it
             reporter.step("add", done, total)
 
-    with Intake(project) as intake:
+    with filling(project), Intake(project) as intake:
         if "folder" in asked:
             found = intake.add_folder(asked["folder"], label, progress=tell, stop=stop)
         elif "words" in asked:

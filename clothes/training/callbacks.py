@@ -1,5 +1,6 @@
 """Callbacks of a training and of a search: override the methods you need."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,44 @@ class TrainingCallback:
 
     def on_epoch(self, row: dict[str, float]) -> None:
         """Called after each epoch with its row of history.csv."""
+
+
+class WaitingCallback(TrainingCallback):
+    """Passes on what another callback is told. A stop that it wishes waits until there is something to keep."""
+
+    def __init__(self, callback: TrainingCallback) -> None:
+        self._callback = callback
+        self._stop: StopTrainingError | None = None
+        self._waits = True
+
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        self._pass_on(lambda: self._callback.on_progress(stage, done, total))
+
+    def on_start(self, run: "Run", config: Config, split: Split) -> None:
+        self._pass_on(lambda: self._callback.on_start(run, config, split))
+
+    def on_estimate(self, seconds: float) -> None:
+        self._pass_on(lambda: self._callback.on_estimate(seconds))
+
+    def on_epoch(self, row: dict[str, float]) -> None:
+        self._pass_on(lambda: self._callback.on_epoch(row))
+
+    def wait_no_longer(self) -> None:
+        """Raises the stop that was wished so far. Later ones are passed on at once."""
+        self._waits = False
+        if self._stop:
+            raise self._stop
+
+    def _pass_on(self, call: Callable[[], None]) -> None:
+        if self._waits and self._stop:
+            return
+        try:
+            call()
+        except StopTrainingError as stop:
+            if not self._waits:
+                raise
+            self._stop = stop
+            self._callback.on_progress("save", 0, 1)
 
 
 class SearchCallback:

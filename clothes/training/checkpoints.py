@@ -24,6 +24,7 @@ from clothes.system.checksums import read_verified, verify_checksum, write_verif
 from clothes.system.files import sync
 from clothes.system.validation import check_type, read_json
 
+FOLDER = "checkpoints"  # of a run
 KEPT = 3
 _FORMAT = 1
 _MANIFEST, _ARRAYS = "manifest.json", "arrays.bin"
@@ -77,6 +78,11 @@ def read_checkpoints(folder: Path, *, of: Mapping[str, Any], like: Arrays) -> It
             f"No checkpoint in {folder} can be resumed ({'; '.join(reasons)}). Train again with --overwrite or into "
             "another --out."
         )
+
+
+def has_epoch(folder: Path) -> bool:
+    """Tells whether a checkpoint in this folder, if it is intact, holds the weights of a finished epoch."""
+    return any(path.name >= "epoch-000001" for path in _found(folder))
 
 
 def _found(folder: Path) -> list[Path]:

@@ -1,49 +1,35 @@
 """`train`: photos -> run folder with its bundle. Reads the train and validation parts only.
 
-A `Method` does the training: `GradientDescent` here, or quick/quick_training.py.
+A `Method` does the training: gradient_descent.py, or quick/quick_training.py.
 
 Keras takes seconds to import, so the modules that need it are imported after all checks of photos and settings.
 """
 
-import errno
 import json
 import os
-import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-
-import numpy as np
+from typing import Any, Protocol
 
 from clothes.config import QUICK, Config
-from clothes.errors import ConfigError, PhotosError, RunError, TrainingError
+from clothes.errors import ConfigError, PhotosError, RunError
 from clothes.inference.run import Run, run_lock
-from clothes.metrics import apply_temperature
 from clothes.models.backend_check import require_training
 from clothes.photos.split_file import Split
-from clothes.system.files import megabytes
-from clothes.system.terminal_text import quote
 from clothes.training import checkpoints
-from clothes.training.callbacks import StopTrainingError, TrainingCallback
-from clothes.training.datasets import Pictures, decode
+from clothes.training.callbacks import TrainingCallback, WaitingCallback
+from clothes.training.gradient_descent import GradientDescent
 from clothes.training.split_and_config import (
     Changes,
     check_changes,
     check_split,
-    choose_config,
     find_split,
     fit_to_time,
     keep_split,
 )
-from clothes.training.teacher import Teacher, require_same
+from clothes.training.teacher import require_same
 
-if TYPE_CHECKING:
-    from clothes.training.training_loop import Trainer
-
-_SMALL_FILES = 2_000_000  # bytes, of history, golden samples and pictures
 _OF_QUICK = ("trunk", "folds")  # the settings of the quick model
 
 
@@ -69,6 +55,7 @@ def train(
     "efficientnet-lite0"}}, replace settings of either. `minutes` limits the whole call: it chooses the image size and
     the epochs. `resume` continues an interrupted run in `out` with its own split and settings, which may be given
     again; the result is equal to the bit to that of an uninterrupted run. A finished run is returned unchanged.
+    A StopTrainingError of the callback comes out of this call once the best epoch so far, if any, is the bundle.
 
     The architecture "quick" needs no TensorFlow. `trunk` is the bundle whose features it uses, by default the bundled
     one. With `folds` it is fitted to the validation photos too, and measured by cross-validation with so many folds.
@@ -108,6 +95,8 @@ def train(
 
 
 def _go_on(run: Run, asked: Mapping[str, Any], callback: TrainingCallback) -> None:
+    if checkpoints.has_epoch(run.path / checkpoints.FOLDER):  # which a stop makes the bundle
+        callback = WaitingCallback(callback)
     then = run.info.get("asked", {}) | {name: asked[name] for name in asked.keys() & {"teacher"}}
     used, method = run.split, _method(run.config.model.architecture, then)
     prepared = method.prepare(used, run.config, callback)
@@ -186,106 +175,3 @@ def _open_to_resume(
             f"{', '.join(other)}. Leave them out, or train into another --out."
         )
     return run
-
-
-class GradientDescent:
-    """Trains a Keras network for epochs, with or without a teacher."""
-
-    def __init__(self, teacher: str | None) -> None:
-        self._teacher = None if teacher is None else Teacher(teacher)
-
-    def choose_config(
-        self, config: Config | None, changes: Changes, split: Split, callback: TrainingCallback
-    ) -> Config:
-        config = choose_config(config, changes, split)
-        self._ask_teacher(split, callback)  # before the time that is left is counted
-        return config
-
-    def _ask_teacher(self, split: Split, callback: TrainingCallback) -> np.ndarray | None:
-        if self._teacher is None:
-            return None
-        return self._teacher.scores(split, lambda *at: callback.on_progress("teach", *at))
-
-    def prepare(self, split: Split, config: Config, callback: TrainingCallback) -> dict[str, Pictures]:
-        progress = lambda *at: callback.on_progress("decode", *at)  # noqa: E731
-        pictures = decode(split, config.model.image_size, ("train", "validation"), progress=progress)
-        scores = self._ask_teacher(split, callback)
-        if scores is not None:
-            taught = apply_temperature(scores, config.train.teacher_temperature).astype(np.float32)
-            pictures["train"] = replace(pictures["train"], taught=taught)
-        return pictures
-
-    def fit(
-        self, run: Run, split: Split, prepared: Mapping[str, Pictures], callback: TrainingCallback, *, resume: bool
-    ) -> None:
-        """Trains a run from its newest checkpoint, or from the start, and writes its bundle."""
-        if self._teacher and "teacher" not in run.info:
-            run.note(teacher=self._teacher.origin)
-        callback.on_start(run, run.config, split)
-        from clothes.training.bundle_writer import write_run_bundle
-        from clothes.training.training_loop import Trainer
-
-        trainer = Trainer(run.config, split.classes, prepared["train"], prepared["validation"])
-        with _explained(run, trainer):
-            began, stop = time.perf_counter(), None
-            try:
-                _run_epochs(run, trainer, split.fingerprint, callback, resume=resume)
-            except StopTrainingError as error:
-                if not trainer.state.best_epoch:
-                    raise
-                stop = error
-            callback.on_progress("save", 0, 1)
-            write_run_bundle(run, trainer, split, seconds=time.perf_counter() - began)
-            if stop:
-                raise stop
-            run.finish()
-
-
-def _run_epochs(run: Run, trainer: "Trainer", photos: str, callback: TrainingCallback, *, resume: bool) -> None:
-    """Trains to the last epoch or the early stop: a checkpoint after each epoch and at an interruption."""
-    folder = run.path / "checkpoints"
-
-    def on_step(done: int, total: int) -> None:
-        try:
-            callback.on_progress("train", done, total)
-        except BaseException:  # the callback stops the training between two steps: keep the steps of this epoch
-            trainer.save(folder, photos=photos)
-            raise
-
-    if resume and trainer.restore(folder, photos=photos):
-        run.write_history(trainer.state.history)  # the process may have been killed before it was written
-    else:
-        trainer.begin(progress=lambda *at: callback.on_progress("fit", *at))
-    present = sum(path.stat().st_size for path in folder.rglob("*"))
-    if shutil.disk_usage(run.path).free < _needed_bytes(trainer) - present:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(run.path))
-    callback.on_estimate(trainer.seconds_left())
-    for row in trainer.epochs(on_step=on_step):
-        trainer.save(folder, photos=photos)
-        run.write_history(trainer.state.history)
-        callback.on_epoch(row)
-
-
-def _needed_bytes(trainer: "Trainer") -> int:
-    """Returns the size of the kept checkpoints, one more while it is written, and the bundle."""
-    sizes = {part: sum(value.nbytes for value in values) for part, values in trainer.arrays().items()}
-    return (checkpoints.KEPT + 1) * sum(sizes.values()) + 2 * sizes["best"] + _SMALL_FILES
-
-
-@contextmanager
-def _explained(run: Run, trainer: "Trainer") -> Iterator[None]:
-    """Adds to an error of the disk or of the training which checkpoint is kept and how to continue."""
-    before = f" The run that was there before lies in {run.replaced.path} until then." if run.replaced else ""
-    try:
-        yield
-    except BrokenPipeError:  # raised by a callback that prints: the reader of our output is gone
-        raise
-    except OSError as error:
-        raise RunError(
-            f"{run.path} cannot be written to: {error.strerror}. What was learnt up to the last checkpoint is kept. "
-            f"Have {megabytes(_needed_bytes(trainer))} free there, and go on with: clothes train {quote(run.photos)} "
-            f"--out {quote(run.path)} --resume{before}"
-        ) from None
-    except TrainingError as error:
-        kept = f" The checkpoint of epoch {trainer.state.epoch} is kept in {run.path}." if trainer.state.epoch else ""
-        raise type(error)(f"{error}{kept}") from None

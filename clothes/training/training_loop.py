@@ -107,7 +107,7 @@ class Trainer:
                 return
             began = time.perf_counter() - state.seconds
             for pictures, targets in prefetch(self._batches(state.epoch, state.step)):
-                done, total = state.epoch * self.steps + state.step, self.steps * config.epochs
+                done, total = self.progress
                 loss, accuracy = training_step(
                     self.model, self.average, pictures, targets, config, step=done, steps=total
                 )
@@ -169,6 +169,11 @@ class Trainer:
             f"The loss {what} in epoch {state.epoch + 1}{before}. Train again with a smaller learning_rate than "
             f"{self.config.learning_rate:g} (in a --config file)."
         )
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """The steps that are done, and those of all epochs."""
+        return self.state.epoch * self.steps + self.state.step, self.steps * self.config.epochs
 
     def seconds_left(self) -> float:
         """Returns the estimated seconds of the remaining epochs, from a few steps that are undone."""

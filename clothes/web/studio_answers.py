@@ -18,6 +18,7 @@ from clothes.inference.classifier import Classifier
 from clothes.report.activations_page import show_look
 from clothes.studio import downloads, jobs, photo_list, results
 from clothes.studio.edits import Edits
+from clothes.studio.filling import is_filling
 from clothes.studio.intake import Intake, suggest
 from clothes.studio.job_folder import check_asked
 from clothes.studio.people import forget_people, has_people, take_people
@@ -78,6 +79,7 @@ class Studio:
             "redo": redo,
             "job": told,
             "check": check and [check.id, check.state, check.done],
+            "filling": is_filling(project),
             "adding": adding and {name: getattr(adding, name) for name in _TOLD},
             "runs": runs,
             "next": step,

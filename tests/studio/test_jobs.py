@@ -2,21 +2,36 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import clothes
 from clothes.errors import ClothesError, ConfigError, RunError
 from clothes.studio import jobs
+from clothes.studio.filling import filling, is_filling
+from clothes.studio.intake import Intake
 from clothes.studio.job_folder import BEGINNING
 from clothes.studio.project import Project
 from tests.support.commands import run_command
 from tests.support.jobs import folder_of, foreign_job, make_project, wait_until_ended
+from tests.support.pictures import photo
+from tests.support.studio import make_zip
 from tests.support.waiting import wait_for
 
 JOB = json.dumps({"kind": "train", "asked": {"run": "a", "how": "own"}, "created": "2026-01-01T12:00:00+00:00"})
+FILL = """
+import sys, time
+from clothes.studio.filling import filling
+from clothes.studio.project import Project
+with filling(Project.open(sys.argv[1])):
+    print("filling", flush=True)
+    time.sleep(600)
+"""
 PROGRESS = json.dumps(BEGINNING | {"stage": "train", "done": 30, "total": 100, "epoch": 3, "epochs": 10})
 
 
@@ -62,6 +77,46 @@ def test_one_job_of_heavy_work_at_a_time(project: Project) -> None:
         assert len(list((project.private / "jobs").iterdir())) == 1  # nothing is left of the refused one
         jobs.start(project, "check")
         assert wait_until_ended(project, "check").state == "done"
+
+
+def test_no_training_begins_while_a_zip_file_is_unpacked(project: Project, tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    def begin(done: int, total: int) -> None:
+        with pytest.raises(ClothesError, match="Photos are still being added") as refused:
+            jobs.start(project, "train", how="quick")
+        seen.append(str(refused.value))
+
+    with Intake(project) as intake:
+        intake.add_zip(make_zip(tmp_path / "hats.zip", {f"hat/{i}.png": photo(i) for i in range(2)}), progress=begin)
+    assert len(seen) == 2
+    assert "Those that are there are safe" in seen[0]
+    assert jobs.current(project) is None
+    assert not is_filling(project)
+
+
+def test_a_training_goes_on_while_photos_are_added_to_which_it_does_not_look(project: Project) -> None:
+    begun = clothes.Run.new(project.runs / "a", clothes.Config(), clothes.split(project.photos))
+    (begun.path / "config.json").write_text("{")
+    with filling(project):
+        assert jobs.go_on(project, "a").kind == "train"
+    assert wait_until_ended(project).state == "failed"  # by its settings, so that this test takes no training
+
+
+def test_photos_are_being_added_as_long_as_the_process_lives_that_adds_them(project: Project) -> None:
+    command = [sys.executable, "-c", FILL, str(project.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            assert process.stdout.readline().strip() == b"filling"
+            assert is_filling(project)
+        finally:
+            process.kill()
+    wait_for(lambda: not is_filling(project))
+    (mark,) = (project.private / "filling").iterdir()
+    os.utime(mark, (0, 0))  # nobody is about to lock it
+    assert not is_filling(project)
+    assert not mark.exists()
 
 
 def test_a_job_of_another_studio_is_followed_and_stopped_at_once(project: Project) -> None:

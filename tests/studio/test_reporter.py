@@ -22,9 +22,10 @@ from clothes.studio.job_folder import JobFolder
 reporter._GRACE = 0.2
 job = JobFolder(pathlib.Path(sys.argv[1]))
 with job.lock(), reporter.Reporter(job) as told:
-    told.step(sys.argv[2], 0, 1)
+    told.keeps = sys.argv[2] == "keeps"
+    told.step("prepare" if told.keeps else sys.argv[2], 0, 1)
     print("at it", flush=True)
-    time.sleep(3 if sys.argv[2] == "save" else 600)
+    time.sleep(600 if sys.argv[2] == "prepare" else 3)
     told.end("done")
 """
 
@@ -107,7 +108,7 @@ def test_a_full_disk_ends_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         told.end("done")
 
 
-@pytest.mark.parametrize(("stage", "state"), [("prepare", "stopped"), ("save", "done")])
+@pytest.mark.parametrize(("stage", "state"), [("prepare", "stopped"), ("save", "done"), ("keeps", "done")])
 def test_a_job_that_does_not_listen_is_ended_unless_it_saves(tmp_path: Path, stage: str, state: str) -> None:
     job = JobFolder(tmp_path)
     with subprocess.Popen([sys.executable, "-c", DEAF, str(tmp_path), stage], stdout=subprocess.PIPE) as process:

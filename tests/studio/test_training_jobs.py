@@ -124,6 +124,23 @@ def test_a_stop_before_the_first_epoch_leaves_nothing_broken(project: Project) -
 
 
 @pytest.mark.slow
+def test_a_stop_while_a_training_prepares_to_go_on_keeps_the_best_epoch_of_before(project: Project) -> None:
+    jobs.start(project, "train", how="own", run="a", changes=LONG.to_dict())
+    wait_for(lambda: epoch(project) >= 2)
+    status = jobs.current(project)
+    assert status
+    kill(project, status)
+    jobs.go_on(project, "a")
+    jobs.stop(project)
+    stopped = wait_until_ended(project)
+    assert (stopped.state, stopped.has_model, stopped.offers) == ("stopped", True, ("go on", "again"))
+    run = clothes.Run.open(project.runs / "a")
+    best = run.bundle.info["epochs"]["best"]
+    assert run.history[best - 1]["val_accuracy"] == max(row["val_accuracy"] for row in run.history)
+    assert run.info["finished"] is None
+
+
+@pytest.mark.slow
 def test_a_command_respects_the_training_of_a_job(project: Project) -> None:
     jobs.start(project, "train", how="own", run="a", changes=LONG.to_dict())
     wait_for(lambda: epoch(project) >= 1)

@@ -113,6 +113,47 @@ def test_a_stop_can_keep_the_best_epoch_and_still_go_on(run: clothes.Run, tmp_pa
     assert stopped.info["test_part_opened"] == 1
 
 
+class StoppingWhilePreparing(TrainingCallback):
+    """Stops a training at every call that comes before its first step."""
+
+    def __init__(self) -> None:
+        self.stages: list[str] = []
+
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        self.stages.append(stage)
+        if stage != "save":
+            raise StopTrainingError
+
+    def on_start(self, *_: object) -> None:
+        self.stages.append("start")
+        raise StopTrainingError
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("is_cached", "stages"), [(True, ["start", "save", "save"]), (False, ["decode", "save", "save"])]
+)
+def test_a_stop_while_a_run_prepares_to_go_on_keeps_the_best_epoch_of_before(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_cached: bool, stages: list[str]
+) -> None:
+    steps = 2
+    run = stopped(photos, tmp_path / "run", after=2 * steps + 1)
+    assert not (run.path / "bundle").exists()
+    if not is_cached:
+        monkeypatch.setenv("CLOTHES_CACHE", str(tmp_path / "cache"))
+    callback = StoppingWhilePreparing()
+    with pytest.raises(StopTrainingError):
+        train(photos, out=run.path, resume=True, callback=callback)
+    assert callback.stages == stages
+    state, arrays = newest(run)
+    epochs = run.bundle.info["epochs"]
+    assert (epochs["trained"], epochs["best"], state.step) == (2, state.best_epoch, 1)
+    assert run.info["finished"] is None
+    scores = clothes.load(run.path).predict(photos / "bar" / "000.png").scores
+    assert sum(scores.values()) == pytest.approx(1, abs=1e-3)
+    assert all(np.array_equal(a, b) for a, b in zip(run.bundle.weights(), arrays["best"], strict=True))
+
+
 @pytest.mark.slow
 def test_a_run_whose_settings_were_changed_does_not_go_on(photos: Path, tmp_path: Path) -> None:
     run = stopped(photos, tmp_path / "run", after=1)

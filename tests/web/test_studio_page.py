@@ -13,6 +13,8 @@ import pytest
 from PIL import Image
 
 from clothes.errors import ClothesError
+from clothes.studio.filling import filling
+from clothes.studio.project import Project
 from clothes.web.allowed_routes import STUDIO_ROUTES
 from clothes.web.studio_next import done_steps, next_step
 from clothes.web.studio_page import MAX_MEGABYTES, launch
@@ -147,6 +149,16 @@ def test_odd_jobs_are_refused_in_words(tmp_path: Path, given: Any) -> None:
     with studio_client(tmp_path) as client:
         answer = client.post("job", json=given)
         assert answer.status_code == 400 and answer.json()["problem"]
+        assert client.get("state").json()["job"] is None
+
+
+def test_the_state_tells_that_photos_are_being_added_and_no_training_begins(tmp_path: Path) -> None:
+    with studio_client(tmp_path) as client:
+        assert not client.get("state").json()["filling"]
+        with filling(Project.open(tmp_path)):
+            assert client.get("state").json()["filling"]
+            answer = client.post("job", json={"do": "start", "kind": "train", "how": "quick"})
+        assert answer.status_code == 400 and "Photos are still being added" in answer.json()["problem"]
         assert client.get("state").json()["job"] is None
 
 

@@ -96,7 +96,7 @@ const refresh = async () => {
     say(trouble, true);
   }
   clearTimeout(timer);
-  timer = setTimeout(refresh, 1000 * (isBusy() || isActive(state.adding) ? BUSY_SECONDS : IDLE_SECONDS));
+  timer = setTimeout(refresh, 1000 * (isBusy() || isActive(state.adding) || state.filling ? BUSY_SECONDS : IDLE_SECONDS));
 };
 document.addEventListener("visibilitychange", () => document.hidden || refresh());
 

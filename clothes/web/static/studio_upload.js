@@ -8,7 +8,7 @@ let sending = null; // the running upload: {batch, done, total, added, abort}
 const newName = () => crypto.randomUUID?.() ?? String(Math.random()).slice(2); // of a batch or a burst
 const isJunk = (name) => /(^|\/)(\.|__MACOSX|Thumbs\.db|desktop\.ini)/i.test(name);
 
-const isFilling = () => Boolean(sending) || isAdding(); // photos are on their way
+const isFilling = () => Boolean(sending) || isAdding() || Boolean(state.filling); // photos are on their way
 const showUpload = () => {
   if (uploading.hidden === Boolean(sending)) {
     uploading.hidden = !sending;
