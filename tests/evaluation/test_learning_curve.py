@@ -53,3 +53,17 @@ def test_retrained_curve_trains_each_share_once(copy: clothes.Run, monkeypatch: 
     assert all((a.hits == b.hits).all() for a, b in zip(points, again, strict=True))
     validation = copy.bundle.info["metrics"]["validation"]
     assert points[-1].hits.mean() == pytest.approx(validation["accuracy"])
+
+
+def test_retraining_has_the_teacher_of_the_run(copy: clothes.Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+
+    def train(*_: object, **options: object) -> clothes.Run:
+        given.append((options.get("teacher"), "trunk" in options))
+        return copy
+
+    copy.note(asked={"teacher": "bundled", "seed": 3})
+    monkeypatch.setattr("clothes.training.train.train", train)
+    monkeypatch.setattr(learning_curve, "SHARES", (0.5, 1.0))
+    retrained_curve(copy, watching=lambda: nullcontext(TrainingCallback()))
+    assert given == [("bundled", False)]
