@@ -1,7 +1,7 @@
 """Edits of a project's photos: move, remove, rename and merge classes. Each is one step that can be undone."""
 
 from collections.abc import Iterable, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from clothes.errors import PhotoError, PhotosError
 from clothes.photos.class_names import class_name, is_same_class
@@ -9,7 +9,11 @@ from clothes.photos.folders import class_folder
 from clothes.studio.class_folders import ClassFolders, FreeNames
 from clothes.studio.history import History, count
 from clothes.studio.journal import Move
+from clothes.studio.people import has_people, read_groups_table
 from clothes.studio.project import PHOTOS, UNSORTED, Project
+from clothes.studio.tables import PARTS, PEOPLE, SPLIT, table_path
+
+_ANEW = "The photos are shared out anew. Tests of earlier recognisers do not compare with new ones."
 
 
 class Edits:
@@ -86,6 +90,30 @@ class Edits:
                 raise PhotosError(f"{label} and {into} are one class already. Name two classes.")
             moves, made = self._relabel(folders, label, target, number)
             return self.history.apply(f"Class {label} merged into {target}", moves, made=made)
+
+    def take_groups(self, table: Path, name: str) -> list[str]:
+        """Takes the groups of a table that a person calls `name`, in place of earlier ones. Returns what to tell.
+
+        The photos are shared out anew, as the split may tear the groups. Raises SplitError for another table, or one
+        that names none of the photos.
+        """
+        with self.history.writing():
+            text, notes = read_groups_table(self.project, table, name)
+            again = self._sharing_anew()
+            self.history.replace_tables(f"Groups of {name} taken", {PEOPLE: text})
+            return [*notes, *again]
+
+    def forget_groups(self) -> str:
+        """Forgets the groups of a table, and the split that keeps them together."""
+        with self.history.writing():
+            if not has_people(self.project):
+                return "There are no groups of a table."
+            again = self._sharing_anew()
+            return " ".join([self.history.replace_tables("Groups of the table forgotten", {}), *again])
+
+    def _sharing_anew(self) -> list[str]:
+        """Returns what to tell if there is a split that will be made anew."""
+        return [_ANEW] if any(table_path(self.project, name).exists() for name in (SPLIT, PARTS)) else []
 
     def undo(self) -> str:
         """Undoes the last step, also one of an earlier day."""

@@ -18,12 +18,13 @@ from clothes.photos.split import split
 from clothes.photos.split_file import Row, Split
 from clothes.studio.people import has_people, people_of
 from clothes.studio.project import Project
+from clothes.studio.tables import PARTS, table_path
 from clothes.system.csv_files import csv_text, read_table
 from clothes.system.files import append_synced, write_text
 from clothes.system.progress import Progress
 
 GROUPS = "groups.csv"
-_BURSTS, _PARTS = "bursts.csv", "parts.csv"
+_BURSTS = "bursts.csv"
 _CONTENT = re.compile(r"[0-9a-f]{16}")  # the name of a stored photo begins with its checksum
 _TRIES = 3  # to read all photos while none changes; the last one keeps others from changing them
 _STRICTEST = ("test", "validation", "train")
@@ -74,18 +75,19 @@ def update_split(project: Project, *, config: SplitConfig | None = None, progres
     """Returns the split of all photos, which it writes to split.csv. Earlier photos keep their parts.
 
     Frames of one burst stay together. Reads every photo, unless the split lists them all; others may change photos
-    meanwhile. Raises PhotosError and SplitError as `clothes.split` does.
+    or groups meanwhile. Raises PhotosError and SplitError as `clothes.split` does.
     """
     for left in reversed(range(_TRIES)):
         with nullcontext() if left else project.lock():
             with project.lock():
                 groups = write_groups(project)
+                grouped = _read_groups(project)
                 there, previous, current = _look(project)
             if current:
                 return current
             result = split(project.photos, config=config, groups=groups, previous=previous, progress=progress)
             with project.lock():
-                if _there(list_class_folders(project.photos)) == there:
+                if _there(list_class_folders(project.photos)) == there and _read_groups(project) == grouped:
                     result.write(project.photos / "split.csv", overwrite=True)
                     return result
     raise PhotosError(f"The photos in {project.photos} change all this time. Wait until nothing is added any more.")
@@ -109,6 +111,11 @@ def _look(project: Project) -> tuple[set[tuple[str, str]], Split | None, Split |
     return there, written, current
 
 
+def _read_groups(project: Project) -> bytes:
+    path = project.root / GROUPS
+    return path.read_bytes() if path.exists() else b""
+
+
 def _there(listing: Listing) -> set[tuple[str, str]]:
     return {(photo.path, photo.label) for photo in listing.photos}
 
@@ -118,7 +125,7 @@ def _remember(project: Project, gone: Iterable[Row]) -> list[Row]:
 
     Returns the rows of those remembered before.
     """
-    path = project.private / _PARTS
+    path = table_path(project, PARTS)
     before = {row.sha256: row for row in (Split.read(path, project.private).rows if path.exists() else ())}
     rows = before | {row.sha256: replace(row, photo=row.sha256) for row in gone if row.sha256}
     if rows != before:

@@ -1,8 +1,9 @@
 """Carries out, undoes and redoes the steps of the journal, each whole or not at all, also if the process is killed."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from clothes.errors import ClothesError, PhotosError
@@ -10,6 +11,7 @@ from clothes.studio.grouping import write_groups
 from clothes.studio.journal import Entry, Journal, Move, Step
 from clothes.studio.moves import UnfinishedError, carry_out, read_sources, remove_unfinished_tables
 from clothes.studio.project import PHOTOS, TRASH, UNSORTED, Project
+from clothes.studio.tables import Exchange
 
 
 class History:
@@ -39,7 +41,15 @@ class History:
         """Carries out a step within `writing`. Returns the sentence. Raises PhotosError; nothing is changed then."""
         step = Step(self._journal.last + 1, say, tuple(moves), tuple(made))
         before = self._append(step.entry())
-        self._carry_out(before, step.moves, make=step.made)
+        self._carry_out(before, _Moves(step.moves, make=step.made))
+        return f"{say}."
+
+    def replace_tables(self, say: str, new: Mapping[str, str]) -> str:
+        """Sets the tables of the split aside within `writing`, and takes new ones, by name. One step, as `apply`."""
+        step = Step(self._journal.last + 1, say, (), tables=self.trash(self._journal.last + 1))
+        exchange = Exchange.begin(self.project, step.tables, new)
+        before = self._append(step.entry() | {"tables": step.tables, "names": [*exchange.names]})
+        self._carry_out(before, exchange)
         return f"{say}."
 
     def undo(self) -> str:
@@ -90,14 +100,24 @@ class History:
                     self._note_added(entry, added)
 
     def _repeat(self, kind: str, steps: Sequence[Step]) -> str:
-        before = self._append({"step": self._journal.last + 1, "kind": kind, "count": len(steps)})
-        gone = self._carry_out(before, *_moves(kind, steps))
+        entry: Entry = {"step": self._journal.last + 1, "kind": kind, "count": len(steps)}
+        change = self._change(kind, steps)
+        if isinstance(change, Exchange):
+            entry["names"] = [*change.names]
+        gone = self._carry_out(self._append(entry), change)
         missing = "" if not gone else f" {gone:,} of the photos {'is' if gone == 1 else 'are'} gone."
         return f"{_say(steps)}.{missing}"
 
-    def _carry_out(self, before: int, moves: Sequence[Move], make: Sequence[str] = (), drop: Sequence[str] = ()) -> int:
+    def _change(self, kind: str, steps: Sequence[Step], names: Sequence[str] | None = None) -> "_Moves | Exchange":
+        """Returns what undoes or redoes steps, in this order. `names` are the tables that come, by default all kept."""
+        folder, is_undone = steps[0].tables, kind == "undo"
+        if not folder:
+            return _Moves.of(kind, steps)
+        return Exchange.of(self.project, folder, is_undone) if names is None else Exchange(folder, is_undone, names)
+
+    def _carry_out(self, before: int, change: "_Moves | Exchange") -> int:
         try:
-            gone = carry_out(self.project, moves, make=make, drop=drop)
+            gone = change.carry_out(self.project)
         except UnfinishedError:
             raise
         except ClothesError:
@@ -117,12 +137,10 @@ class History:
                     self.project.place(folder).rmdir()
             self._note_added(entry, added)
         elif entry["kind"] == "edit":
-            step = self._journal.done[-1]
-            carry_out(self.project, step.moves, make=step.made)
+            self._change("redo", self._journal.done[-1:], entry.get("names")).carry_out(self.project)
         else:
             steps = (self._journal.undone if entry["kind"] == "undo" else self._journal.done)[-entry["count"] :]
-            moves, make, drop = _moves(entry["kind"], steps[::-1])
-            carry_out(self.project, moves, make=make, drop=drop)
+            self._change(entry["kind"], steps[::-1], entry.get("names")).carry_out(self.project)
         self._journal.finish()
 
     def _note_added(self, entry: Entry, added: Sequence[str]) -> None:
@@ -177,12 +195,24 @@ def _last_batch(steps: Sequence[Step]) -> list[Step]:
     return found
 
 
-def _moves(kind: str, steps: Sequence[Step]) -> tuple[list[Move], list[str], list[str]]:
-    """Returns the moves of steps that are undone or redone in this order, and the folders to make and to drop."""
-    made = [name for step in steps for name in step.made]
-    if kind == "redo":
-        return [move for step in steps for move in step.moves], made, []
-    return [move.reversed() for step in steps for move in reversed(step.moves)], [], made[::-1]
+@dataclass(frozen=True)
+class _Moves:
+    """Moves, and the folders to make and to drop."""
+
+    moves: Sequence[Move]
+    make: Sequence[str] = ()
+    drop: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, kind: str, steps: Sequence[Step]) -> "_Moves":
+        """Returns those of steps that are undone or redone in this order."""
+        made = [name for step in steps for name in step.made]
+        if kind == "redo":
+            return cls([move for step in steps for move in step.moves], make=made)
+        return cls([move.reversed() for step in steps for move in reversed(step.moves)], drop=made[::-1])
+
+    def carry_out(self, project: Project) -> int:
+        return carry_out(project, self.moves, make=self.make, drop=self.drop)
 
 
 def _say(steps: Sequence[Step]) -> str:

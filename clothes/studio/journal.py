@@ -3,9 +3,10 @@
 A step is appended before it is carried out, and marked as done after it. Each line is one of these:
 
     {"step": 4, "kind": "edit", "say": ..., "moves": [[source, target, label before, label after], ...], "made": [...]}
+        with "tables": ..., "names": [...] if it exchanges tables: the folder that keeps them, and which ones come
     {"step": 5, "kind": "adding", "batch": ..., "rows": [12, 0], "folders": [...]}      photos are being added: the rows
         of both sources.csv and the folders that there were before
-    {"step": 6, "kind": "undo", "count": 1}      or "redo": of the last steps, or of those undone last
+    {"step": 6, "kind": "undo", "count": 1}      or "redo": of the last steps, or of those undone last; "names" as above
     {"done": 6}
 """
 
@@ -45,18 +46,24 @@ class Entry(TypedDict):
     rows: NotRequired[tuple[int, int]]
     folders: NotRequired[list[str]]
     count: NotRequired[int]
+    tables: NotRequired[str]
+    names: NotRequired[list[str]]
     done: NotRequired[int]
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step: a sentence, the moves, the folders it made. Steps of one batch are undone together."""
+    """One step: a sentence, the moves, the folders it made. Steps of one batch are undone together.
+
+    One that exchanges tables keeps them in the folder `tables`, and has no moves.
+    """
 
     number: int
     say: str
     moves: tuple[Move, ...]
     made: tuple[str, ...] = ()
     batch: str = ""
+    tables: str = ""
 
     def entry(self) -> Entry:
         moves, made = [(*move,) for move in self.moves], list(self.made)
@@ -133,7 +140,8 @@ class Journal:
         self.pending, self.last, kind = entry, entry["step"], entry["kind"]
         if kind == "edit":
             moves = tuple(Move(*move) for move in entry["moves"])
-            self.done.append(Step(entry["step"], entry["say"], moves, tuple(entry["made"]), entry["batch"]))
+            made, tables = tuple(entry["made"]), entry.get("tables", "")
+            self.done.append(Step(entry["step"], entry["say"], moves, made, entry["batch"], tables))
             self.undone.clear()
         elif kind in ("undo", "redo"):
             taken, given = (self.done, self.undone) if kind == "undo" else (self.undone, self.done)

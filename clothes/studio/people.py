@@ -3,7 +3,6 @@
 .studio/people.csv names the photos by their content, so that it stays right wherever they are moved.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -13,56 +12,32 @@ from clothes.errors import PhotosError, SplitError
 from clothes.photos.folders import list_class_folders
 from clothes.photos.split_constraints import read_groups
 from clothes.photos.split_file import Split
-from clothes.studio.project import TRASH, Project
+from clothes.studio.project import Project
+from clothes.studio.tables import PEOPLE, SPLIT, table_path
 from clothes.system.checksums import sha256_file
 from clothes.system.csv_files import csv_text, read_table
-from clothes.system.files import move, write_text
-
-_PEOPLE = "people.csv"
-_AGAIN = "The photos are shared out anew. Tests of earlier recognisers do not compare with new ones."
 
 
 def has_people(project: Project) -> bool:
     """Whether the project has a table of groups."""
-    return (project.private / _PEOPLE).exists()
+    return table_path(project, PEOPLE).exists()
 
 
-def take_people(project: Project, path: Path, name: str) -> list[str]:
-    """Takes the groups of a table in place of earlier ones. Returns what to tell.
+def read_groups_table(project: Project, path: Path, name: str) -> tuple[str, list[str]]:
+    """Returns the text of people.csv for a table that a person calls `name`, and what to tell of it.
 
-    The split is made anew, as it may tear the groups: the earlier one goes into the trash. Raises SplitError for
-    another table, or one that names none of the photos.
+    Raises SplitError for another table, or one that names none of the photos.
     """
-    with project.lock():
-        notes: list[str] = []
-        photos = list_class_folders(project.photos).photos
-        try:
-            groups = read_groups(path, photos, notes)
-        except SplitError as error:
-            raise SplitError(str(error).replace(str(path), name)) from None
-        known = _known_checksums(project)
-        rows = [(_checksum(project, known, photos[i].path), group) for group, of in groups.items() for i in of]
-        notes += _set_split_aside(project)
-        write_text(project.private / _PEOPLE, csv_text(rows))  # after a split that may tear the groups
+    notes: list[str] = []
+    photos = list_class_folders(project.photos).photos
+    try:
+        groups = read_groups(path, photos, notes)
+    except SplitError as error:
+        raise SplitError(str(error).replace(str(path), name)) from None
+    known = _known_checksums(project)
+    rows = [(_checksum(project, known, photos[i].path), group) for group, of in groups.items() for i in of]
     head = f"{len(groups):,} group{'s' * (len(groups) != 1)} in {name}: photos of a group stay in one part."
-    return [head, *(note.replace(path.name, name) for note in notes)]
-
-
-def forget_people(project: Project) -> str:
-    """Moves the table of groups, and the split that was made with it, into the trash. Returns a sentence."""
-    with project.lock():
-        if not has_people(project):
-            return "There are no groups of a table."
-        move(project.private / _PEOPLE, _free(project.private / TRASH / _PEOPLE))
-        return " ".join(["The groups of the table are forgotten.", *_set_split_aside(project)])
-
-
-def _set_split_aside(project: Project) -> list[str]:
-    """Moves the split into the trash, so that it is made anew. Returns what to tell of it."""
-    there = [path for path in (project.photos / "split.csv", project.private / "parts.csv") if path.exists()]
-    for table in there:
-        move(table, _free(project.private / TRASH / table.name))
-    return [_AGAIN] if there else []
+    return csv_text(rows), [head, *(note.replace(path.name, name) for note in notes)]
 
 
 def people_of(project: Project, photos: list[str]) -> Iterator[tuple[str, str]]:
@@ -70,9 +45,9 @@ def people_of(project: Project, photos: list[str]) -> Iterator[tuple[str, str]]:
     if not has_people(project):
         return
     try:
-        rows = read_table(project.private / _PEOPLE)
+        rows = read_table(table_path(project, PEOPLE))
     except (OSError, ValueError) as error:
-        path = project.private / _PEOPLE
+        path = table_path(project, PEOPLE)
         raise PhotosError(f"{path} cannot be read: {error}. Remove it, and drop your table of groups again.") from None
     groups: dict[str, list[str]] = {}
     for _, cells in rows:
@@ -85,7 +60,7 @@ def people_of(project: Project, photos: list[str]) -> Iterator[tuple[str, str]]:
 
 def _known_checksums(project: Project) -> dict[str, str]:
     """Returns those that the split has: it need not read the photos again."""
-    path = project.photos / "split.csv"
+    path = table_path(project, SPLIT)
     with suppress(SplitError):  # a damaged one is told where it is used
         return {row.photo: row.sha256 for row in Split.read(path, project.photos).rows} if path.exists() else {}
     return {}
@@ -102,11 +77,3 @@ def _checksum(project: Project, known: dict[str, str], photo: str) -> str:
 @lru_cache(100_000)
 def _read_checksum(path: Path, size: int, changed: int) -> str:
     return sha256_file(path)
-
-
-def _free(path: Path) -> Path:
-    """Returns a name beside others that are taken."""
-    number = 1
-    while os.path.lexists(free := path.with_stem(f"{path.stem}-{number}")):
-        number += 1
-    return free

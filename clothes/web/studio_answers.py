@@ -21,9 +21,10 @@ from clothes.studio.edits import Edits
 from clothes.studio.filling import is_filling
 from clothes.studio.intake import Intake, suggest
 from clothes.studio.job_folder import check_asked
-from clothes.studio.people import forget_people, has_people, take_people
+from clothes.studio.people import has_people
 from clothes.studio.project import Project
 from clothes.studio.shelves import Refused
+from clothes.studio.tables import PEOPLE, table_path
 from clothes.web.memory import Memory, last_changes
 from clothes.web.studio_next import done_steps, next_step
 
@@ -154,7 +155,7 @@ class Studio:
             "redo": edits.redo,
             "sort": lambda: edits.sort(_by_class(given["photos"])),
             "starter": self._add_starter,
-            "forget_groups": self._forget_people,
+            "forget_groups": edits.forget_groups,
         }
         if given.get("do") not in actions:
             raise ConfigError("The studio knows no such edit. Reload the page.")
@@ -205,18 +206,10 @@ class Studio:
         return {"added": int(outcome.new), "already": int(not outcome.new), "refused": [], "notes": []}
 
     def _take_people(self, path: Path, name: str) -> dict[str, Any]:
-        with self.project.lock():
-            notes = take_people(self.project, path, name)
-            self.edits.history.write_groups()
+        notes = self.edits.take_groups(path, name)
         with suppress(ClothesError, OSError):  # one runs: the next tells of the split
             jobs.start(self.project, "check")
         return {"added": 0, "already": 0, "refused": [], "notes": [], "told": notes}
-
-    def _forget_people(self) -> str:
-        with self.project.lock():
-            told = forget_people(self.project)
-            self.edits.history.write_groups()
-        return told
 
     def _intake(self, batch: str) -> Intake:
         """The open batch of this name. The oldest ones are closed."""
@@ -268,9 +261,10 @@ class Studio:
         return self._memory.get("classifier", (path, made), lambda: clothes.load(path))
 
     def _version(self) -> str:
-        """Another text whenever a photo was added, moved or removed."""
+        """Another text whenever a photo was added, moved or removed, or another table of groups is there."""
         project = self.project
-        return last_changes(project.unsorted, (Path(folder) for folder, _, _ in os.walk(project.photos)))
+        table = table_path(project, PEOPLE)
+        return last_changes(project.unsorted, table, (Path(folder) for folder, _, _ in os.walk(project.photos)))
 
     def _check_if_changed(self, version: str) -> None:
         """Checks the photos beside the page, once they have not changed for a moment."""

@@ -17,7 +17,7 @@ from clothes.studio.edits import Edits
 from clothes.studio.project import Project
 from tests.support.killed_edits import ACTS, begin, check_intake, state
 
-IN_A_BREATH = ["move", "rename", "undo"]
+IN_A_BREATH = ["move", "rename", "undo", "groups"]
 
 
 def kill(folder: Path, step: int, acts: list[str]) -> dict[str, int]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from clothes.collection import photo_store, provenance
-from clothes.studio import history, journal, moves, shelves, unsorted
+from clothes.studio import history, journal, moves, shelves, tables, unsorted
 from clothes.studio.edits import Edits
 from clothes.studio.intake import Intake
 from clothes.studio.project import Project
@@ -23,12 +23,17 @@ from tests.support.killed_collecting import kill_at_line, killed
 from tests.support.pictures import photo
 from tests.support.studio import ids, make_project, make_zip, origins, parts, photos
 
-WATCHED = (history, journal, moves, shelves, unsorted, photo_store, provenance, files)
+WATCHED = (history, journal, moves, shelves, tables, unsorted, photo_store, provenance, files)
 
 
 def take_in(project: Project) -> None:
     with Intake(project) as intake:
         intake.add_zip(make_zip(project.root / "a.zip", {f"{name}.png": photo(70 + i) for i, name in enumerate(NAMES)}))
+
+
+def take_groups(project: Project) -> None:
+    (project.root / "table").write_text("photo,person\nbar/000.png,Ann\nbar/001.png,Ann\n")
+    Edits(project).take_groups(project.root / "table", "people.csv")
 
 
 NAMES = ("loose", "hat/1", "hat/2", "bar/1")
@@ -44,13 +49,16 @@ ACTS: dict[str, Callable[[Project], object]] = {
     "undo": lambda project: Edits(project).undo(),
     "redo": lambda project: Edits(project).redo(),
     "take in": take_in,
+    "groups": take_groups,
 }
 
 
 def state(project: Project) -> tuple[Any, ...]:
     found = photos(project)
     classes = sorted(path.name for path in project.photos.iterdir() if path.is_dir())
-    return found, parts(project), origins(project.photos), origins(project.unsorted), classes
+    groups = project.private / "people.csv"
+    people = groups.read_text() if groups.exists() else ""
+    return found, parts(project), origins(project.photos), origins(project.unsorted), classes, people
 
 
 def begin(folder: Path) -> Project:
@@ -94,7 +102,7 @@ def main(folder: Path, step: int, acts: list[str]) -> None:
             if now != before:
                 (edits.undo if act != "undo" else edits.redo)()
                 undone = state(project)
-                assert undone[:2] == before[:2] and undone[4] == before[4], (act, line)
+                assert undone[:2] == before[:2] and undone[4:] == before[4:], (act, line)
             shutil.rmtree(root)
             kills, finished, line = kills + dies, finished + (dies and now == after), line + step
             if not dies:

@@ -54,8 +54,9 @@ def counts(project: Project) -> dict[str, int]:
 
 
 def parts(project: Project) -> dict[str, tuple[str, str, str]]:
-    """Class, part and checksum of each photo in split.csv that is there."""
-    rows = Split.read(project.photos / "split.csv", project.photos).rows
+    """Class, part and checksum of each photo in split.csv that is there; nothing without a split.csv."""
+    path = project.photos / "split.csv"
+    rows = Split.read(path, project.photos).rows if path.exists() else ()
     return {row.photo: (row.label, row.part, row.sha256) for row in rows if (project.photos / row.photo).exists()}
 
 

@@ -95,6 +95,15 @@ def test_a_table_of_people_is_taken_and_told_at_the_check(tmp_path: Path) -> Non
         later = client.get("check").json()
         assert (later["has_table"], later["split"]) == (False, None)
         assert "no groups" in edit(client, "forget_groups").json()["message"]
+        version = client.get("state").json()["version"]
+        assert client.get("state").json()["undo"] == "Groups of the table forgotten"
+    with studio_client(tmp_path) as client:  # another start
+        edit(client, "undo")
+        again = client.get("check").json()
+        assert (again["has_table"], again["split"]) == (True, checked["split"])
+        assert client.get("state").json()["version"] != version
+        assert edit(client, "undo").json()["message"] == "Undone: Groups of people.csv taken."
+        assert not client.get("check").json()["has_table"]
 
 
 def test_frames_of_a_burst_are_one_garment(tmp_path: Path) -> None:
