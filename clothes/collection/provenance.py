@@ -220,7 +220,7 @@ def _open_alone(path: Path) -> BinaryIO:
         journal = path.open("a+b")
         if not try_lock(journal):
             journal.close()
-            raise PhotosError(f"Another `clothes collect` is adding photos to {path.parent}. Wait until it has ended.")
+            raise PhotosError(f"Another program is adding photos to {path.parent}. Wait until it has ended.")
         if os.fstat(journal.fileno()).st_nlink:
             return journal
         journal.close()  # the other process removed it in the meantime

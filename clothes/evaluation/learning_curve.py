@@ -63,8 +63,8 @@ def retrained_curve(run: Run, *, watching: CallbackFactory) -> tuple[Point, ...]
     """
     if "folds" in run.info.get("asked", {}):
         raise RunError(
-            f"{run.path} learnt from its validation photos too (--folds), so --retrain has none to measure on. Train "
-            "without --folds, or leave --retrain out."
+            f"{run.path} learnt from its validation photos too (--folds): there are none to measure on. Train without "
+            "--folds, or leave --retrain out."
         )
     validation = [row for row in run.split.part("validation") if row.label != OTHER]
     train = run.split.part("train")

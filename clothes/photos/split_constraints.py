@@ -57,13 +57,13 @@ def find_constraints(
     if previous is not None:
         is_pooled = _is_pooled(previous)
         if pool and parts and not is_pooled:
-            raise SplitError(f"The existing split keeps the test folder as it is, which --pool does not. {SPLIT_ANEW}")
+            raise SplitError(f"The existing split keeps the test folder as it is (--pool does not). {SPLIT_ANEW}")
         pool = is_pooled
         found.earlier = _earlier_parts(records, previous, found.notes)
         found.groups = _with_earlier_groups(found.groups, records, previous)
         if groups is None and found.groups and len(found.earlier) < len(records):
             found.notes.append(
-                "The earlier split has groups, and the new photos are in none: name theirs with --groups."
+                "The earlier split has groups, and the new photos are in none. Name theirs with --groups."
             )
     _add_folder_parts(found, records, parts, config, pool=pool)
     corrections = _read_corrections(root)
@@ -187,7 +187,7 @@ def _add_folder_parts(
         share = 100 * config.validation / (config.train + config.validation)
         found.notes.append(f"The validation part is cut from train ({share:.3g} % of it), test is kept as it is.")
     if "test" not in parts:
-        found.notes.append("There is no test folder: `clothes evaluate` will need --photos.")
+        found.notes.append("There is no test folder. `clothes evaluate` will need --photos.")
     found.fixed = {i: r.part for i, r in enumerate(records) if r.part in stay and r.part}
 
 

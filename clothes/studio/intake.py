@@ -25,6 +25,7 @@ from clothes.photos.folders import LOOSE, OTHER, Skipped, list_class_folders, li
 from clothes.studio.class_folders import ClassFolders
 from clothes.studio.filling import filling
 from clothes.studio.history import History
+from clothes.studio.page_sentences import for_page, for_page_all
 from clothes.studio.project import Project
 from clothes.studio.shelves import Added, Refused, Shelves, Source
 from clothes.system.progress import Progress
@@ -52,8 +53,8 @@ class Intaken:
         return {
             "added": len(self.added),
             "already": len(self.already),
-            "refused": [[item.name, item.reason] for item in self.refused],
-            "notes": [*self.notes, *filter(None, [self.problem])],
+            "refused": [[item.name, for_page(item.reason)] for item in self.refused],
+            "notes": for_page_all([*self.notes, self.problem]),
         }
 
 

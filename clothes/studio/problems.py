@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clothes import errors
 from clothes.studio.job_folder import Kind, Next, Problem
+from clothes.studio.page_sentences import error_for_page
 from clothes.system.files import DISK_ERRORS, megabytes
 from clothes.training.checkpoints import FOLDER as CHECKPOINTS
 
@@ -39,7 +40,7 @@ def explain(error: Exception, kind: Kind, folder: Path, *, learnt: bool) -> Prob
         chosen: Next = next((step for family, step in _NEXT if isinstance(error, family)), again)
         if learnt and chosen == "photos":  # they have changed since the training began
             chosen = "again"
-        return {"what": str(error), "safe": _safe(learnt), "next": chosen}
+        return {"what": error_for_page(error), "safe": _safe(learnt), "next": chosen}
     if isinstance(error, MemoryError):
         what = "The memory of this computer was not enough. Close other programs, or choose Quick."
         return {"what": what, "safe": _safe(learnt), "next": "settings"}

@@ -19,6 +19,7 @@ from clothes.photos.checks import FEW, LONG, TINY, UNEQUAL
 from clothes.photos.folders import OTHER, list_class_folders
 from clothes.photos.split_file import ALIKE, Split
 from clothes.studio.job_folder import JobFolder, Kind, check_asked
+from clothes.studio.page_sentences import for_page, for_page_all
 from clothes.studio.project import PHOTOS, Project
 
 _SIGNIFICANT = 0.05
@@ -59,7 +60,7 @@ def check(project: Project) -> dict[str, Any] | None:
         "is_current": found["photos"] == photos_fingerprint(project),
         "report": report,
         "findings": findings,
-        "split_notes": notes,
+        "split_notes": for_page_all(notes),
     }
 
 
@@ -108,7 +109,7 @@ def runs(project: Project) -> list[dict[str, Any]]:
             try:
                 found.append(_describe(Run.open(folder)))
             except (ClothesError, OSError) as error:
-                found.append({"run": folder.name, "started": "", "has_model": False, "problem": str(error)})
+                found.append({"run": folder.name, "started": "", "has_model": False, "problem": for_page(str(error))})
     return sorted(found, key=lambda run: (run["started"], run["run"]), reverse=True)
 
 
@@ -210,7 +211,9 @@ def recommendations(project: Project, run: str) -> dict[str, Any] | None:
     `label_errors`, photos whose label looks wrong. None without a report of the run's present bundle."""
     opened = open_run(project, run)
     found = _newest(project, "report", run=run)
-    return found if found and found["model"] == opened.bundle.info["files"][MODEL] else None
+    if found is None or found["model"] != opened.bundle.info["files"][MODEL]:
+        return None
+    return found | {"lines": for_page_all(found["lines"])}
 
 
 def open_run(project: Project, run: str) -> Run:

@@ -115,7 +115,8 @@ def check_changes(config: Config | None, changes: Changes) -> str:
     asked = changes.get("model", {}).get("architecture")
     if config is not None and asked not in (None, config.model.architecture):
         raise ConfigError(
-            f"The config is one for {config.model.architecture}, and --model asks for {asked}. Leave one of them out."
+            f"The config is one for {config.model.architecture}, and {asked} is asked for. Leave out --config or "
+            "--model."
         )
     return (config or Config()).changed(changes).model.architecture
 

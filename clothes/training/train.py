@@ -171,7 +171,7 @@ def _open_to_resume(
         other += [] if set(run.split.rows) <= set(given.rows) else ["split"]  # without photos that were gone then
     if other:
         raise RunError(
-            f"--resume goes on with the split and the settings that {out} began with, and these are not the same: "
-            f"{', '.join(other)}. Leave them out, or train into another --out."
+            f"{out} began with another split or other settings: {', '.join(other)}. Leave them out with --resume, or "
+            "train into another --out."
         )
     return run

@@ -21,6 +21,7 @@ from clothes.studio.edits import Edits
 from clothes.studio.filling import is_filling
 from clothes.studio.intake import Intake, suggest
 from clothes.studio.job_folder import check_asked
+from clothes.studio.page_sentences import for_page, for_page_all
 from clothes.studio.people import has_people
 from clothes.studio.project import Project
 from clothes.studio.shelves import Refused
@@ -202,11 +203,11 @@ class Studio:
             else intake.add_file(name, path, label)
         )
         if isinstance(outcome, Refused):
-            return {"added": 0, "already": 0, "refused": [[outcome.name, outcome.reason]], "notes": []}
+            return {"added": 0, "already": 0, "refused": [[outcome.name, for_page(outcome.reason)]], "notes": []}
         return {"added": int(outcome.new), "already": int(not outcome.new), "refused": [], "notes": []}
 
     def _take_people(self, path: Path, name: str) -> dict[str, Any]:
-        notes = self.edits.take_groups(path, name)
+        notes = for_page_all(self.edits.take_groups(path, name))
         with suppress(ClothesError, OSError):  # one runs: the next tells of the split
             jobs.start(self.project, "check")
         return {"added": 0, "already": 0, "refused": [], "notes": [], "told": notes}

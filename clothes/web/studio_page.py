@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from clothes.errors import ClothesError
+from clothes.studio.page_sentences import error_for_page
 from clothes.web.allowed_routes import STUDIO, STUDIO_ROUTES, Route
 from clothes.web.base_page import Endpoint, Page, describe_problem, static
 from clothes.web.server import https_context, opens_to_others, require_password, serve
@@ -145,7 +146,7 @@ def _try(function: Callable[[], Response]) -> Response:
     try:
         return function()
     except ClothesError as error:
-        return _problem(describe_problem(error, "Not done"))
+        return _problem(error_for_page(error, describe_problem(error, "Not done")))
     except FileNotFoundError as error:
         return _problem(f"{error.filename} is gone. Put it back, or reload the page: all else is as it was.")
     except OSError as error:

@@ -13,7 +13,7 @@ from clothes.web.studio_answers import Given, Studio
 
 _CLOSED = (
     "This page is open to the network: folders of the computer are chosen on the computer itself. Nothing was changed. "
-    "Start the studio there without --host, and open its page."
+    "Start the studio there for that computer alone, and open its page."
 )
 
 

@@ -113,7 +113,7 @@ def test_two_at_once_do_not_mix(tmp_path: Path) -> None:
         thread = threading.Thread(target=second)
         thread.start()
         thread.join()
-    assert "Another `clothes collect`" in str(failed[0])
+    assert "Another program" in str(failed[0])
     with Store(tmp_path):
         pass
 

@@ -77,7 +77,7 @@ def test_photos_are_collected_by_one_process_at_a_time_on_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks.sys, "platform", "win32")
-    with Store(tmp_path), pytest.raises(PhotosError, match="Another `clothes collect`"), Store(tmp_path):
+    with Store(tmp_path), pytest.raises(PhotosError, match="Another program"), Store(tmp_path):
         pass
 
 

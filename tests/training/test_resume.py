@@ -197,7 +197,7 @@ def test_resume_takes_the_same_options_and_no_others(
     for same in (options, {}, {"changes": {"train": {"epochs": chosen.epochs, "seed": chosen.seed, "ema": None}}}):
         with pytest.raises(KeyboardInterrupt):
             train(photos, out=out, resume=True, callback=StoppingAtStart(), **same)
-    with pytest.raises(RunError, match=r"these are not the same: .*Leave them out"):
+    with pytest.raises(RunError, match=r"another split or other settings: .*Leave them out"):
         train(photos, out=out, resume=True, **others)
     with pytest.raises(RunError, match="and --overwrite replaces it"):
         train(photos, out=out, resume=True, overwrite=True)

@@ -115,7 +115,7 @@ def test_too_little_to_learn_from_is_explained(tmp_path: Path) -> None:
         train(tmp_path / "odd", out=tmp_path / "run")
     with pytest.raises(ConfigError):
         train(make_photos(tmp_path / "ok", each=10), out=tmp_path / "run", changes={"train": {"epochs": 0}})
-    with pytest.raises(ConfigError, match="one for sequential, and --model asks for efficientnet-lite0"):
+    with pytest.raises(ConfigError, match="one for sequential, and efficientnet-lite0 is asked for"):
         train(tmp_path / "ok", out=tmp_path / "run", config=SMALL, changes=LITE)
     assert not (tmp_path / "run").exists()
 

@@ -112,7 +112,7 @@ def test_browsers_store_photos_at_the_same_time(tmp_path: Path) -> None:
 
 
 def test_photos_are_for_one_command_at_a_time(tmp_path: Path) -> None:
-    with Camera(tmp_path), pytest.raises(clothes.PhotosError, match="Another `clothes collect`"):
+    with Camera(tmp_path), pytest.raises(clothes.PhotosError, match="Another program"):
         Store(tmp_path)
 
 

@@ -175,7 +175,8 @@ def _register_heic(label: str) -> None:
     try:
         import pillow_heif
     except ModuleNotFoundError:
-        raise PhotoError(label, "heic-extra", "HEIC photos need the extra 'heic': pip install '.[heic]'") from None
+        why = "HEIC photos cannot be read by this installation (pip install '.[heic]')"
+        raise PhotoError(label, "heic-extra", why) from None
     pillow_heif.register_heif_opener()
 
 

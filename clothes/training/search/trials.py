@@ -181,6 +181,6 @@ def _stop_if_hopeless(ended: list[Trial]) -> None:
     kinds = {trial.kind for trial in last}
     if len(last) == _IN_A_ROW and len(kinds) == 1 and (kind := kinds.pop()):
         raise TuningError(
-            f"The last {_IN_A_ROW} trials failed alike, so the search has ended: {last[-1].reason} {_ADVICE[kind]}, "
+            f"The last {_IN_A_ROW} trials failed alike, so the search has ended. {last[-1].reason} {_ADVICE[kind]}, "
             "and another --out."
         )

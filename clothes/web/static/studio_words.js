@@ -26,7 +26,7 @@ const WORDS = {
   near: "The nearest photos that it learnt from:",
   cancel: "Cancel",
   loading: "Loading …",
-  noAnswer: "The studio does not answer. Is `clothes studio` still running? Start it again: nothing is lost, and a training goes on.",
+  noAnswer: "The studio does not answer. Does it still run? Start it again: nothing is lost, and a training goes on.",
   next: {
     adding: ["Photos are being added. Training can begin when all are there."],
     add: ["Begin with photos of at least two kinds of clothes.", "Add photos"],
@@ -52,7 +52,7 @@ const WORDS = {
     use: "Use in place",
     copy: "Copy in",
     hint: "In place, a folder of class folders becomes a project of its own, and its photos stay where they are. Copied photos go to the classes that their folders name, or to the chosen class.",
-    closed: "This page is open to the network, so that it does not name folders of this computer. Start the studio without --host, and open the page on the computer itself.",
+    closed: "This page is open to the network, so that it does not name folders of this computer. Start the studio for that computer alone, and open its page there.",
   },
   phone: {
     title: "Your phone",
@@ -64,7 +64,7 @@ const WORDS = {
     password: "Password",
     hint: "A phone in the same Wi-Fi takes photos straight into the chosen class. Until you close it, the page is open to this network for those who know the password.",
     https: "Hold the shutter to take many photos of one garment.",
-    http: "Without a certificate the phone takes each photo with its camera app, and what it sends is not encrypted: use your own Wi-Fi. Live camera needs https: clothes studio --ssl-certfile CERT.pem --ssl-keyfile KEY.pem",
+    http: "Without a certificate the phone takes each photo with its camera app, and what it sends is not encrypted: use your own Wi-Fi. A live camera needs https, and so a certificate; the documentation of the studio tells how.",
   },
   web: {
     title: "From the web",
@@ -272,7 +272,7 @@ const WORDS = {
     agrees: (compared) => `${percent(Math.min(...compared.map((found) => found.agreement)))} the original's answers, on ${count(compared.reduce((sum, found) => sum + found.pictures, 0), "picture")}`,
     download: "Download",
     formats: {
-      bundle: ["Bundle", "for clothes predict --model"],
+      bundle: ["Bundle", "for clothes itself, on any computer"],
       onnx: ["ONNX", "for most languages and systems"],
       litert: ["LiteRT", "for phones and small computers"],
       "saved-model": ["SavedModel", "for TensorFlow"],
