@@ -1,10 +1,10 @@
 """How well an export agrees with its bundle, how well it must, and the pictures on which they are compared."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,11 +18,31 @@ from clothes.photos.folders import OTHER, list_photos
 from clothes.system.terminal_text import utf8
 
 PICTURES = 100
-# The bundle computes with 8 bits, a converted export in float32: they may differ by this much.
-LEAST_AGREEMENT = 0.95
-LARGEST_DIFFERENCE = 0.25
+
+
+class Limits(NamedTuple):
+    """The least share of equal labels on pictures, and the largest difference of a score."""
+
+    agreement: float
+    difference: float
+
+
+EQUAL = Limits(1.0, TOLERANCE)  # copies of the bundle's model
+CONVERTED = Limits(0.95, 0.25)  # the bundle computes with 8 bits, a converted export in float32
+IN_BROWSER = Limits(0.95, 0.1)  # the bundle's model, on pixels that a browser decodes
 
 T = TypeVar("T")
+
+
+class Pictures(NamedTuple):
+    """Pictures to compare on: a description, photos for the decoder, and their squares uint8 (N, size, size, 3)."""
+
+    what: str
+    photos: Sequence[decode.Photo]
+    squares: np.ndarray
+
+
+Scorer = Callable[[Pictures], np.ndarray]  # -> scores float32 (N, classes)
 
 
 @dataclass(frozen=True)
@@ -39,8 +59,9 @@ class Agreement:
 
 
 def compare(what: str, scores: np.ndarray, expected: np.ndarray) -> Agreement:
-    """Compares the scores (N, classes) of an export with those of its bundle."""
-    agreement = float((scores.argmax(axis=1) == expected.argmax(axis=1)).mean())
+    """Compares the scores (N, classes) of an export with those of its bundle. NaN equals nothing."""
+    equal = (scores.argmax(axis=1) == expected.argmax(axis=1)) & np.isfinite(scores).all(axis=1)
+    agreement = float(equal.mean())
     return Agreement(what, len(scores), agreement, float(np.abs(scores - expected).max()))
 
 
@@ -53,9 +74,9 @@ def require_equality(format_name: str, difference: float) -> None:
         )
 
 
-def require_agreement(format_name: str, agreements: Sequence[Agreement], *, exact: bool) -> None:
-    """Raises ExportError if an export answers differently from its bundle; `exact` is for copies of its model."""
-    least, largest = (1.0, TOLERANCE) if exact else (LEAST_AGREEMENT, LARGEST_DIFFERENCE)
+def require_agreement(format_name: str, agreements: Sequence[Agreement], limits: Limits) -> None:
+    """Raises ExportError if an export answers differently from its bundle."""
+    least, largest = limits
     on_pictures = agreements[-1]
     if on_pictures.agreement >= least and all(item.difference <= largest for item in agreements):  # false for NaN
         return
@@ -70,24 +91,25 @@ def require_agreement(format_name: str, agreements: Sequence[Agreement], *, exac
     )
 
 
-def comparison_pictures(bundle: Bundle, photos: Path | None) -> tuple[str, np.ndarray]:
-    """Returns a description of up to 100 pictures and the pictures, uint8 (N, size, size, 3).
+def comparison_pictures(bundle: Bundle, photos: Path | None) -> Pictures:
+    """Returns up to 100 pictures.
 
     They come from the folder `photos`, else from the bundle's run (never its test part) and the starter pictures.
     Raises PhotosError for a folder without readable photos.
     """
     if photos is not None:
-        given = _decode(bundle, _spread(list_photos(photos)[0]))
+        given = _decode(bundle, _spread(list_photos(photos)[0]), PICTURES)
         if not given:
             raise PhotosError(f"No photo in {photos} can be read. Name a folder of photos: --photos DIR.")
-        return f"{len(given)} photos of {utf8(photos.name)}", np.array(given)
-    found: list[np.ndarray] = []
+        return _pictures(f"{len(given)} photos of {utf8(photos.name)}", given)
+    found: list[tuple[decode.Photo, np.ndarray]] = []
     if run := find_run(bundle.path):
         parts = [_spread(run.split.part(part)) for part in ("validation", "train")]
-        found = _decode(bundle, (run.photos / row.photo for rows in parts for row in rows if row.label != OTHER))
+        listed = (run.photos / row.photo for rows in parts for row in rows if row.label != OTHER)
+        found = _decode(bundle, listed, PICTURES)
     counts = {"photos of the run": len(found), "starter pictures": PICTURES - len(found)}
-    found += _decode(bundle, starter_pictures(PICTURES)[: PICTURES - len(found)])
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count), np.array(found)
+    found += _decode(bundle, starter_pictures(PICTURES), PICTURES - len(found))
+    return _pictures(", ".join(f"{count} {what}" for what, count in counts.items() if count), found)
 
 
 def _spread(items: Sequence[T]) -> list[T]:
@@ -96,12 +118,16 @@ def _spread(items: Sequence[T]) -> list[T]:
     return [item for first in range(step) for item in items[first::step]]
 
 
-def _decode(bundle: Bundle, photos: Iterable[decode.Photo]) -> list[np.ndarray]:
-    """Decodes the first 100 readable photos for the bundle."""
-    found: list[np.ndarray] = []
+def _decode(bundle: Bundle, photos: Iterable[decode.Photo], most: int) -> list[tuple[decode.Photo, np.ndarray]]:
+    """Returns the first readable photos, and their squares for the bundle."""
+    found: list[tuple[decode.Photo, np.ndarray]] = []
     for photo in photos:
-        if len(found) == PICTURES:
+        if len(found) == most:
             break
         with suppress(PhotoError):
-            found.append(decode.read_square(photo, bundle.image_size))
+            found.append((photo, decode.read_square(photo, bundle.image_size)))
     return found
+
+
+def _pictures(what: str, found: Sequence[tuple[decode.Photo, np.ndarray]]) -> Pictures:
+    return Pictures(what, [photo for photo, _ in found], np.array([square for _, square in found]))

@@ -9,16 +9,24 @@ from typing import Any, NamedTuple
 
 from clothes.errors import ConfigError, ExportError
 from clothes.exporting.agreement import (
+    CONVERTED,
+    EQUAL,
+    IN_BROWSER,
     Agreement,
+    Limits,
+    Pictures,
+    Scorer,
     compare,
     comparison_pictures,
     require_agreement,
     require_equality,
 )
-from clothes.exporting.source_bundle import Scorer, Source, keras_scorer, lite_scorer
+from clothes.exporting.source_bundle import Source, keras_scorer, lite_scorer
 from clothes.exporting.to_onnx import to_onnx
 from clothes.exporting.to_space import to_space
 from clothes.exporting.to_tensorflow import to_keras, to_litert, to_saved_model
+from clothes.exporting.to_web import to_web
+from clothes.exporting.web_runtime import LOCAL
 from clothes.inference.bundle import read_bundle
 from clothes.inference.classifier import open_model
 from clothes.system.checksums import add_checksum, json_text, sha256_file
@@ -32,14 +40,16 @@ class Format(NamedTuple):
     write: Callable[[Source, Path], Scorer]
     converted: bool  # made from the Keras weights; else a copy of the bundle's own model
     has_int8: bool  # 8-bit weights on request, or always
+    limits: Limits
 
 
 FORMATS = {
-    "onnx": Format(to_onnx, converted=True, has_int8=True),
-    "litert": Format(to_litert, converted=False, has_int8=True),
-    "saved-model": Format(to_saved_model, converted=True, has_int8=False),
-    "keras": Format(to_keras, converted=True, has_int8=False),
-    "space": Format(to_space, converted=False, has_int8=True),
+    "onnx": Format(to_onnx, converted=True, has_int8=True, limits=CONVERTED),
+    "litert": Format(to_litert, converted=False, has_int8=True, limits=EQUAL),
+    "saved-model": Format(to_saved_model, converted=True, has_int8=False, limits=CONVERTED),
+    "keras": Format(to_keras, converted=True, has_int8=False, limits=CONVERTED),
+    "space": Format(to_space, converted=False, has_int8=True, limits=EQUAL),
+    "web": Format(to_web, converted=False, has_int8=True, limits=IN_BROWSER),
 }
 
 
@@ -48,7 +58,7 @@ class Export:
     """An export, and how it agrees with its bundle on the golden samples ("probes") and on pictures.
 
     `conversion` is the largest difference of a score from the Keras network that it was made from; None for a copy.
-    `files` maps paths to SHA-256 checksums.
+    `files` maps paths to SHA-256 checksums. `notes` say what else is to know, such as what was not checked.
     """
 
     path: Path
@@ -56,6 +66,7 @@ class Export:
     compared: tuple[Agreement, ...]
     conversion: float | None
     files: dict[str, str]
+    notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self) | {"path": str(self.path)}
@@ -68,6 +79,7 @@ def export(
     out: str | os.PathLike[str],
     int8: bool = False,
     photos: str | os.PathLike[str] | None = None,
+    runtime: str = LOCAL,
     progress: Progress | None = None,
 ) -> Export:
     """Writes a bundle, or the bundle of a run, in another format into the new folder `out`.
@@ -77,19 +89,23 @@ def export(
 
     The export is compared with the bundle on the golden samples and on 100 pictures: of the folder `photos`, else of
     the bundle's run (validation photos first, never the test part), filled up with starter pictures. Raises
-    ExportError, and leaves nothing, if over 5 % of the labels differ or a score differs by more than 0.25. Raises
-    BundleError if the format needs Keras weights and the bundle has none.
+    ExportError, and leaves nothing, if over 5 % of the labels differ or a score differs by more than 0.25; copies of
+    the bundle's model must be equal, and of a web page a score may differ by 0.1. Raises BundleError if the format
+    needs Keras weights and the bundle has none.
+
+    A web page is asked in a headless Chromium if one is here; `notes` say whether. Its `runtime` LiteRT.js is part of
+    the folder ("local") or linked ("cdn"), from npm or from the cache; else it names a folder with its files.
     """
     if to not in FORMATS:
         raise ConfigError(f"There is no format {to!r}. Choose one of {', '.join(FORMATS)}.")
     if int8 and not FORMATS[to].has_int8:
-        raise ConfigError(f"A {to} export is in float32. Use --int8 with onnx; litert and space always have 8 bits.")
-    chosen, source, out = FORMATS[to], Source(read_bundle(model), int8=int8), Path(out)
+        raise ConfigError(f"A {to} export is in float32. Use --int8 with onnx; litert, space, web always have 8 bits.")
+    chosen, source, out = FORMATS[to], Source(read_bundle(model), int8=int8, runtime=runtime), Path(out)
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
     bundled = lite_scorer(open_model(source.bundle))  # refuses an unsafe model before anything is written
     samples = [
-        ("probes", source.bundle.probes()[0]),
+        Pictures("probes", list(probes := source.bundle.probes()[0]), probes),
         comparison_pictures(source.bundle, Path(photos) if photos is not None else None),
     ]
     report = progress or (lambda done, total: None)
@@ -97,19 +113,20 @@ def export(
         exported = chosen.write(source, folder)
         report(1, 3)
         agreements, conversions = [], []
-        for done, (what, pictures) in enumerate(samples, 2):
+        for done, pictures in enumerate(samples, 2):
             scores = exported(pictures)
-            agreements.append(compare(what, scores, bundled(pictures)))
+            agreements.append(compare(pictures.what, scores, bundled(pictures)))
             if chosen.converted:
-                conversions.append(compare(what, scores, keras_scorer(source.network)(pictures)).difference)
+                expected = keras_scorer(source.network)(pictures)
+                conversions.append(compare(pictures.what, scores, expected).difference)
             report(done, 3)
         conversion = max(conversions, default=None)
         if conversion is not None and not int8:
             require_equality(to, conversion)
-        require_agreement(to, agreements, exact=not chosen.converted)
+        require_agreement(to, agreements, chosen.limits)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         checksums = {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
-        result = Export(out, to, tuple(agreements), conversion, checksums)
+        result = Export(out, to, tuple(agreements), conversion, checksums, tuple(source.notes))
         described = source.description | {"format": to, "int8": int8} | asdict(result)
         del described["path"]
         (folder / "export.json").write_text(json_text(add_checksum(described)), encoding="utf-8")

@@ -1,19 +1,19 @@
 """The source of an export: a bundle, its Keras network, and a description for programs that use the export."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from clothes.errors import BundleError, ExportError
+from clothes.exporting.agreement import Pictures, Scorer
 from clothes.inference.bundle import WEIGHTS, Bundle
 from clothes.inference.litert import LiteModel
 from clothes.photos import decode
 from clothes.system.version import __version__
 
-Scorer = Callable[[np.ndarray], np.ndarray]  # pictures uint8 (N, size, size, 3) -> scores float32 (N, classes)
 _BATCH = 8
 _NOT_SURE = "below `threshold` the answer is: not sure"
 _FEATURES = "float32 (N, units): the last hidden layer"
@@ -25,10 +25,15 @@ _SIMILARITIES = {  # by the entry of bundle.json
 
 @dataclass(frozen=True)
 class Source:
-    """A bundle to export. With `int8` the export has 8-bit weights."""
+    """A bundle to export. With `int8` the export has 8-bit weights; `runtime` is that of a web page.
+
+    Whoever writes the export adds to `notes` what a user should know of it.
+    """
 
     bundle: Bundle
     int8: bool = False
+    runtime: str = "local"
+    notes: list[str] = field(default_factory=list)
 
     @cached_property
     def network(self) -> Any:
@@ -37,7 +42,7 @@ class Source:
         if WEIGHTS not in bundle.info["files"]:
             raise BundleError(
                 f"The bundle {bundle.path} has no {WEIGHTS}, which this format is made from: only a bundle that Keras "
-                "trained has them, the bundled model and quick models do not. The formats litert and space need none."
+                "trained has them, the bundled model and quick models do not. litert, space and web need none."
             )
         from clothes.models.conversion import served_model
 
@@ -45,7 +50,7 @@ class Source:
         rejection = bundle.rejection(network.get_layer("features").output.shape[-1])
         network = served_model(network, temperature=temperature, rejection=rejection)
         # Keras exports only networks that have run.
-        keras_scorer(network)(np.zeros((1, bundle.image_size, bundle.image_size, 3), np.uint8))
+        network(np.zeros((1, bundle.image_size, bundle.image_size, 3), np.uint8))
         return network
 
     @property
@@ -73,19 +78,24 @@ class Source:
 
 
 def lite_scorer(model: LiteModel) -> Scorer:
-    return lambda pictures: np.array([model.run(picture)[0] for picture in pictures])
+    return lambda pictures: np.array([model.run(square)[0] for square in pictures.squares])
 
 
 def keras_scorer(network: Any) -> Scorer:
     """Returns the scorer of a Keras network, on any backend."""
     from clothes.models.backend import keras
 
-    return in_batches(lambda batch: keras.ops.convert_to_numpy(network(batch)["scores"]))
+    return in_batches(lambda squares: keras.ops.convert_to_numpy(network(squares)["scores"]))
 
 
-def in_batches(scorer: Scorer) -> Scorer:
-    """Returns a scorer that calls another one with a few pictures at a time."""
-    return lambda pictures: np.concatenate([scorer(pictures[i : i + _BATCH]) for i in range(0, len(pictures), _BATCH)])
+def in_batches(score: Callable[[np.ndarray], np.ndarray]) -> Scorer:
+    """Returns a scorer by a function that takes a few squares at a time."""
+
+    def scorer(pictures: Pictures) -> np.ndarray:
+        squares = pictures.squares
+        return np.concatenate([score(squares[i : i + _BATCH]) for i in range(0, len(squares), _BATCH)])
+
+    return scorer
 
 
 def require_tensorflow(format_name: str) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import ExportError
-from clothes.exporting.source_bundle import Scorer, Source, in_batches, require_tensorflow
+from clothes.exporting.agreement import Scorer
+from clothes.exporting.source_bundle import Source, in_batches, require_tensorflow
 from clothes.system.stderr import quiet
 
 _FEWEST_WEIGHTS = 1024  # smaller tensors stay in float32
@@ -53,7 +54,7 @@ def to_onnx(source: Source, folder: Path) -> Scorer:
         ) from None
     path.write_bytes(model.SerializeToString())
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return in_batches(lambda pictures: session.run(["scores"], {"pictures": pictures})[0])
+    return in_batches(lambda squares: session.run(["scores"], {"pictures": squares})[0])
 
 
 def _replace_erfc(graph: Any) -> None:

@@ -15,7 +15,8 @@ from pathlib import Path
 from string import Template
 
 from clothes.errors import ExportError, MissingExtraError
-from clothes.exporting.source_bundle import Scorer, Source, lite_scorer
+from clothes.exporting.agreement import Scorer
+from clothes.exporting.source_bundle import Source, lite_scorer
 from clothes.inference.bundle import WEIGHTS, write_bundle
 from clothes.inference.classifier import open_model
 from clothes.system.version import __version__

@@ -3,7 +3,8 @@
 import warnings
 from pathlib import Path
 
-from clothes.exporting.source_bundle import Scorer, Source, keras_scorer, lite_scorer, require_tensorflow
+from clothes.exporting.agreement import Scorer
+from clothes.exporting.source_bundle import Source, keras_scorer, lite_scorer, require_tensorflow
 from clothes.inference.bundle import MODEL
 from clothes.inference.litert import LiteModel
 from clothes.system.stderr import quiet

@@ -1,4 +1,4 @@
-"""Changes the end of a LiteRT model, without TensorFlow.
+"""Changes the ends of a LiteRT model, without TensorFlow.
 
 `replace_head` gives it a new last layer, so another network's features tell one's own classes:
 
@@ -8,6 +8,8 @@ features -> / length -> dense layer -> softmax -> scores
 `add_rejection` lets it tell photos of other things:
 
 features -> dense layer -> sigmoid -> x scores -> similarity: the probability of each class and of no other thing
+
+`fix_batch` makes it one for a single picture at a time, as LiteRT.js wants it.
 """
 
 from dataclasses import dataclass
@@ -84,6 +86,16 @@ def add_rejection(model: bytes, rejection: np.ndarray) -> bytes:
     shape = tuple(parsed.subgraphs[0].tensors[outputs[b"scores"]].shape)
     factors = [outputs[b"scores"], add("LOGISTIC", [dense], (1, 1))]
     return _packed(schema, parsed, outputs | {b"similarity": add("MUL", factors, shape, schema.MulOptionsT())})
+
+
+def fix_batch(model: bytes) -> bytes:
+    """Returns the LiteRT model for one picture (1, size, size, 3) in place of any number of them."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    parsed = schema.ModelT.InitFromPackedBuf(model)
+    for tensor in parsed.subgraphs[0].tensors:
+        tensor.shapeSignature = None  # beside `shape`, which has a batch of 1
+    return _packed(schema, parsed, _outputs(parsed))
 
 
 def _outputs(model: Any) -> dict[bytes, int]:

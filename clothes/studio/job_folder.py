@@ -44,7 +44,7 @@ class Asked(TypedDict, total=False):
     how: How
     minutes: Annotated[float, (0.05, 100_000)]
     changes: dict[str, dict[str, Any]]
-    format: Literal["onnx", "litert", "saved-model", "keras", "space"]
+    format: Literal["onnx", "litert", "saved-model", "keras", "space", "web"]
     folder: str  # of this computer, whose photos are added
     addresses: str  # of photos in the web, one a line
     words: str  # for which Openverse finds photos

@@ -189,7 +189,7 @@ def render_verification(result: "clothes.Verification") -> None:
     show("", f"{result.path} {verdict}.")
 
 
-ExportFormat = Literal["onnx", "litert", "saved-model", "keras", "space"]
+ExportFormat = Literal["onnx", "litert", "saved-model", "keras", "space", "web"]
 
 
 @app.command()
@@ -202,13 +202,17 @@ def export(
         Path | None,
         typer.Option(metavar="DIR", help="Photos to compare them on. [default: of the run, or starter pictures]"),
     ] = None,
+    runtime: Annotated[
+        str, typer.Option(metavar="local|cdn|DIR", help="LiteRT.js of a web page: inside, linked, or from a folder.")
+    ] = "local",
     as_json: AsJson = False,
 ) -> None:
-    """Convert a bundle for phones, browsers, servers or a Space.
+    """Convert a bundle for phones, browsers, servers or a Space, or into a page that needs no server.
 
     The export is kept only if it answers like the bundle on the golden samples and on 100 pictures. export.json beside
-    the model lists the classes in order and how a photo is prepared. All formats except litert and space need the
-    weights of the bundle. The base installation writes litert; space needs the extra serve, onnx the extra export.
+    the model lists the classes in order and how a photo is prepared. All formats except litert, space and web need the
+    weights of the bundle. The base installation writes litert and web; space needs the extra serve, onnx the extra
+    export. A web page takes LiteRT.js from npm, and is checked in Chromium if there is one.
 
     Example: clothes export runs/shirts --format onnx --out shirts-onnx
     """
@@ -216,13 +220,17 @@ def export(
 
     with progress_bars() as bars:
         progress = bars.to("Exporting")
-        result = clothes.export(bundle, to=export_format, out=out, int8=int8, photos=photos, progress=progress)
+        result = clothes.export(
+            bundle, to=export_format, out=out, int8=int8, photos=photos, runtime=runtime, progress=progress
+        )
     show_result(result, render_export, as_json)
     run = find_run(bundle) if photos is None else None
     if run and "photos of the run" not in result.compared[-1].what:
         note(f"No photo of the run can be read in {run.photos}, which {run.path / 'run.json'} names: see --photos.")
     if export_format == "space":
         note(f"Next:  hf upload USER/NAME {quote(out)} --repo-type space")
+    if export_format == "web":
+        note(f"Next, open http://localhost:8000 after:  python -m http.server --directory {quote(out)}")
 
 
 def render_export(result: "clothes.Export") -> None:
@@ -234,4 +242,5 @@ def render_export(result: "clothes.Export") -> None:
     )
     if result.conversion is not None:
         show(f"Largest difference of a score from the Keras network: {result.conversion:.2g}")
+    show(*result.notes)
     show("", *(result.path / name for name in (*result.files, "export.json")))

@@ -278,6 +278,7 @@ const WORDS = {
       "saved-model": ["SavedModel", "for TensorFlow"],
       keras: ["Keras", "for training on"],
       space: ["Space", "a page for Hugging Face"],
+      web: ["Web page", "a folder for any web server; photos stay in the visitor's browser"],
     },
   },
 };

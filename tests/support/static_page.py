@@ -1,0 +1,78 @@
+"""A static web page of an export: its files on a plain server, and what a visitor does there."""
+
+import base64
+import functools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+EVENT = """([kind, files]) => {
+    const transfer = new DataTransfer();
+    for (const [name, data] of files) {
+        transfer.items.add(new File([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))], name));
+    }
+    const given = kind === "paste" ? new ClipboardEvent(kind, { clipboardData: transfer, cancelable: true })
+        : new DragEvent(kind, { dataTransfer: transfer, cancelable: true });
+    return document.dispatchEvent(given);
+}"""
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Host(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """A browser ends some of its requests."""
+
+
+@contextmanager
+def static_host(folder: Path) -> Iterator[str]:
+    """The address of a host that only hands out files."""
+    server = _Host(("127.0.0.1", 0), functools.partial(_Handler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def opened(browser: Any, url: str, **more: Any) -> Iterator[Any]:
+    """The page, once it can answer. Fails on errors of its script, on what its policy refuses, and on other hosts."""
+    context = browser.new_context(permissions=["camera"], **more)
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda line: wrong.append(line.text) if "Content Security Policy" in line.text else None)
+    page.on("request", lambda sent: sent.url.startswith((url, "blob:")) or wrong.append(sent.url))
+    page.goto(url)
+    page.wait_for_selector("body[data-ready]")
+    yield page
+    context.close()
+    assert not wrong
+
+
+def give(page: Any, kind: str, *files: tuple[str, bytes]) -> bool:
+    """Drops or pastes files anywhere on the page. Whether the browser would leave the page for them."""
+    return bool(page.evaluate(EVENT, [kind, [(name, base64.b64encode(data).decode()) for name, data in files]]))
+
+
+def choose(page: Any, *files: tuple[str, bytes]) -> None:
+    page.set_input_files("input", [{"name": name, "mimeType": "", "buffer": data} for name, data in files])
+
+
+def download_table(page: Any) -> bytes:
+    """The CSV file that the page offers."""
+    with page.expect_download() as download:
+        page.locator("a[download]").click()
+    assert download.value.suggested_filename == "answers.csv"
+    return Path(download.value.path()).read_bytes()
