@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from clothes.studio.job_folder import BEGINNING, JobFolder, Problem, Progress
+from clothes.studio.time_left import QuickTimeLeft, TimeLeft
 from clothes.training.callbacks import SearchCallback, StopTrainingError, TrainingCallback
 
 if TYPE_CHECKING:
@@ -20,12 +21,11 @@ if TYPE_CHECKING:
     from clothes.training.search.results import Trial
 
 _BETWEEN_LOOKS = 0.2  # seconds between two looks for the wish to stop
-_LOOKS_PER_WRITE = 5
+_LOOKS_PER_WRITE, _WHILE_YOUNG = 5, 2
+_YOUNG = 50  # looks: many jobs are done by then
 _GRACE = 4.0  # seconds for a stage without progress to end by itself
 _KEPT_STAGES = ("train", "save")  # what is lost if the process is ended there
 _SAVING, _SAVING_SEQUENTIAL = 10.0, 4.0  # seconds, about, to write the bundle of a network
-_FITTING = 2.0  # seconds, about, from the embeddings to the bundle of a quick model
-_TRUSTED_STEPS = 0.05  # share of the steps after which their own speed says enough
 
 
 class Reporter(AbstractContextManager["Reporter"]):
@@ -34,7 +34,7 @@ class Reporter(AbstractContextManager["Reporter"]):
     def __init__(self, job: JobFolder) -> None:
         self._job = job
         self._began = time.monotonic()
-        self._time_left = TimeLeft()
+        self._time_left: TimeLeft = TimeLeft()
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self.stop = threading.Event()  # set by SIGTERM, too
@@ -75,6 +75,11 @@ class Reporter(AbstractContextManager["Reporter"]):
             self._now |= {"epoch": epoch, "epochs": epochs}
             self._time_left.share = likely / epochs
 
+    def follow_quick(self, seconds: float) -> None:
+        """Estimates a quick training from now on. `seconds` is the time of one photo in its network, on one core."""
+        with self._lock:
+            self._time_left = QuickTimeLeft(seconds)
+
     def estimate(self, seconds: float, *, saving: float) -> None:
         """Takes the seconds of the steps of a training and of writing its bundle, and begins to measure them."""
         with self._lock:
@@ -87,7 +92,7 @@ class Reporter(AbstractContextManager["Reporter"]):
             looks += 1
             if self.stop.is_set() or self._job.is_asked_to_stop:
                 self._hasten()
-            if looks % _LOOKS_PER_WRITE == 0:
+            if looks % (_WHILE_YOUNG if looks < _YOUNG else _LOOKS_PER_WRITE) == 0:
                 with self._lock:
                     if not self._ended.is_set():
                         self._write()
@@ -109,43 +114,6 @@ class Reporter(AbstractContextManager["Reporter"]):
             self._now["seconds_left"] = self._time_left.seconds()
         with suppress(OSError):  # the disk is full, or the folder is gone: the work itself will tell
             self._job.write("progress.json", self._now)
-
-
-class TimeLeft:
-    """Estimates the seconds that a job still takes, from the speed of its present stage."""
-
-    def __init__(self) -> None:
-        self._stage, self._began, self._first, self._done, self._total = "start", time.monotonic(), 0, 0, 0
-        self._expected: float | None = None  # seconds of all steps, before the first one
-        self._saving = 0.0
-        self.share = 1.0  # of the steps of a training that will be done
-
-    def begin_training(self, seconds: float, *, saving: float) -> None:
-        self._stage, self._began, self._first, self._done, self._total = "train", time.monotonic(), -1, 0, 0
-        self._expected, self._saving = seconds, saving
-
-    def step(self, stage: str, done: int, total: int) -> None:
-        if stage != self._stage:
-            self._stage, self._began, self._first = stage, time.monotonic(), done
-        elif self._first < 0:
-            self._first = done - 1  # a training that goes on begins with a later step
-        self._done, self._total = done, total
-
-    def seconds(self) -> float | None:
-        """Returns the estimate, or None where there is none yet."""
-        passed, done = time.monotonic() - self._began, self._done - max(0, self._first)
-        if self._stage == "save":
-            return max(1.0, self._saving - passed)
-        measured = passed / done * (self.share * self._total - self._done) if done > 0 else None
-        if self._stage == "embed" and measured is not None:
-            return measured + _FITTING
-        if self._stage != "train":
-            return measured if self._expected is None and self._stage not in ("look", "decode", "fit") else None
-        expected = max(0.0, (self._expected or 0.0) - passed)
-        if measured is None:
-            return expected + self._saving
-        trust = min(1.0, done / (_TRUSTED_STEPS * (self._total - self._first)))
-        return trust * measured + (1 - trust) * expected + self._saving
 
 
 class FollowedTraining(TrainingCallback):

@@ -1,12 +1,16 @@
 """What each kind of job does: the steps of the command line, in its order. Each returns the result as plain values."""
 
 import shutil
+import statistics
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
+
+import numpy as np
 
 from clothes.config import QUICK
 from clothes.errors import MissingExtraError, PhotoError, RunError, SplitError
@@ -25,8 +29,7 @@ from clothes.studio.web_intake import add_addresses, add_found
 from clothes.system.checksums import verify_checksum
 from clothes.system.validation import read_json
 from clothes.training.callbacks import StopTrainingError
-from clothes.training.checkpoints import FOLDER as CHECKPOINTS
-from clothes.training.checkpoints import has_epoch
+from clothes.training.checkpoints import has_newer_epoch
 from clothes.training.split_and_config import Changes
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class _ExportInfo(TypedDict):
 
 
 _MOST_WRONG, _NEAREST = 200, 3  # photos
+_TIMED = 5  # photos in the network, to estimate the time of all
 _TRIES = 2  # more, to read photos that are moved meanwhile
 _ARCHITECTURES: dict[How, str] = {
     "quick": QUICK,
@@ -59,14 +63,34 @@ def train(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]:
     from clothes.training.train import train as train_run
 
     folder = project.runs / asked["run"]
+    if _architecture(folder, asked) == QUICK:
+        reporter.follow_quick(_seconds_of_a_photo())
     if (folder / "run.json").exists():
-        reporter.keeps = has_epoch(folder / CHECKPOINTS)
-        run = train_run(Run.open(folder).photos, out=folder, resume=True, callback=FollowedTraining(reporter))
+        run = Run.open(folder)
+        reporter.keeps = has_newer_epoch(run)
+        run = train_run(run.photos, out=folder, resume=True, callback=FollowedTraining(reporter))
     else:
         run = _with_new_split(project, reporter, lambda: _train_anew(project, asked, reporter))
     _draw(run)
     info = run.bundle.info
     return {"run": folder.name, "metrics": info["metrics"], "epochs": info.get("epochs")}
+
+
+def _architecture(folder: Path, asked: Asked) -> str:
+    if (folder / "run.json").exists():
+        return Run.open(folder).config.model.architecture
+    return str(_changes(asked.get("how", "quick"), asked.get("changes", {}))["model"]["architecture"])
+
+
+def _seconds_of_a_photo() -> float:
+    """Returns the time that a photo takes in the bundled network, on one core."""
+    network = load()
+    picture, times = np.zeros((network.image_size, network.image_size, 3), np.uint8), []
+    for _ in range(_TIMED):
+        began = time.perf_counter()
+        network.model.run(picture)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
 
 
 def _train_anew(project: Project, asked: Asked, reporter: Reporter) -> Run:

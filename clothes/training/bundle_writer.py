@@ -7,12 +7,12 @@ from clothes.inference.bundle import MODEL, PROBES, REJECTION, WEIGHTS, make_pro
 from clothes.inference.litert import LiteModel
 from clothes.inference.run import Run
 from clothes.metrics import apply_temperature, calibrate_temperature, lowest_kept
-from clothes.models.architectures import build_model, predict
 from clothes.models.backend import keras
 from clothes.models.conversion import to_litert
 from clothes.models.litert_head import add_rejection
 from clothes.photos.split_file import Split
 from clothes.system.arrays import pack_arrays
+from clothes.system.threads import map_in_threads
 from clothes.training.bundle_info import COVERAGE, describe, describe_photos, measure, tensorflow_version
 from clothes.training.rejection import fit_rejection
 from clothes.training.training_loop import Trainer
@@ -24,19 +24,17 @@ _LARGEST_DIFFERENCE = 0.03  # mean, between the probabilities of the converted a
 def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float) -> None:
     """Writes the bundle of the best epoch and removes the evaluation of an earlier one. `seconds` is the training time.
 
-    Raises BundleError if the converted network answers differently from the trained one.
+    Ends the training. Raises BundleError if the converted network answers differently from the trained one.
     """
     labels, pixels = trainer.validation.labels, trainer.validation.pixels
     config, photos, state = trainer.full_config.model, trainer.pictures, trainer.state
-    trained = build_model(config, trainer.classes)  # in float32
-    trained.set_weights(trainer.best_weights)
-    expected = predict(trained, pixels, np.flatnonzero(labels >= 0))
+    trained, expected = trainer.best_network()
     temperature = calibrate_temperature(expected, labels[labels >= 0])
     spread = np.linspace(0, len(photos) - 1, min(_EXAMPLES, len(photos))).astype(int)  # over all classes
     model = to_litert(trained, config, temperature=temperature, examples=photos.pixels[spread])
     rejection = fit_rejection(LiteModel(model), photos)
     lite = LiteModel(model if rejection is None else add_rejection(model, rejection))
-    outputs = [lite.run(picture) for picture in pixels]
+    outputs = list(map_in_threads(lite.run, pixels))
     scores = np.stack([output.scores for output in outputs])
     difference = np.abs(scores[labels >= 0] - apply_temperature(expected, temperature)).mean()
     if not difference < _LARGEST_DIFFERENCE:  # true for NaN too

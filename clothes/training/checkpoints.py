@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from clothes.config import Config
-from clothes.errors import ConfigError, RunError
-from clothes.inference.run import HISTORY_COLUMNS
+from clothes.errors import BundleError, ConfigError, RunError
+from clothes.inference.run import HISTORY_COLUMNS, Run
 from clothes.system.checksums import read_verified, verify_checksum, write_verified_folder
 from clothes.system.files import sync
 from clothes.system.validation import check_type, read_json
@@ -80,9 +80,13 @@ def read_checkpoints(folder: Path, *, of: Mapping[str, Any], like: Arrays) -> It
         )
 
 
-def has_epoch(folder: Path) -> bool:
-    """Tells whether a checkpoint in this folder, if it is intact, holds the weights of a finished epoch."""
-    return any(path.name >= "epoch-000001" for path in _found(folder))
+def has_newer_epoch(run: Run) -> bool:
+    """Tells whether the newest checkpoint of a run, if it is intact, knows an epoch that its bundle does not know."""
+    try:
+        bundled = int(run.bundle.info["epochs"]["trained"])
+    except (BundleError, KeyError, TypeError, ValueError):
+        bundled = 0
+    return any(path.name >= f"epoch-{bundled + 1:06d}" for path in _found(run.path / FOLDER))
 
 
 def _found(folder: Path) -> list[Path]:

@@ -73,7 +73,7 @@ class GradientDescent:
             try:
                 _run_epochs(run, trainer, split.fingerprint, callback, resume=resume)
             except StopTrainingError as error:
-                if not trainer.state.best_epoch:
+                if not checkpoints.has_newer_epoch(run):  # the bundle is of the best epoch already, or there is none
                     raise
                 stop = error
             callback.on_progress("save", 0, 1)
@@ -86,13 +86,13 @@ class GradientDescent:
 def _run_epochs(run: Run, trainer: "Trainer", photos: str, callback: TrainingCallback, *, resume: bool) -> None:
     """Trains to the last epoch or the early stop: a checkpoint after each epoch and at an interruption."""
     folder = run.path / checkpoints.FOLDER
+    is_between_steps = False
 
     def on_step(done: int, total: int) -> None:
-        try:
-            callback.on_progress("train", done, total)
-        except BaseException:  # the callback stops the training between two steps: keep the steps of this epoch
-            trainer.save(folder, photos=photos)
-            raise
+        nonlocal is_between_steps
+        is_between_steps = True
+        callback.on_progress("train", done, total)
+        is_between_steps = False
 
     if resume and trainer.restore(folder, photos=photos):
         run.write_history(trainer.state.history)  # the process may have been killed before it was written
@@ -105,10 +105,15 @@ def _run_epochs(run: Run, trainer: "Trainer", photos: str, callback: TrainingCal
     if shutil.disk_usage(run.path).free < _needed_bytes(trainer) - present:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(run.path))
     callback.on_estimate(trainer.seconds_left())
-    for row in trainer.epochs(on_step=on_step):
-        trainer.save(folder, photos=photos)
-        run.write_history(trainer.state.history)
-        callback.on_epoch(row)
+    try:
+        for row in trainer.epochs(on_step=on_step):
+            trainer.save(folder, photos=photos)
+            run.write_history(trainer.state.history)
+            callback.on_epoch(row)
+    except BaseException:
+        if is_between_steps:  # the callback stops the training: keep the steps of this epoch
+            trainer.save(folder, photos=photos)
+        raise
 
 
 def _needed_bytes(trainer: "Trainer") -> int:

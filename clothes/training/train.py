@@ -95,7 +95,7 @@ def train(
 
 
 def _go_on(run: Run, asked: Mapping[str, Any], callback: TrainingCallback) -> None:
-    if checkpoints.has_epoch(run.path / checkpoints.FOLDER):  # which a stop makes the bundle
+    if checkpoints.has_newer_epoch(run):  # a stop makes its best one the bundle
         callback = WaitingCallback(callback)
     then = run.info.get("asked", {}) | {name: asked[name] for name in asked.keys() & {"teacher"}}
     used, method = run.split, _method(run.config.model.architecture, then)

@@ -7,6 +7,7 @@ import math
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ class Trainer:
         self.steps = steps_per_epoch(len(train), self.config.batch_size)
         self._require_memory()
         keras.utils.set_random_seed(self.config.seed)
-        self.model = build_model(config.model, self.classes, precision=choose_precision(self.config, config.model))
+        self._precision = choose_precision(self.config, config.model)
+        self.model = build_model(config.model, self.classes, precision=self._precision)
         self.model.compile(
             make_optimizer(self.config), "categorical_crossentropy", metrics=["accuracy"], jit_compile="auto"
         )
@@ -72,6 +74,7 @@ class Trainer:
     def _reset_average_and_best(self) -> None:
         self.average = _values(self.model.trainable_variables)
         self.best_weights = self.model.get_weights()
+        self._best_scores: np.ndarray | None = None  # of the best weights, unless they come from a checkpoint
 
     def begin(self, *, progress: Progress = lambda done, total: None) -> None:
         """Loads ImageNet weights if the config asks for them, and fits the last layer to the features they give."""
@@ -99,7 +102,8 @@ class Trainer:
     def epochs(self, *, on_step: Progress) -> Iterator[dict[str, float]]:
         """Yields a row of the history after each epoch, until the last epoch or the early stop.
 
-        An exception raised by `on_step` stops the training between two steps; `save` then keeps the finished steps.
+        An exception raised by `on_step` stops the training between two steps, or while it validates; `save` then keeps
+        the finished steps.
         """
         config, state = self.config, self.state
         while state.epoch < config.epochs:
@@ -118,17 +122,17 @@ class Trainer:
                 state.step += 1
                 state.seconds = time.perf_counter() - began
                 on_step(done + 1, total)
-            row = self._finish_epoch(began)
+            row = self._finish_epoch(began, on_step)
             state.history.append(row)
             yield row
 
     def _batches(self, epoch: int, step: int = 0) -> Iterator[Batch]:
         return batches(self.pictures, self.config, self.classes, epoch=epoch, step=step)
 
-    def _finish_epoch(self, began: float) -> dict[str, float]:
+    def _finish_epoch(self, began: float, on_step: Progress) -> dict[str, float]:
         """Validates and moves on to the next epoch. Raises DivergenceError if the loss is NaN or has exploded."""
         state, last_step = self.state, (self.state.epoch + 1) * self.steps - 1
-        val_loss, val_accuracy = self._validate()
+        val_loss, val_accuracy = self._validate(lambda *_: on_step(*self.progress))
         row = {
             "epoch": state.epoch + 1,
             "loss": float(np.mean(state.losses)),
@@ -146,21 +150,44 @@ class Trainer:
         state.step, state.losses, state.accuracies, state.seconds = 0, [], [], 0.0
         return row
 
-    def _validate(self) -> tuple[float, float]:
+    def _validate(self, progress: Progress = lambda done, total: None) -> tuple[float, float]:
         """Returns loss and accuracy of the averaged weights on validation photos of a class; keeps the best weights."""
-        current = _values(self.model.trainable_variables)
-        if self.config.ema:
-            _assign(self.model.trainable_variables, self.average)
-        chosen = np.flatnonzero(self.validation.labels >= 0)
-        labels = self.validation.labels[chosen]
-        scores = predict(self.model, self.validation.pixels, chosen)
-        loss, accuracy = log_loss(scores, labels), float((scores.argmax(axis=1) == labels).mean())
-        if (accuracy, -loss) > self.state.best:
-            self.state.best = (accuracy, -loss)
-            self.state.best_epoch = self.state.epoch + 1
-            self.best_weights = self.model.get_weights()
-        _assign(self.model.trainable_variables, current)
+        labels = self.validation.labels[self.validation.labels >= 0]
+        with self._averaged():
+            scores = self._validation_scores(self.model, progress)
+            loss, accuracy = log_loss(scores, labels), float((scores.argmax(axis=1) == labels).mean())
+            if (accuracy, -loss) > self.state.best:
+                self.state.best = (accuracy, -loss)
+                self.state.best_epoch = self.state.epoch + 1
+                self.best_weights, self._best_scores = self.model.get_weights(), scores
         return loss, accuracy
+
+    @contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Gives the network the averaged weights for the block."""
+        current = _values(self.model.trainable_variables)
+        try:
+            if self.config.ema:
+                _assign(self.model.trainable_variables, self.average)
+            yield
+        finally:
+            _assign(self.model.trainable_variables, current)
+
+    def _validation_scores(self, model: keras.Model, progress: Progress = lambda done, total: None) -> np.ndarray:
+        chosen = np.flatnonzero(self.validation.labels >= 0)
+        return predict(model, self.validation.pixels, chosen, progress=progress)
+
+    def best_network(self) -> tuple[keras.Model, np.ndarray]:
+        """Returns the network with the best weights, and what it gives for the validation photos of a class.
+
+        It computes in float32; the probabilities are float32 (N, classes). Ends the training, whose network it may be.
+        """
+        if self._precision == "float32":
+            network, scores = self.model, self._best_scores
+        else:
+            network, scores = build_model(self.full_config.model, self.classes), None
+        network.set_weights(self.best_weights)
+        return network, self._validation_scores(network) if scores is None else scores
 
     def _diverged(self, what: str) -> DivergenceError:
         state = self.state
@@ -204,7 +231,7 @@ class Trainer:
         for state, arrays in read_checkpoints(folder, of=self._identity(photos), like=self.arrays()):
             self.state = state
             _assign(self._variables(), arrays["variables"])
-            self.average, self.best_weights = arrays["average"], arrays["best"]
+            self.average, self.best_weights, self._best_scores = arrays["average"], arrays["best"], None
             return True
         return False
 

@@ -10,8 +10,10 @@ import clothes
 from clothes.photos.split_file import Split
 from clothes.studio import reporter
 from clothes.studio.job_folder import JobFolder
-from clothes.studio.reporter import FollowedTraining, Reporter, TimeLeft
+from clothes.studio.reporter import FollowedTraining, Reporter
+from clothes.studio.time_left import TimeLeft
 from clothes.training.callbacks import StopTrainingError
+from tests.support.clock import Clock
 from tests.support.pictures import SMALL
 from tests.support.waiting import wait_for
 
@@ -30,15 +32,9 @@ with job.lock(), reporter.Reporter(job) as told:
 """
 
 
-class Clock:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 100.0
-        monkeypatch.setattr(reporter.time, "monotonic", lambda: self.now)
-
-
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
+    return Clock(monkeypatch, reporter)
 
 
 @pytest.mark.parametrize("first", [0, 300])
@@ -63,11 +59,10 @@ def test_the_time_left_of_a_training_follows_its_own_speed(clock: Clock, first: 
 
 def test_the_time_left_of_other_work_is_that_of_its_stage(clock: Clock) -> None:
     left = TimeLeft()
-    for stage, more in (("check", 0.0), ("embed", reporter._FITTING)):
-        left.step(stage, 1, 100)
-        clock.now += 10
-        left.step(stage, 21, 100)
-        assert left.seconds() == pytest.approx(10 / 20 * 79 + more)
+    left.step("check", 1, 100)
+    clock.now += 10
+    left.step("check", 21, 100)
+    assert left.seconds() == pytest.approx(10 / 20 * 79)
 
 
 def test_the_time_left_reckons_with_an_early_stop(clock: Clock, tmp_path: Path) -> None:

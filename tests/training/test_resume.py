@@ -113,6 +113,39 @@ def test_a_stop_can_keep_the_best_epoch_and_still_go_on(run: clothes.Run, tmp_pa
     assert stopped.info["test_part_opened"] == 1
 
 
+class StoppingWhileValidating(TrainingCallback):
+    """Stops the training when it is told for the second time that a number of steps is done: no step came between."""
+
+    def __init__(self, after: int) -> None:
+        self.after, self.told = after, 0
+
+    def on_progress(self, stage: str, done: int, total: int) -> None:
+        self.told += stage == "train" and done == self.after
+        if self.told == 2:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.slow
+def test_a_stop_while_the_photos_are_validated_loses_no_step_and_changes_nothing(
+    run: clothes.Run, tmp_path: Path
+) -> None:
+    steps = len(run.split.part("train")) // SMALL.train.batch_size
+    with pytest.raises(KeyboardInterrupt):
+        train(run.photos, out=tmp_path / "run", config=SMALL, callback=StoppingWhileValidating(2 * steps))
+    stopped = clothes.Run.open(tmp_path / "run")
+    assert (newest(stopped)[0].epoch, newest(stopped)[0].step) == (1, steps)
+    train(run.photos, out=stopped.path, resume=True)
+    assert all(np.array_equal(a, b) for a, b in zip(stopped.bundle.weights(), run.bundle.weights(), strict=True))
+    results = ("temperature", "threshold", "metrics")
+    assert [stopped.bundle.info[name] for name in results] == [_before_tests(run)[name] for name in results]
+
+
+def _before_tests(run: clothes.Run) -> dict[str, Any]:
+    """The entries of a bundle as the training wrote them."""
+    info = run.bundle.info
+    return info | {"metrics": {"validation": info["metrics"]["validation"]}}
+
+
 class StoppingWhilePreparing(TrainingCallback):
     """Stops a training at every call that comes before its first step."""
 
@@ -152,6 +185,16 @@ def test_a_stop_while_a_run_prepares_to_go_on_keeps_the_best_epoch_of_before(
     scores = clothes.load(run.path).predict(photos / "bar" / "000.png").scores
     assert sum(scores.values()) == pytest.approx(1, abs=1e-3)
     assert all(np.array_equal(a, b) for a, b in zip(run.bundle.weights(), arrays["best"], strict=True))
+
+    written = (run.path / "bundle" / "bundle.json").stat().st_mtime_ns
+    again = StoppingWhilePreparing()
+    with pytest.raises(StopTrainingError):  # the bundle is of the best epoch already, so this one is quick
+        train(photos, out=run.path, resume=True, callback=again)
+    assert again.stages == ["start"]
+    steps_more = StoppingAndKeeping(2 * steps + 2)
+    with pytest.raises(StopTrainingError):
+        train(photos, out=run.path, resume=True, callback=steps_more)
+    assert (run.path / "bundle" / "bundle.json").stat().st_mtime_ns == written
 
 
 @pytest.mark.slow

@@ -88,6 +88,23 @@ LITE = Config.for_photos(400, architecture="efficientnet-lite0").changed({"model
 
 
 @pytest.mark.slow
+def test_the_best_network_gives_the_scores_that_were_measured_also_after_a_restore(
+    run: clothes.Run, tmp_path: Path
+) -> None:
+    trainer = make_trainer(run.split, SMALL)
+    for _ in trainer.epochs(on_step=lambda done, total: None):
+        pass
+    trainer.save(tmp_path / "checkpoints", photos="of this test")
+    network, scores = trainer.best_network()
+    labels = trainer.validation.labels
+    assert float((scores.argmax(axis=1) == labels[labels >= 0]).mean()) == trainer.state.best[0]
+    assert are_equal(network.get_weights(), trainer.best_weights)
+    other = make_trainer(run.split, SMALL)
+    assert other.restore(tmp_path / "checkpoints", photos="of this test")
+    assert np.array_equal(other.best_network()[1], scores)
+
+
+@pytest.mark.slow
 def test_fine_tuning_begins_with_imagenet_and_a_fitted_head(run: clothes.Run) -> None:
     try:
         weights_file("efficientnet-lite0")

@@ -33,8 +33,10 @@ class EmbeddingStore:
         self._network = network
         self._path = cache_folder() / "embeddings" / f"{network.info['files'][MODEL][:32]}-{DECODER}.sqlite"
 
-    def fill(self, root: Path, rows: Sequence[Row], progress: Progress) -> None:
-        """Reads all photos, and looks at those that are not kept yet.
+    def fill(
+        self, root: Path, rows: Sequence[Row], progress: Progress, *, read: Progress = lambda done, total: None
+    ) -> None:
+        """Reads all photos, and looks at those that are not kept yet: `progress` counts these, `read` the others.
 
         Raises SplitError if a photo is missing or has changed since the split, TrainingError if the cache cannot be
         written to.
@@ -42,12 +44,12 @@ class EmbeddingStore:
         with self._explained():
             kept = self._find_kept(rows)
         todo = {row.sha256: row for row in rows if row.sha256 not in kept}
-        done = 0
-        for row in rows:
-            if todo.get(row.sha256) != row:
-                read_photo(root, row)
-                progress(done := done + 1, len(rows))
         missing = list(todo.values())
+        others = [row for row in rows if todo.get(row.sha256) != row]
+        for done, row in enumerate(others, 1):
+            read_photo(root, row)
+            read(done, len(others))
+        done = 0
         for start in range(0, len(missing), _BLOCK):
             block, found = missing[start : start + _BLOCK], []
             features_many = self._network.features_many(read_photo(root, row) for row in block)
@@ -56,7 +58,7 @@ class EmbeddingStore:
                     raise SplitError(f"{row.photo} is in the split but cannot be used: {features.reason}. Split again.")
                 data = features.astype("<f4").tobytes()
                 found.append((row.sha256, data + _digest(row.sha256, data)))
-                progress(done := done + 1, len(rows))
+                progress(done := done + 1, len(missing))
             with self._explained(), closing(self._open()) as cache, cache:  # locked for a moment only
                 cache.executemany("INSERT OR REPLACE INTO sealed VALUES (?, ?)", found)
 

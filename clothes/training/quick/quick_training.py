@@ -55,12 +55,15 @@ class QuickTraining:
         """Fits the head. Raises SplitError if a photo cannot be used, PhotosError if all look the same."""
         store = EmbeddingStore(self._network)
         rows = [row for row in split.rows if row.part != "test"]
-        store.fill(split.root, rows, lambda *at: callback.on_progress("embed", *at))
+        tell = lambda stage: lambda *at: callback.on_progress(stage, *at)  # noqa: E731
+        store.fill(split.root, rows, tell("embed"), read=tell("look"))
+        callback.on_progress("fit", 0, 1)
         return self._measure(split, store)
 
     def fit(self, run: Run, split: Split, prepared: Fitted, callback: TrainingCallback, *, resume: bool) -> None:
         """Writes the bundle, and marks the run as finished."""
         callback.on_start(run, run.config, split)
+        callback.on_progress("save", 0, 1)
         fitted, metrics = prepared
         info = describe(run.path, split.classes, run.config) | describe_photos(split) | {"metrics": metrics}
         write_quick_bundle(run.path / "bundle", info, self._network, fitted)

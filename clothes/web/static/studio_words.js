@@ -189,6 +189,7 @@ const WORDS = {
     look: "Looks at the photos",
     prepare: "Prepares the network",
     decode: "Reads the photos",
+    embed: "Sends the photos through the network",
     fit: "Learns",
     train: "Learns",
     tune: "Searches for settings",
