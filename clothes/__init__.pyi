@@ -36,6 +36,10 @@ from .inference.run import Run as Run
 from .inference.verification import Verification as Verification
 from .inference.verification import verify as verify
 from .models.architectures import build_model as build_model
+from .outfits.outfit_parser import Garment as Garment
+from .outfits.outfit_parser import Outfit as Outfit
+from .outfits.outfit_parser import OutfitParser as OutfitParser
+from .outfits.outfit_parser import load_outfit as load_outfit
 from .photos.checks import CheckReport as CheckReport
 from .photos.checks import check as check
 from .photos.split import split as split

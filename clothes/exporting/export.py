@@ -101,6 +101,8 @@ def export(
     if int8 and not FORMATS[to].has_int8:
         raise ConfigError(f"A {to} export is in float32. Use --int8 with onnx; litert, space, web always have 8 bits.")
     chosen, source, out = FORMATS[to], Source(read_bundle(model), int8=int8, runtime=runtime), Path(out)
+    if source.bundle.finds_outfits and to != "litert":
+        raise ExportError(f"There is no {to} export of a bundle of outfits. Export it to litert.")
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
     bundled = lite_scorer(open_model(source.bundle))  # refuses an unsafe model before anything is written

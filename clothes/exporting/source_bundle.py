@@ -21,6 +21,11 @@ _SIMILARITIES = {  # by the entry of bundle.json
     "trunk": "the cosine to the centre of each class",
     "rejection": "the probability of each class, times that of no other thing",
 }
+_OUTFIT_OUTPUTS = {
+    "regions": "float32 (N, rows, columns, classes): the probability of each class in each cell of 8 x 8 pixels",
+    "scores": "float32 (N, classes): the largest of each class, averaged over nine cells",
+    "features": _FEATURES,
+}
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,18 @@ class Source:
     @property
     def description(self) -> dict[str, Any]:
         """The facts that a program needs to use an export: classes in order, preprocessing, inputs and outputs."""
-        bundle, size, gray = self.bundle, self.bundle.image_size, decode.LETTERBOX_GRAY
+        bundle = self.bundle
+        if bundle.finds_outfits:
+            return self._describe(_OUTFIT_OUTPUTS)
         similarity = next((text for entry, text in _SIMILARITIES.items() if bundle.info.get(entry)), "")
         scores = "float32 (N, classes): the probability of each class"
         outputs = {"scores": scores if similarity else f"{scores}; {_NOT_SURE}", "features": _FEATURES}
         if similarity:
             outputs["similarity"] = f"float32 (N, classes): {similarity}; if the largest lies {_NOT_SURE}"
+        return self._describe(outputs)
+
+    def _describe(self, outputs: dict[str, str]) -> dict[str, Any]:
+        bundle, size, gray = self.bundle, self.bundle.image_size, decode.LETTERBOX_GRAY
         return {
             "classes": list(bundle.classes),
             "threshold": bundle.threshold,

@@ -11,7 +11,7 @@ A bundle is data, never code: nothing is unpickled or imported, links are refuse
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from clothes.system.files import write_text
 from clothes.system.terminal_text import quote
 from clothes.system.validation import Share, check_type, read_json
 
-FORMAT = 1
+FORMAT = 2  # 1 for a bundle that classifies; 2 for one of outfits, which older versions cannot read
+OUTFIT = "outfit"  # the task of a bundle that finds several garments in a photo
 INFO, MODEL, PROBES, WEIGHTS = "bundle.json", "model.tflite", "probes.npz", "weights.npz"
 REJECTION = "rejection"  # an array in weights.npz
 _PROBES, _MOST_PROBES = 8, 16  # written, read
@@ -46,6 +47,17 @@ class BundleConfig(TypedDict, total=False):
     model: BundleModel
 
 
+class OutfitInfo(TypedDict):
+    """How the answers about a region are joined and what is shown of them: see `clothes.outfits.naming`."""
+
+    naming: tuple[float, float]
+    certainty: tuple[float, float, float, float]
+    least_area: Share
+    shown: Share
+    known: Share
+    measured: NotRequired[dict[str, float]]  # on the validation photos
+
+
 class BundleInfo(TypedDict):
     """The content of bundle.json."""
 
@@ -59,7 +71,7 @@ class BundleInfo(TypedDict):
     config: NotRequired[BundleConfig]  # as Config reads it
     metrics: NotRequired[dict[str, BundleMetrics]]  # by part
     photos: NotRequired[dict[str, int]]  # by part
-    epochs: NotRequired[dict[str, float]]  # trained, best, seconds
+    epochs: NotRequired[dict[str, float]]  # trained, best, seconds; steps of a network of outfits
     seed: NotRequired[int]
     versions: NotRequired[dict[str, str]]
     name: NotRequired[str]
@@ -67,6 +79,8 @@ class BundleInfo(TypedDict):
     fingerprint: NotRequired[str]
     rejection: NotRequired[dict[str, int]]  # number of photos of other things that it learnt to reject by
     teacher: NotRequired[dict[str, str]]  # name and SHA-256 of the model whose answers it learned from, too
+    task: NotRequired[Literal["outfit"]]  # without it, one class a photo
+    outfit: NotRequired[OutfitInfo]
     trunk: NotRequired[dict[str, str]]  # name and SHA-256 of the model that gave the features of a quick model
 
 
@@ -80,6 +94,11 @@ class Bundle:
     @property
     def classes(self) -> tuple[str, ...]:
         return tuple(self.info["classes"])
+
+    @property
+    def finds_outfits(self) -> bool:
+        """Whether it finds the garments in a photo, and not one class for all of it."""
+        return self.info.get("task") == OUTFIT
 
     @property
     def image_size(self) -> int:
@@ -222,6 +241,8 @@ def _check_info(info: dict[str, Any]) -> None:
         raise ValueError(f"files: {min(unknown)!r} is not a file of a bundle")
     if missing := {MODEL, PROBES} - files.keys():
         raise ValueError(f"files: {min(missing)} is missing")
+    if (info.get("task") == OUTFIT) != ("outfit" in info):
+        raise ValueError("task and outfit do not go together")
 
 
 def _damaged(folder: Path, reason: object) -> BundleError:
@@ -231,7 +252,7 @@ def _damaged(folder: Path, reason: object) -> BundleError:
 def write_bundle(path: Path, info: dict[str, Any], files: dict[str, bytes]) -> Bundle:
     """Writes a bundle atomically. Replaces a bundle at the same path."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Bundle(path, write_verified_folder(path, INFO, {"format": FORMAT, **info}, files))
+    return Bundle(path, write_verified_folder(path, INFO, {"format": FORMAT if "task" in info else 1, **info}, files))
 
 
 def make_probes(size: int) -> np.ndarray:

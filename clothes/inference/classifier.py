@@ -33,6 +33,20 @@ def open_model(bundle: Bundle) -> LiteModel:
     return LiteModel(data)
 
 
+def check_first_probe(bundle: Bundle, model: LiteModel) -> None:
+    """Raises BundleError if the model does not load or answers its first golden sample differently."""
+    pictures, expected = bundle.probes()
+    try:
+        scores = model.run(pictures[0]).scores
+    except (ValueError, RuntimeError, KeyError) as error:
+        raise BundleError(f"The bundle {bundle.path} is damaged: {MODEL} does not load: {error}") from None
+    same_shape = scores.shape == expected[0].shape == (len(bundle.classes),)
+    if not (same_shape and np.abs(scores - expected[0]).max() <= TOLERANCE):  # false for NaN, too
+        raise BundleError(
+            f"The bundle {bundle.path} does not reproduce its recorded scores. Copy it again, or train again."
+        )
+
+
 class Classifier:
     """A loaded bundle. Thread-safe; a photo gets the same answer alone and among others.
 
@@ -40,6 +54,11 @@ class Classifier:
     """
 
     def __init__(self, bundle: Bundle) -> None:
+        if bundle.finds_outfits:
+            raise BundleError(
+                f"The bundle {bundle.path} finds the garments of an outfit, and does not classify a photo. Use it with "
+                "clothes.load_outfit, or name a bundle made by `clothes train`."
+            )
         self.path = bundle.path
         self.classes = bundle.classes
         self.image_size = bundle.image_size
@@ -49,7 +68,7 @@ class Classifier:
         """The lowest confidence, or similarity, of an accepted prediction."""
         self.model = open_model(bundle)
         """The LiteRT model."""
-        self._check_first_probe(bundle)
+        check_first_probe(bundle, self.model)
 
     def predict(self, photo: decode.Photo) -> Prediction:
         """Predicts one photo: a path, bytes, an open binary file, a PIL image or an array uint8 (H, W, 3).
@@ -62,18 +81,18 @@ class Classifier:
 
     def predict_many(self, photos: Iterable[decode.Photo]) -> Iterator[Prediction | PhotoError]:
         """Yields the prediction for each photo, in order; for an unreadable one its PhotoError."""
-        return _map_photos(self.predict, photos)
+        return map_photos(self.predict, photos)
 
     def features_many(self, photos: Iterable[decode.Photo]) -> Iterator[np.ndarray | PhotoError]:
         """Yields the embedding of each photo, in order; for an unreadable one its PhotoError.
 
         An embedding is the output of the last hidden layer, float32 (units,). Near-duplicates have similar ones.
         """
-        return _map_photos(lambda photo: self._outputs(photo).features, photos)
+        return map_photos(lambda photo: self._outputs(photo).features, photos)
 
     def outputs_many(self, photos: Iterable[decode.Photo]) -> Iterator[Outputs | PhotoError]:
         """Yields the outputs of the model for each photo, in order; for an unreadable one its PhotoError."""
-        return _map_photos(self._outputs, photos)
+        return map_photos(self._outputs, photos)
 
     def _outputs(self, photo: decode.Photo) -> Outputs:
         outputs = self.model.run(decode.read_square(photo, self.image_size))
@@ -105,21 +124,8 @@ class Classifier:
 
         return Explanation(label, square[place], find_heatmap(square[place], score))
 
-    def _check_first_probe(self, bundle: Bundle) -> None:
-        """Raises BundleError if the model does not load or answers its first golden sample differently."""
-        pictures, expected = bundle.probes()
-        try:
-            scores = self.model.run(pictures[0]).scores
-        except (ValueError, RuntimeError, KeyError) as error:
-            raise BundleError(f"The bundle {self.path} is damaged: {MODEL} does not load: {error}") from None
-        same_shape = scores.shape == expected[0].shape == (len(self.classes),)
-        if not (same_shape and np.abs(scores - expected[0]).max() <= TOLERANCE):  # false for NaN, too
-            raise BundleError(
-                f"The bundle {self.path} does not reproduce its recorded scores. Copy it again, or train again."
-            )
 
-
-def _map_photos(function: Callable[[decode.Photo], T], photos: Iterable[decode.Photo]) -> Iterator[T | PhotoError]:
+def map_photos(function: Callable[[decode.Photo], T], photos: Iterable[decode.Photo]) -> Iterator[T | PhotoError]:
     """Yields `function(photo)` or its PhotoError for each photo, in order, computed on every core.
 
     On LiteRT single photos are as fast as batches, and need less memory.

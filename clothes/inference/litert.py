@@ -55,6 +55,12 @@ class LiteModel:
 
         Raises ValueError, RuntimeError or KeyError if the bytes are not such a model.
         """
+        result = self.run_all(picture)
+        similarity = float(result["similarity"].max()) if "similarity" in result else None
+        return Outputs(result["scores"], result["features"], similarity)
+
+    def run_all(self, picture: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns all outputs for one picture by name, without their first axis. Errors as of `run`."""
         # Threads cannot share an interpreter at a time. Each takes 8 MB, so there are no more of them than cores.
         with self._turn:
             try:
@@ -63,8 +69,7 @@ class LiteModel:
                 runner = self._open()
             result = runner(pictures=picture[None])
             self._idle.append(runner)
-        similarity = float(result["similarity"].max()) if "similarity" in result else None
-        return Outputs(result["scores"][0], result["features"][0], similarity)
+        return {name: values[0] for name, values in result.items()}
 
     def run_layers(self, picture: np.ndarray) -> list[LayerOutput]:
         """Returns the output of each operator for one picture uint8 (size, size, 3), in order.

@@ -101,9 +101,20 @@ def _sequential(config: ModelConfig, classes: int, precision: keras.DTypePolicy)
 
 
 def _efficientnet_lite(config: ModelConfig, classes: int, precision: keras.DTypePolicy) -> keras.Model:
-    """EfficientNet without squeeze-and-excitation and with ReLU6, made for 8 bits (TensorFlow's efficientnet/lite)."""
-    width, depth = _LITE[config.architecture]
-    frozen = config.weights != "none"
+    """An EfficientNet-Lite that ends in the features pooled over the whole picture and one dense layer."""
+    pictures = keras.Input((config.image_size, config.image_size, 3), dtype="uint8", name="pictures")
+    x = lite_trunk(pictures, config.architecture, frozen=config.weights != "none", precision=precision)
+    x = layers.GlobalAveragePooling2D(name="features", dtype="float32")(x)
+    return _classifier(pictures, x, config, classes, "efficientnet_lite")
+
+
+def lite_trunk(pictures: Any, architecture: str, *, frozen: bool, precision: keras.DTypePolicy) -> Any:
+    """Returns the feature maps (N, H / 32, W / 32, 1280) of an EfficientNet-Lite for pictures uint8 (N, H, W, 3).
+
+    EfficientNet without squeeze-and-excitation and with ReLU6, made for 8 bits (TensorFlow's efficientnet/lite). With
+    `frozen` the batch normalization keeps its averages.
+    """
+    width, depth = _LITE[architecture]
 
     def convolve(x: Any, channels: int, kernel: int, name: str, *, stride: int = 1, active: bool = True) -> Any:
         common = {"strides": stride, "padding": "same", "use_bias": False, "name": name, "dtype": precision}
@@ -113,7 +124,6 @@ def _efficientnet_lite(config: ModelConfig, classes: int, precision: keras.DType
         x = layers.BatchNormalization(epsilon=1e-3, name=f"{name}_norm", dtype=precision, trainable=not frozen)(x)
         return layers.ReLU(6, name=f"{name}_relu", dtype=precision)(x) if active else x
 
-    pictures = keras.Input((config.image_size, config.image_size, 3), dtype="uint8", name="pictures")
     x = layers.Rescaling(1 / 128, offset=-127 / 128, name="scale")(pictures)
     x = convolve(x, 32, 3, "stem", stride=2)
     channels = 32
@@ -129,9 +139,7 @@ def _efficientnet_lite(config: ModelConfig, classes: int, precision: keras.DType
             y = convolve(y, out, 1, f"{name}_project", active=False)
             x = layers.Add(name=f"{name}_add", dtype=precision)([x, y]) if j else y
             channels = out
-    x = convolve(x, 1280, 1, "head")
-    x = layers.GlobalAveragePooling2D(name="features", dtype="float32")(x)
-    return _classifier(pictures, x, config, classes, "efficientnet_lite")
+    return convolve(x, 1280, 1, "head")
 
 
 def _round_channels(channels: float) -> int:

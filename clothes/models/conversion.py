@@ -61,10 +61,18 @@ def to_litert(network: keras.Model, config: ModelConfig, *, temperature: float =
 
 
 def _export(network: keras.Model, config: ModelConfig, temperature: float, examples: np.ndarray) -> bytes:
+    served = served_model(network, temperature=temperature)
+    return convert_served(served, examples=None if config.architecture == "sequential" else examples)
+
+
+def convert_served(served: keras.Model, *, examples: np.ndarray | None) -> bytes:
+    """Returns the LiteRT model of a network whose outputs have names; `examples` as for `to_litert`, on TensorFlow.
+
+    Without examples it computes in float32 with 8-bit weights.
+    """
     with quiet():
         import tensorflow as tf
 
-    served = served_model(network, temperature=temperature)
     with tempfile.TemporaryDirectory(prefix="clothes-") as folder, quiet(), warnings.catch_warnings():
         # Keras' own export traces the network several times, which takes four times as long.
         module, pictures = tf.Module(), tf.TensorSpec(served.input_shape, tf.uint8, name="pictures")
@@ -74,7 +82,7 @@ def _export(network: keras.Model, config: ModelConfig, temperature: float, examp
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         # 8-bit weights with a scale per channel: three times faster than float32 and a quarter of its size.
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        if config.architecture == "sequential":
+        if examples is None:
             return converter.convert()
 
         # 8-bit activations make a deep network twice as fast again. Its last layer stays in float32, as 8-bit

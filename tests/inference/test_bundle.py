@@ -35,7 +35,7 @@ def test_bundle_json_describes_the_model_and_names_no_path(bundle: Path, run: cl
         (flip(PROBES), f"damaged: {PROBES}"),
         (replace_model(b"no model" * 100), "does not load"),
         (change_info(threshold=0.9), "is damaged: bundle.json: checksum mismatch, changed after it was written"),
-        (change_info(format=2), "made by a newer version of clothes"),
+        (change_info(format=3), "made by a newer version of clothes"),
         (change_info(classes=["one"]), "at least two names"),
         (change_info(classes=["a", "a", "b"]), "must not repeat a name"),
         (change_info(classes=["a", "b"], sha256=None), "sha256 must be text"),

@@ -1,8 +1,9 @@
 """`clothes predict`, `info`, `verify` and `export`."""
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from clothes.photos.folders import Skipped
 
 app = typer.Typer(rich_markup_mode=None)
+T = TypeVar("T")
 
 
 @app.command()
@@ -34,27 +36,52 @@ def predict(
 
     Example: clothes predict shirt.jpg "summer/*.jpg" --top 1
     """
-    classifier = clothes.load(model)
+    show_answers(
+        photos,
+        clothes.load(model).predict_many,
+        lambda answer: _to_dict(answer, top),
+        lambda answer: _to_line(answer, top or 3),
+        as_json,
+    )
+
+
+def show_answers(
+    photos: list[str],
+    answer_many: Callable[[list[Path]], Iterator[T | PhotoError]],
+    to_dict: Callable[[T], dict[str, Any]],
+    to_line: Callable[[T], str],
+    as_json: bool,
+    *,
+    each: Callable[[T], None] = lambda answer: None,
+) -> None:
+    """Shows the answer about each photo of files, folders, globs and - as a line of text or of JSON.
+
+    `each` is called with every answer. The exit status is 1 if a photo could not be read. Raises PhotosError if there
+    is no photo.
+    """
     paths, skipped = find_photos(photos)
     note_skipped(skipped)
     if not paths:
         raise PhotosError(f"No photo in {', '.join(photos)}. Name photos, folders of photos, or - for a list on stdin.")
     failed = False
-    for answer in with_progress(classifier.predict_many(paths), "Reading the photos", len(paths)):
-        failed |= isinstance(answer, PhotoError)
+    for answer in with_progress(answer_many(paths), "Reading the photos", len(paths)):
+        if isinstance(answer, PhotoError):
+            failed = True
+            if as_json:
+                show_json({"photo": answer.photo, "error": answer.reason, "code": answer.code}, indent=None)
+            else:
+                note(f"Error: {answer}")
+            continue
         if as_json:
-            show_json(_to_dict(answer, top), indent=None)
-        elif isinstance(answer, PhotoError):
-            note(f"Error: {answer}")
+            show_json(to_dict(answer), indent=None)
         else:
-            show(_to_line(answer, top or 3))
+            show(to_line(answer))
+        each(answer)
     if failed:
         raise typer.Exit(1)
 
 
-def _to_dict(answer: "clothes.Prediction | PhotoError", top: int | None) -> dict[str, Any]:
-    if isinstance(answer, PhotoError):
-        return {"photo": answer.photo, "error": answer.reason, "code": answer.code}
+def _to_dict(answer: "clothes.Prediction", top: int | None) -> dict[str, Any]:
     return {
         "photo": answer.photo,
         "label": answer.label,
@@ -135,7 +162,7 @@ def render_info(bundle: "Bundle") -> None:
         "fingerprint": about.get("fingerprint", "")[:16],
         "network": about.get("config", {}).get("model", {}).get("architecture", ""),
         **_origin(about),
-        **_accuracies(about.get("metrics", {})),
+        **(_measured(about) if bundle.finds_outfits else _accuracies(about.get("metrics", {}))),
         "size": f"{size / 1e6:.1f} MB in {bundle.path}",
         "versions": ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items()),
     }
@@ -152,8 +179,24 @@ def _origin(about: dict[str, Any]) -> dict[str, str]:
     if "built on" in others:
         return others
     epochs = about.get("epochs", {})
+    if "steps" in epochs:
+        return {"training": f"{epochs['steps']:,} steps, seed {about.get('seed')}"}
     training = f"{epochs.get('trained')} epochs, the best {epochs.get('best')}, seed {about.get('seed')}"
     return {"training": training, **others}
+
+
+def _measured(about: dict[str, Any]) -> dict[str, str]:
+    """The rows of a bundle of outfits: its task, and how good it is on validation photos."""
+    from clothes.inference.confidence import percent
+
+    rows, measured = {"task": "the garments of an outfit"}, about["outfit"].get("measured", {})
+    texts = {
+        "f1": "garments of worn outfits, micro F1",
+        "flat_exact": "photos of one garment laid flat: exactly that one found",
+        "empty_claimed": "photos without clothing: some found",
+    }
+    found = [f"{percent(measured[key])} {text}" for key, text in texts.items() if key in measured]
+    return rows | ({"validation": "; ".join(found)} if found else {})
 
 
 def _accuracies(metrics: dict[str, Any]) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""A photo -> the garments in it: what, where, how sure and which colour, on LiteRT, without TensorFlow."""
