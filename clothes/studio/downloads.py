@@ -7,6 +7,7 @@ from typing import Any
 from clothes.errors import ExportError
 from clothes.exporting.export import FORMATS
 from clothes.inference.run import Run
+from clothes.studio.page_sentences import for_page_all
 from clothes.studio.project import Project
 from clothes.studio.results import open_run
 from clothes.studio.tasks import export_folder, is_export_of
@@ -17,18 +18,18 @@ BUNDLE = "bundle"
 
 
 def downloads(project: Project, run: str) -> list[dict[str, Any]]:
-    """Returns the bundle and each format: whether it `is_ready`, its size in `bytes`, and what was `compared`.
+    """Returns the bundle and each format: whether it `is_ready`, its size in `bytes`, what was `compared`, and `notes`.
 
     `compared` says, as `clothes export --json` does, how far its answers are those of the bundle.
     """
     opened, found = open_run(project, run), []
     for kind in (BUNDLE, *FORMATS):
         folder = _folder(project, opened, kind)
-        entry: dict[str, Any] = {"format": kind, "is_ready": folder is not None, "bytes": 0, "compared": []}
+        entry: dict[str, Any] = {"format": kind, "is_ready": folder is not None, "bytes": 0}
         if folder is not None:
             entry["bytes"] = sum(path.stat().st_size for path in _files(folder))
-            if kind != BUNDLE:
-                entry["compared"] = read_json(folder / "export.json").get("compared", [])
+        info = read_json(folder / "export.json") if folder is not None and kind != BUNDLE else {}
+        entry |= {"compared": info.get("compared", []), "notes": for_page_all(info.get("notes", []))}
         found.append(entry)
     return found
 

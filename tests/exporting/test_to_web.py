@@ -130,7 +130,7 @@ def test_other_files_are_not_taken_for_the_runtime(runtime_folder: Path, tmp_pat
 @pytest.mark.parametrize(
     ("npm", "message"),
     [
-        (None, "npm is not here to get it. Install Node.js, or: .* --runtime DIR"),
+        (None, "npm is not here to get it. Install Node.js, or name .* --runtime DIR"),
         ("echo no such host >&2; exit 1", "npm cannot get @litertjs/core@.*: no such host. Try again with a network"),
         ("mkdir package; touch package/README; tar czf x.tgz package", "in the package from npm is not that of"),
     ],

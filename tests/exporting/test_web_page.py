@@ -86,9 +86,9 @@ def expect(prediction: clothes.Prediction) -> str:
 
 def test_pixels_are_those_of_the_decoder(browser: Any, url: str) -> None:
     rng = np.random.default_rng(0)
-    sizes = [(28, 28), (29, 28), (56, 56), (57, 31), (113, 500), (500, 113), (640, 481), (1000, 750), (1, 300), (5, 3)]
+    sizes = [(28, 28), (29, 28), (56, 56), (57, 31), (113, 500), (500, 113), (640, 481), (1, 300), (5, 3)]
     asked, expected = [], []
-    for width, height in [*sizes, *(tuple(rng.integers(20, 900, 2)) for _ in range(10))]:
+    for width, height in [*sizes, *(tuple(rng.integers(20, 600, 2)) for _ in range(10))]:
         pixels = rng.integers(0, 256, (int(height), int(width), 3), dtype=np.uint8)
         opaque = np.dstack([pixels, np.full(pixels.shape[:2], 255, np.uint8)])
         asked.append([base64.b64encode(opaque.tobytes()).decode(), int(width), int(height), 28])
@@ -117,14 +117,18 @@ def odd_photos() -> dict[str, bytes]:
     photos["bitmap.bmp"] = encode(base, "BMP")
     photos["progressive.jpg"] = encode(smooth(5, (1200, 900)), "JPEG", progressive=True)
     photos["large.jpg"] = encode(smooth(2, (4000, 3000)), "JPEG")
-    profile = encode(base, "PNG", icc_profile=_wide_profile())
-    return photos | {"wide.png": profile}
+    red, green, blue = base.split()
+    colourful = Image.merge("RGB", [red, green.point(lambda value: value // 3), blue])
+    return photos | {"profile.png": encode(colourful, "PNG", icc_profile=_swapped_profile())}
 
 
-def _wide_profile() -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+def _swapped_profile() -> bytes:
+    """A profile by which red is green: Pillow gives the values of the file, and so must the browser."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    return srgb.replace(b"rXYZ", b"?XYZ").replace(b"gXYZ", b"rXYZ").replace(b"?XYZ", b"gXYZ")
 
 
+@pytest.mark.slow
 def test_odd_photos_are_answered_as_in_python(browser: Any, url: str, classifier: clothes.Classifier) -> None:
     photos = odd_photos()
     with opened(browser, url) as page:
@@ -138,6 +142,7 @@ def test_odd_photos_are_answered_as_in_python(browser: Any, url: str, classifier
         assert found == pytest.approx([expected.scores[label] for label in classifier.classes], abs=0.02), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sequential", "rejecting", "quick", "bundled"])
 def test_every_kind_of_bundle_answers_and_is_not_sure_as_in_python(
     browser: Any, rejecting: Bundle, runtime_folder: Path, tmp_path: Path, kind: str
@@ -243,6 +248,7 @@ def test_page_works_offline_after_the_first_visit(browser: Any, folder: Path, cl
     context.close()
 
 
+@pytest.mark.slow
 def test_a_new_version_replaces_the_old_one(
     browser: Any, runtime_folder: Path, rejecting: Bundle, tmp_path: Path
 ) -> None:
@@ -283,6 +289,7 @@ def test_phone_can_install_it(browser: Any, url: str) -> None:
     assert [found["errorId"] for found in problems["installabilityErrors"] if found["errorId"] != "in-incognito"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_looks(browser: Any, url: str, width: int, scheme: str) -> None:

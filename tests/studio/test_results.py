@@ -185,6 +185,7 @@ def test_downloads_are_whole_and_of_the_present_bundle(project: Project) -> None
     assert entry["is_ready"]
     assert entry["bytes"] > 1_000_000
     assert entry["compared"][-1]["agreement"] == 1
+    assert entry["notes"] == []
     with ZipFile(make_zip(project, "first", "bundle")) as archive:
         assert archive.testzip() is None
         archive.extractall(project.root / "taken")

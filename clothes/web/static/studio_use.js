@@ -121,7 +121,8 @@ builder(useBody, "use", aboutRun, async () => {
     const [name, text] = WORDS.use.formats[file.format];
     const link = file.is_ready ? make("a", { className: "button", href: `studio/download/${encodeURIComponent(run.run)}/${file.format}`, download: "", textContent: `${WORDS.use.download} (${(file.bytes / 1e6).toFixed(1)} MB)` }) :
       startJob("export", run, { text: WORDS.use.make, className: "", asked: { format: file.format } });
-    return [name, file.compared.length ? `${text}; ${WORDS.use.agrees(file.compared)}` : text, link];
+    const agrees = file.compared.length ? `; ${WORDS.use.agrees(file.compared)}.` : "";
+    return [name, [`${text}${agrees}`, ...file.notes].join(" "), link];
   };
   return [
     heading(WORDS.use.take),

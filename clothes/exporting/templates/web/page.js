@@ -47,6 +47,7 @@ const begin = () => {
   find(".box .hint").hidden = false;
   answer.replaceChildren();
   many.replaceChildren();
+  document.body.classList.remove("listing");
   return ++turn;
 };
 const showInBox = (part) => {
@@ -94,7 +95,9 @@ const askMany = async (files) => {
   const mine = begin();
   const rows = make("tbody");
   const answers = [];
-  const heads = WORDS.many.columns.map((textContent, index) => make("th", { scope: "col", textContent, className: index === 3 ? "number" : "" }));
+  const head = (textContent, more = {}) => make("th", { scope: "col", textContent, ...more });
+  const heads = [head(WORDS.many.photo, { colSpan: 2 }), head(WORDS.many.answer), head(WORDS.many.sure, { className: "number" })];
+  document.body.classList.add("listing");
   many.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...heads)), rows));
   for (const file of files) {
     answers.push(await askRow(file, rows));

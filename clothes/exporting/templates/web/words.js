@@ -27,7 +27,9 @@ export const WORDS = {
   },
   many: {
     done: (done, total) => done < total ? `${done} of ${total} photos` : `${total} photos`,
-    columns: ["Photo", "Name", "Answer", "Sure"],
+    photo: "Photo",
+    answer: "Answer",
+    sure: "Sure",
     unsure: (label) => `not sure (${label}?)`,
     unreadable: "cannot be read here",
     download: "Download as CSV",
