@@ -129,10 +129,10 @@ class FollowedTraining(TrainingCallback):
     def on_start(self, run: "Run", config: "Config", split: "Split") -> None:
         self._epochs, self._patience = config.train.epochs, config.train.patience
         self._saving = _SAVING_SEQUENTIAL if config.model.architecture == "sequential" else _SAVING
-        self._reporter.step("prepare", 0, 1)
         if (run.path / "history.csv").exists():
             for row in run.history:
                 self.on_epoch(row)
+        self._reporter.step("prepare", 0, 1)  # last: it may raise
 
     def on_estimate(self, seconds: float) -> None:
         self._reporter.estimate(seconds, saving=self._saving)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import clothes
+from clothes.inference.run import HISTORY_COLUMNS
 from clothes.photos.split_file import Split
 from clothes.studio import reporter
 from clothes.studio.job_folder import JobFolder
@@ -91,6 +92,19 @@ def test_a_stop_is_raised_at_the_next_step_but_while_the_model_is_written(tmp_pa
     progress = JobFolder(tmp_path).progress
     assert progress
     assert (progress["state"], progress["stage"]) == ("stopped", "save")
+
+
+def test_a_stop_while_a_training_prepares_to_go_on_tells_the_epochs_of_before(tmp_path: Path) -> None:
+    run = clothes.Run(tmp_path)
+    run.write_history([dict.fromkeys(HISTORY_COLUMNS, 0.5) | {"epoch": epoch} for epoch in (1, 2)])
+    with Reporter(JobFolder(tmp_path)) as told:
+        told.stop.set()
+        with pytest.raises(StopTrainingError):
+            FollowedTraining(told).on_start(run, SMALL, Split(tmp_path, ()))
+        told.end("stopped")
+    progress = JobFolder(tmp_path).progress
+    assert progress
+    assert (progress["epoch"], progress["epochs"]) == (2, SMALL.train.epochs)
 
 
 def test_a_full_disk_ends_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
