@@ -98,13 +98,8 @@ def export(
     """
     if to not in FORMATS:
         raise ConfigError(f"There is no format {to!r}. Choose one of {', '.join(FORMATS)}.")
-    if int8 and not FORMATS[to].has_int8:
-        raise ConfigError(f"A {to} export is in float32. Use --int8 with onnx; litert, space, web always have 8 bits.")
     chosen, source, out = FORMATS[to], Source(read_bundle(model), int8=int8, runtime=runtime), Path(out)
-    if source.bundle.finds_outfits and to != "litert":
-        raise ExportError(f"There is no {to} export of a bundle of outfits. Export it to litert.")
-    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
-        raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
+    _refuse_impossible(to, source, out)
     bundled = lite_scorer(open_model(source.bundle))  # refuses an unsafe model before anything is written
     samples = [
         Pictures("probes", list(probes := source.bundle.probes()[0]), probes),
@@ -133,6 +128,16 @@ def export(
         del described["path"]
         (folder / "export.json").write_text(json_text(add_checksum(described)), encoding="utf-8")
     return result
+
+
+def _refuse_impossible(to: str, source: Source, out: Path) -> None:
+    """Raises ConfigError or ExportError if a bundle has no such export, or if `out` is in use."""
+    if source.int8 and not FORMATS[to].has_int8:
+        raise ConfigError(f"A {to} export is in float32. Use --int8 with onnx; litert, space, web always have 8 bits.")
+    if source.bundle.finds_outfits and to != "litert":
+        raise ExportError(f"There is no {to} export of a bundle of outfits. Export it to litert.")
+    if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
+        raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
 
 
 @contextmanager
