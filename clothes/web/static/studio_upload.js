@@ -150,4 +150,6 @@ for (const picker of [find(".files"), find(".directory")]) {
   };
 }
 find(".starter").onclick = () => edit("starter");
-watchers.push(() => find(".starter").hidden = Boolean(state.photos || state.unsorted));
+watchers.push(() => {
+  for (const part of [".starter", ".starter-hint"]) find(part).hidden = Boolean(state.photos || state.unsorted);
+});
