@@ -21,7 +21,7 @@ def draw(folder: Path) -> bytes:
     """Returns the picture of the station Test, as Chromium makes it."""
     with studio(folder) as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 1240})
+        page = browser.new_page(viewport={"width": 1180, "height": 1440})
         page.set_default_timeout(PATIENCE)
         page.goto(url)
         for name in ("Try it without photos", "Train a quick recogniser", "Test it"):

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Trains the bundled model with three seeds, and publishes the best on validation photos with its model card.
 #   recipes/bundled.sh DATA
-# recipes/bundled_photos.py describes DATA and the held-out kinds. A seed takes 40 minutes on two cores.
+# recipes/bundled_photos.py describes DATA and the held-out kinds. A seed takes 20 minutes on two cores.
 set -e
 uv run python recipes/bundled_photos.py "$1" runs/bundled-data
 for seed in 0 1 2; do

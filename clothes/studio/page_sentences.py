@@ -27,20 +27,16 @@ _UNSAID = "This is not possible with these photos and settings."  # of a message
 
 
 def for_page(text: str) -> str:
-    """Returns a message without what only the command line has.
-
-    A message that has nothing else stays: what looks like an option is the name of a photo or class then.
-    """
+    """Returns a message without what only the command line has; an empty text if nothing else is in it."""
     if not _COMMAND.search(text):
         return text
-    shown = _ASIDE.sub(lambda aside: "" if _COMMAND.search(aside[0]) else aside[0], text)
-    kept = " ".join(filter(None, map(_without_command, _SENTENCE.split(shown))))
-    return kept or (_UNSAID if text.startswith("--") else text)
+    text = _ASIDE.sub(lambda aside: "" if _COMMAND.search(aside[0]) else aside[0], text)
+    return " ".join(filter(None, map(_without_command, _SENTENCE.split(text))))
 
 
 def for_page_all(texts: Iterable[str]) -> list[str]:
-    """Returns messages as `for_page` does, without empty ones."""
-    return [for_page(text) for text in texts if text]
+    """Returns messages as `for_page` does, without those of which nothing is left."""
+    return [shown for text in texts if (shown := for_page(text))]
 
 
 def error_for_page(error: errors.ClothesError, text: str = "") -> str:
@@ -48,7 +44,7 @@ def error_for_page(error: errors.ClothesError, text: str = "") -> str:
     said = text or str(error)
     shown = for_page(said)
     instead = next((advice for kind, advice in _INSTEAD if isinstance(error, kind)), "") if shown != said else ""
-    return " ".join(filter(None, [shown, instead]))
+    return " ".join(filter(None, [shown or _UNSAID, instead]))
 
 
 def _without_command(sentence: str) -> str:

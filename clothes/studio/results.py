@@ -207,16 +207,13 @@ def comparison(project: Project, run: str, other: str | None = None) -> dict[str
 
 
 def recommendations(project: Project, run: str) -> dict[str, Any] | None:
-    """Returns what the newest report of a run recommends, or None without a report of the run's present bundle.
-
-    `advice` is as `clothes report --json`; `lines` are for people, and so are those of the learning `curve`;
-    `label_errors` are photos whose label looks wrong.
-    """
+    """Returns what the newest report of a run recommends: `advice` as `clothes report --json`, `lines` for people, and
+    `label_errors`, photos whose label looks wrong. None without a report of the run's present bundle."""
     opened = open_run(project, run)
     found = _newest(project, "report", run=run)
     if found is None or found["model"] != opened.bundle.info["files"][MODEL]:
         return None
-    return found | {name: for_page_all(found.get(name, [])) for name in ("lines", "curve")}
+    return found | {"lines": for_page_all(found["lines"])}
 
 
 def open_run(project: Project, run: str) -> Run:

@@ -191,8 +191,7 @@ def report(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]
         "run": asked["run"],
         "model": classifier.info["files"][MODEL],
         "advice": advice and advice.to_dict(),
-        "lines": [advice.describe_need(), *(pair.describe() for pair in advice.confusions)] if advice else [],
-        "curve": advice.describe_curve() if advice else [],
+        "lines": advice.lines() if advice else [],
         "label_errors": labels,
         "nearest": nearest,
     }

@@ -55,17 +55,17 @@ def test_cover_replaces_only_covered_pixels() -> None:
     assert (hidden.reshape(16, 3)[1:] == picture.reshape(16, 3)[1:]).all()
 
 
-def shuffled(explanation: clothes.Explanation, seed: int) -> clothes.Explanation:
-    """The same heatmap with its pixels in random order: what a broken one looks like."""
-    heatmap = explanation.heatmap
-    shuffled = np.random.default_rng(seed).permutation(heatmap.reshape(-1)).reshape(heatmap.shape)
-    return replace(explanation, heatmap=shuffled)
+def moved(explanation: clothes.Explanation) -> clothes.Explanation:
+    """The same heatmap, moved by half a picture: one that is as coherent, and wrong."""
+    height, width = explanation.heatmap.shape
+    return replace(explanation, heatmap=np.roll(explanation.heatmap, (height // 2, width // 2), axis=(0, 1)))
 
 
 def test_hottest_fifth_lowers_the_score_far_more_than_a_random_fifth() -> None:
     """On the bundled model, whose scores are the same on any machine, and photos that it accepts.
 
-    On 40 pictures: 5.7 times; a shuffled heatmap 1.5 times, one moved by half a picture 1.2 times.
+    On 24 pictures: 4.1 times; a heatmap moved by half a picture 0.9 times. One whose pixels are in random order is no
+    control: covering single pixels is noise, which lowers the score by itself.
     """
     bundled = clothes.load()
     photos = [photo for photo in starter_pictures(20) if bundled.predict(photo).known][:6]
@@ -73,14 +73,14 @@ def test_hottest_fifth_lowers_the_score_far_more_than_a_random_fifth() -> None:
     for seed, photo in enumerate(photos):
         explanation = bundled.explain(photo)
         true.append(falls(bundled, photo, explanation, seed=seed))
-        broken.append(falls(bundled, photo, shuffled(explanation, seed), seed=seed))
+        broken.append(falls(bundled, photo, moved(explanation), seed=seed))
     hot, chance = np.mean(true, axis=0)
-    shuffled_hot, same_chance = np.mean(broken, axis=0)
-    print(f"the hottest fifth takes off {hot:.3f}, a shuffled one {shuffled_hot:.3f}, a random one {chance:.3f}")
+    moved_hot, same_chance = np.mean(broken, axis=0)
+    print(f"the hottest fifth takes off {hot:.3f}, a moved one {moved_hot:.3f}, a random one {chance:.3f}")
     assert chance == same_chance
     assert sum(hot > chance for hot, chance in true) >= 5
     assert hot > 3 * chance
-    assert shuffled_hot < 2 * chance
+    assert moved_hot < 2 * chance
 
 
 @pytest.mark.slow

@@ -232,7 +232,7 @@ def test_results_and_use(browser: Any, project: Project, look: dict[str, Any]) -
         page.locator(".layers li").first.wait_for()
         viewer.check("layers")
         viewer.button("Live camera")
-        page.locator(".asked video").wait_for()
+        page.locator(".answer video").wait_for()
         page.wait_for_timeout(1_000)
         viewer.check("live")
         drop(page, ".asking .drop", "asked.png", b"no photo")

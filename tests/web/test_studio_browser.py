@@ -142,30 +142,6 @@ def test_no_station_scrolls_sideways(browser: Any, tmp_path: Path, width: int, s
             assert page.evaluate("document.documentElement.scrollWidth") <= width, station
 
 
-FOCUS = """() => {
-    const active = document.activeElement;
-    const looks = [active, active.closest(".button")].filter(Boolean).map((part) => getComputedStyle(part));
-    const isSeen = looks.some((look) => look.outlineStyle !== "none" && parseFloat(look.outlineWidth) >= 2);
-    const { width, height } = (active.closest(".button") ?? active).getBoundingClientRect();
-    return [active.closest(".studio") !== null, isSeen && width > 0 && height > 0, active.outerHTML.slice(0, 120)];
-}"""
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
-def test_the_focus_is_seen_on_each_control(browser: Any, tmp_path: Path, width: int, scheme: str) -> None:
-    make_photos(tmp_path / "photos", each=2)
-    look = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
-    with served_studio(tmp_path) as url, opened(browser, url, **look) as page:
-        for station in STATIONS:
-            page.locator(f"nav button[data-step={station}]").click()
-            page.locator(".studio section:visible h2").focus()
-            seen = []
-            while page.keyboard.press("Tab") is None and (found := page.evaluate(FOCUS))[0] and found[2] not in seen:
-                assert found[1], (station, found[2])
-                seen.append(found[2])
-            assert len(seen) >= {"photos": 10, "check": 1, "train": 2}.get(station, 0), station
-
-
 @pytest.mark.slow
 def test_of_many_photos_only_those_in_view_are_in_the_page(browser: Any, tmp_path: Path) -> None:
     folder = tmp_path / "photos" / "hat"

@@ -1,7 +1,7 @@
 // A grid of any number of photos, of which only those in view are in the document.
 const CELL = 104; // pixels at least, with the gap
-const CAPTIONED_CELL = 140;
-const CAPTION = 55; // three lines
+const CAPTIONED_CELL = 116;
+const CAPTION = 38; // two lines
 const CHUNK = 200; // photos of one question
 const ROWS_AHEAD = 2;
 

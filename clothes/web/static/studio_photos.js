@@ -15,9 +15,8 @@ const photoGrid = makeGrid(find(".sorter .own-grid"), {
   onKey: (key, ids) => sortByKey(key, ids),
 });
 const keysHint = make("p", { className: "hint", textContent: words.keys });
-const emptyHint = hint("");
-find(".sorter .own-grid").before(emptyHint);
-find(".sorter .own-grid").after(tools, keysHint); // below it: a photo stays under the pointer when there is more to do
+find(".sorter .own-grid").before(tools);
+find(".sorter .own-grid").after(keysHint);
 
 const classNames = () => state.classes.map((found) => found.name);
 
@@ -85,8 +84,6 @@ const showClasses = () => {
   if (hadFocus)[...classList.children].find((chip) => chip.dataset.name === focused)?.focus();
   keysHint.hidden = !state.photos && !state.unsorted || matchMedia("(pointer: coarse)").matches;
   find(".class-tools").hidden = !current;
-  emptyHint.textContent = current && !state.classes.find((found) => found.name === current)?.photos ? words.empty(current) : "";
-  emptyHint.hidden = !emptyHint.textContent;
   find(".into").textContent = words.into(current);
   find("#studio-classes").replaceChildren(...classNames().map((value) => make("option", { value })));
   refill(find(".merge"), chooser(words.merge, classNames().filter((name) => name !== current).map((name) => [name, name]), words.mergeNow, async (into) => {
@@ -149,7 +146,7 @@ const lookAt = (label, ids) => {
     onSelect: (chosen, grid) => showTools(bar, chosen, grid),
     onKey: sortByKey,
   });
-  openDialog(heading(words.looks(label, ids.length)), host, bar);
+  openDialog(heading(words.looks(label, ids.length)), bar, host);
 };
 
 // Selected photos can be dragged to a class.

@@ -69,12 +69,13 @@ builder(testBody, "test", aboutRun, async () => {
   const { evaluation } = test;
   const wrong = test.wrong.map((found) => ({ ...asItem(found.photo), note: WORDS.test.wrongNote(found), near: result.recommendations?.nearest?.[found.photo] }));
   const classRows = evaluation.classes.map((name, index) => [name, evaluation.confusion[index][index], evaluation.per_class[name].photos]);
-  const perClass = classRows.map(([name, right, all]) => [name, WORDS.test.rightOf(right, all), meter(right, all)]);
   return [
     ...parts,
-    make("div", { className: "side-by-side" },
-      make("div", {}, heading(WORDS.test.perClass), table([WORDS.test.class, WORDS.test.right, ""], perClass, "per-class")),
-      make("div", {}, heading(WORDS.test.confusion), confusionTable(result), hint(WORDS.test.rowsAre))),
+    heading(WORDS.test.perClass),
+    table([WORDS.test.class, WORDS.test.right, WORDS.test.of, ""], classRows.map(([name, right, all]) => [name, right, all, meter(right, all)]), "per-class"),
+    heading(WORDS.test.confusion),
+    hint(WORDS.test.rowsAre),
+    confusionTable(result),
     heading(`${WORDS.test.wrong}: ${wrong.length}`),
     wrong.length ? hint(WORDS.test.wrongHint) : hint(WORDS.test.noneWrong),
     wrong.length && sortable(wrong, WORDS.test.wrong),
@@ -82,11 +83,7 @@ builder(testBody, "test", aboutRun, async () => {
       startJob("report", run, { text: WORDS.test.makeReport, className: "" })),
   ];
 });
-const meter = (value, max) => {
-  const made = make("meter", { min: 0, max: max || 1, value, ariaLabel: max === 1 ? percent(value) : `${value} / ${max}` });
-  made.style.setProperty("--share", `${100 * value / (max || 1)}%`);
-  return made;
-};
+const meter = (value, max) => make("meter", { min: 0, max: max || 1, value, ariaLabel: max === 1 ? percent(value) : `${value} / ${max}` });
 
 builder(improveBody, "improve", aboutRun, async () => {
   const run = chosenRun();
@@ -100,20 +97,16 @@ builder(improveBody, "improve", aboutRun, async () => {
     state.job?.kind === "report" && problemOf(state.job),
     heading(WORDS.improve.advice),
     !advice && hint(WORDS.improve.lookHint),
-    advice ? adviceOf(advice) : inRow(startJob("report", run, { text: WORDS.improve.look })),
+    advice ? make("ul", {}, ...advice.lines.map((line) => make("li", { textContent: line }))) : inRow(startJob("report", run, { text: WORDS.improve.look })),
     ...(labels.length ? [heading(WORDS.improve.labels), hint(WORDS.improve.labelsHint), sortable(labels, WORDS.improve.labels)] : []),
     make("div", { className: "buttons" }, button(WORDS.improve.photos, () => openStation("photos")), button(WORDS.improve.train, () => openStation("train"), { className: advice ? "main" : "" })),
   ];
 });
 
-const listOf = (lines) => make("ul", {}, ...lines.map((line) => make("li", { textContent: line })));
-const adviceOf = ({ lines, curve }) => make("div", {}, listOf(lines),
-  curve?.length > 0 && make("details", {}, make("summary", { textContent: WORDS.improve.curve }), listOf(curve)));
-
 // Photos of which some may be moved or set aside.
 const sortable = (items, label) => {
   const bar = make("div", { className: "tools" });
-  return make("div", {}, gridOf(items, { label, onSelect: (ids, grid) => showTools(bar, ids, grid), onKey: sortByKey }), bar);
+  return make("div", {}, bar, gridOf(items, { label, onSelect: (ids, grid) => showTools(bar, ids, grid), onKey: sortByKey }));
 };
 
 const sumOf = (counts) => Object.values(counts).flatMap(Object.values).reduce((sum, number) => sum + number, 0);

@@ -49,7 +49,7 @@ const draw = (name, attributes, ...children) => {
 };
 // The curves of accuracy, as a picture and as a table.
 const curves = (rows) => {
-  const [width, height, left, bottom] = [600, 200, 58, 22];
+  const [width, height, left, bottom] = [600, 200, 46, 22];
   const x = (index) => left + (width - left - 8) * (rows.length > 1 ? index / (rows.length - 1) : 0.5);
   const y = (share) => 8 + (height - bottom - 8) * (1 - share);
   const grid = [0, 0.5, 1].flatMap((share) => [

@@ -150,6 +150,4 @@ for (const picker of [find(".files"), find(".directory")]) {
   };
 }
 find(".starter").onclick = () => edit("starter");
-watchers.push(() => {
-  for (const part of [".starter", ".starter-hint"]) find(part).hidden = Boolean(state.photos || state.unsorted);
-});
+watchers.push(() => find(".starter").hidden = Boolean(state.photos || state.unsorted));

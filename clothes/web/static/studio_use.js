@@ -3,8 +3,8 @@ const FRAME_PIXELS = 224;
 const SMOOTH = 0.6; // share of the earlier answers in the live one
 const useBody = find("section[data-step=use] .body");
 const asking = find(".asking");
-const picture = find(".asked img");
-const live = find(".asked video");
+const picture = find(".answer img");
+const live = find(".answer video");
 const said = find(".said");
 const layers = find(".layers");
 let asked = null; // the last photo, and the run that was asked: {file, run}
@@ -35,10 +35,11 @@ const showLayers = async (file, control) => {
     const { picture: input, stages } = await request(`layers?${new URLSearchParams({ run: chosenRun().run })}`, { method: "POST", body: file });
     if (!control.isConnected) return; // another photo is shown by now
     const title = make("h3", { textContent: WORDS.use.layers, tabIndex: -1 });
-    const pictured = (name, src, text) => make("li", {}, make("h4", { textContent: name }), make("img", { src, alt: name }), text && make("p", { textContent: text }));
-    layers.replaceChildren(title, hint(WORDS.use.layersHint), make("ol", {}, pictured(WORDS.use.input, input),
-      ...stages.map(({ maps, text, picture: sheet }, index) =>
-        pictured(WORDS.use.layer(index + 1, maps), sheet, text === stages[index - 1]?.text ? WORDS.use.same : text))));
+    layers.replaceChildren(title, hint(WORDS.use.layersHint), make("img", { src: input, alt: WORDS.use.input }),
+      make("ol", {}, ...stages.map(({ maps, text, picture: sheet }, index) => {
+        const name = WORDS.use.layer(index + 1, maps);
+        return make("li", {}, make("h4", { textContent: name }), make("img", { src: sheet, alt: name }), make("p", { textContent: text }));
+      })));
     title.focus();
   } catch (error) {
     if (!control.isConnected) return;
