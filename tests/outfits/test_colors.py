@@ -12,7 +12,10 @@ from clothes.outfits.colors import name_colors
 CLOTHS = {
     "#111214": "black",
     "#f7f7f5": "white",
+    "#2b2b2d": "black",  # as cameras show it
     "#808183": "grey",
+    "#4c5054": "dark grey",
+    "#f3e36b": "yellow",
     "#c81420": "red",
     "#1c2544": "navy",
     "#1f4fb8": "blue",

@@ -62,6 +62,14 @@ def test_a_jacket_and_what_is_worn_under_it_are_two(parser: clothes.OutfitParser
     assert labels(parser.garments(image)) == ["outwear", "pants", "shirt", "shoes"]
 
 
+def test_a_narrow_edge_of_the_other_layer_is_no_garment(parser: clothes.OutfitParser) -> None:
+    assert labels(parser.garments(draw_outfit(*wearer(), ("outwear", (70, 70, 170, 82))))) == [
+        "pants",
+        "shirt",
+        "shoes",
+    ]
+
+
 def test_two_people_have_their_own_garments(parser: clothes.OutfitParser) -> None:
     image = draw_outfit(*wearer(), *wearer(240), size=(480, 360))
     garments = parser.garments(image)
