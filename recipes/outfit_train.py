@@ -1,9 +1,10 @@
 """Trains the network of outfits and writes its bundle.
 
-    uv run python recipes/outfit_train.py LIST OUT [--start RUN] [--steps N] [--minutes M] [--seed S]
+    uv run python recipes/outfit_train.py LIST OUT [--start RUN | --weights FILE] [--steps N] [--minutes M] [--seed S]
 
 LIST is the examples.csv of recipes/outfit_photos.py. The trunk starts from the network of RUN, a run of
-recipes/bundled.sh, which knows garments already, or else from ImageNet. OUT gets bundle/ and weights.npz.
+recipes/bundled.sh, which knows garments already, or else from ImageNet; or the whole network from the
+weights.npz of an earlier training. OUT gets bundle/ and weights.npz.
 """
 
 import argparse
@@ -34,7 +35,11 @@ def main(given: argparse.Namespace) -> None:
     print(dict(Counter(example.kind for example in examples)), flush=True)
     config = TrainConfig(learning_rate=1e-3, weight_decay=0.02, ema=0.99, warmup=0.05, seed=given.seed)
     network = build_parser(SHAPE, len(CLASSES))
-    load_trunk(network, Run.open(given.start).bundle.network() if given.start else None)
+    if given.weights:
+        with np.load(given.weights, allow_pickle=False) as arrays:
+            network.set_weights([arrays[f"arr_{i}"] for i in range(len(arrays.files))])
+    else:
+        load_trunk(network, Run.open(given.start).bundle.network() if given.start else None)
     compile_parser(network, class_weights(shares(examples)), config)
     rng = np.random.default_rng(given.seed)
     started = time.monotonic()
@@ -85,6 +90,7 @@ if __name__ == "__main__":
     parser.add_argument("list", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--start", type=Path)
+    parser.add_argument("--weights", type=Path)
     parser.add_argument("--steps", type=int, default=2500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=math.inf, help="take fewer steps if they last longer")
