@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 import clothes
-from clothes.metrics import wilson_interval
+from clothes.inference.metrics import wilson_interval
 from clothes.models.litert_head import Head
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import Row, Split

@@ -51,7 +51,7 @@ def main(path: Path) -> None:
         known = np.mean([answer.known for answer in answers])
         print(f"| {name} | {right:.3f} | {known:.3f} |")
 
-    from clothes.metrics import apply_temperature
+    from clothes.inference.metrics import apply_temperature
     from clothes.models.architectures import build_model, predict
 
     model = build_model(run.config.model, len(classifier.classes))

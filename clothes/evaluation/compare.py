@@ -7,7 +7,7 @@ from typing import Any
 
 from clothes.errors import RunError
 from clothes.evaluation.results import read_predictions
-from clothes.metrics import mcnemar, wilson_interval
+from clothes.inference.metrics import mcnemar, wilson_interval
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import Split
 

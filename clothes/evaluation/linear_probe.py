@@ -8,7 +8,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import StratifiedGroupKFold
 
-from clothes.metrics import apply_temperature, calibrate_temperature
+from clothes.inference.metrics import apply_temperature, calibrate_temperature
 
 _FOLDS = 5
 _NEVER = -1e3  # log-probability of a class without training examples

@@ -11,7 +11,7 @@ import numpy as np
 
 from clothes.evaluation.learning_curve import Point
 from clothes.inference.confidence import percent
-from clothes.metrics import wilson_interval
+from clothes.inference.metrics import wilson_interval
 
 _RESAMPLES = 1000  # of the bootstrap
 _MAX_CONFUSIONS = 3

@@ -9,8 +9,8 @@ from typing import Any, NotRequired, Self, TypedDict
 
 import numpy as np
 
-from clothes import metrics
 from clothes.errors import RunError
+from clothes.inference import metrics
 from clothes.inference.confidence import Prediction
 from clothes.inference.run import now
 from clothes.photos.folders import OTHER, Skipped

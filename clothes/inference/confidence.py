@@ -1,8 +1,9 @@
 """Where "not sure" comes from: a prediction below the bundle's threshold is rejected (out of distribution).
 
-Training calibrates the scores with a temperature and picks the threshold on the validation part (`clothes.metrics`).
-The bundle holds both: the temperature inside its model, the threshold in bundle.json. The threshold is one of the
-confidence, or of the similarity if the model has that output (`clothes.inference.litert.Outputs`).
+Training calibrates the scores with a temperature and picks the threshold on the validation part
+(`clothes.inference.metrics`). The bundle holds both: the temperature inside its model, the threshold in bundle.json.
+The threshold is one of the confidence, or of the similarity if the model has that output
+(`clothes.inference.litert.Outputs`).
 """
 
 import math

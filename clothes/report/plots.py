@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from clothes.errors import EXTRAS, ClothesError, MissingExtraError
-from clothes.metrics import wilson_interval
+from clothes.inference.metrics import wilson_interval
 from clothes.report.plot_labels import drawable_labels
 from clothes.system.files import write_bytes
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from clothes.config import Config
+from clothes.inference.metrics import log_loss, wilson_interval
 from clothes.inference.run import now
-from clothes.metrics import log_loss, wilson_interval
 from clothes.photos.split_file import Split
 from clothes.system.terminal_text import utf8
 from clothes.system.version import __version__

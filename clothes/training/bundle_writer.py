@@ -5,8 +5,8 @@ import numpy as np
 from clothes.errors import BundleError
 from clothes.inference.bundle import MODEL, PROBES, REJECTION, WEIGHTS, make_probes, write_bundle
 from clothes.inference.litert import LiteModel
+from clothes.inference.metrics import apply_temperature, calibrate_temperature, lowest_kept
 from clothes.inference.run import Run
-from clothes.metrics import apply_temperature, calibrate_temperature, lowest_kept
 from clothes.models.backend import keras
 from clothes.models.conversion import to_litert
 from clothes.models.litert_head import add_rejection

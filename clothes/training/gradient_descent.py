@@ -13,8 +13,8 @@ import numpy as np
 
 from clothes.config import Config
 from clothes.errors import RunError, TrainingError
+from clothes.inference.metrics import apply_temperature
 from clothes.inference.run import Run
-from clothes.metrics import apply_temperature
 from clothes.photos.split_file import Split
 from clothes.system.files import megabytes
 from clothes.system.terminal_text import quote

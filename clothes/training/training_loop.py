@@ -15,7 +15,7 @@ import numpy as np
 
 from clothes.config import Config
 from clothes.errors import DivergenceError, OutOfMemoryError
-from clothes.metrics import log_loss
+from clothes.inference.metrics import log_loss
 from clothes.models.architectures import build_model, measure_network, predict
 from clothes.models.backend import keras
 from clothes.models.pretrained import load_imagenet

@@ -10,7 +10,7 @@ import pytest
 
 import clothes
 from clothes.errors import RunError
-from clothes.metrics import mcnemar
+from clothes.inference.metrics import mcnemar
 from tests.support.commands import run_command
 
 HEAD = ["photo", "truth", "label", "confidence", "known", "bar", "frame", "square"]

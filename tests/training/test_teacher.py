@@ -14,7 +14,7 @@ from clothes.cli.commands.inference import render_info
 from clothes.config import TrainConfig
 from clothes.errors import BundleError, ConfigError, RunError
 from clothes.inference.bundle import MODEL
-from clothes.metrics import apply_temperature
+from clothes.inference.metrics import apply_temperature
 from clothes.photos.folders import OTHER
 from clothes.photos.split_file import Row, Split
 from clothes.system.checksums import sha256

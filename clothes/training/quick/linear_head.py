@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from clothes.errors import PhotosError
-from clothes.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept
+from clothes.inference.metrics import apply_temperature, calibrate_temperature, log_loss, lowest_kept
 from clothes.models.litert_head import Head
 from clothes.training.bundle_info import COVERAGE
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from clothes.errors import PhotosError
-from clothes.metrics import log_loss
+from clothes.inference.metrics import log_loss
 from clothes.training.quick import linear_head
 from clothes.training.quick.linear_head import Blocks, Fit, fit, make_folds, recalibrate
 

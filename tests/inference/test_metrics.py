@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from clothes import metrics
+from clothes.inference import metrics
 
 
 @pytest.mark.parametrize(
