@@ -109,11 +109,9 @@ def test_a_split_with_hostile_names_is_shown_plainly(
 
 
 def test_the_facts_of_a_hostile_bundle_are_shown_plainly(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    from types import SimpleNamespace
-
     from clothes.cli.commands.inference import render_info
+    from clothes.inference.bundle import Bundle
 
     about = {"name": HOSTILE, "created": HOSTILE, "fingerprint": HOSTILE, "versions": {HOSTILE: HOSTILE}}
-    bundle = SimpleNamespace(info=about, path=tmp_path, classes=(HOSTILE,), image_size=28)
-    render_info(bundle)  # type: ignore[arg-type]
+    render_info(Bundle(tmp_path, about | {"classes": (HOSTILE,), "image_size": 28}))  # type: ignore[arg-type]
     assert not CONTROL.search(capsys.readouterr().out)

@@ -250,7 +250,7 @@ def export(
     ] = "local",
     as_json: AsJson = False,
 ) -> None:
-    """Convert a bundle for phones, browsers, servers or a Space, or into a page that needs no server.
+    """Convert a bundle for phones, browsers, servers or a Space.
 
     The export is kept only if it answers like the bundle on the golden samples and on 100 pictures. export.json beside
     the model lists the classes in order and how a photo is prepared. All formats except litert, space and web need the
