@@ -7,19 +7,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from clothes.cli.commands import (
-    collection,
-    demo,
-    drive,
-    evaluation,
-    inference,
-    outfit,
-    photos,
-    report,
-    studio,
-    training,
-    web,
-)
+from clothes.cli.commands import collection, demo, drive, evaluation, inference, photos, report, studio, training, web
 from clothes.cli.options import missing_package
 from clothes.cli.output import note, show
 from clothes.errors import ClothesError
@@ -34,19 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (
-    studio,
-    demo,
-    collection,
-    photos,
-    training,
-    evaluation,
-    report,
-    inference,
-    outfit,
-    web,
-    drive,
-):  # as in --help
+for group in (studio, demo, collection, photos, training, evaluation, report, inference, web, drive):  # as in --help
     app.add_typer(group.app)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from clothes.errors import BundleError, PhotoError
 from clothes.inference.bundle import Bundle, read_bundle
-from clothes.inference.classifier import BUNDLED_OUTFIT, Classifier, check_first_probe, load, map_photos, open_model
+from clothes.inference.classifier import Classifier, check_first_probe, load, map_photos, open_model
 from clothes.outfits.colors import Color, name_colors
 from clothes.outfits.kinds import BACKGROUND, GARMENTS, KINDS
 from clothes.outfits.naming import Naming
@@ -187,6 +187,6 @@ def _overlap(one: Box, other: Box) -> float:
     return max(0, across) * max(0, down) / ((one[2] - one[0]) * (one[3] - one[1]))
 
 
-def load_outfit(path: str | os.PathLike[str] | None = None) -> OutfitParser:
-    """Loads the parser of a bundle of outfits; without a path, of the bundled one. Raises BundleError."""
-    return OutfitParser(read_bundle(path if path is not None else BUNDLED_OUTFIT))
+def load_outfit(path: str | os.PathLike[str]) -> OutfitParser:
+    """Loads the parser of a bundle of outfits. Raises BundleError."""
+    return OutfitParser(read_bundle(path))

@@ -42,7 +42,6 @@ class Route:
 QUESTIONS = (
     Route("POST", f"{API}/queue/join", "asks a question; photos in it must be uploads"),
     Route("POST", f"{API}/call/predict", "asks for a prediction, for programs"),
-    Route("POST", f"{API}/call/outfit", "asks for the garments in a photo, for programs"),
 )
 ROUTES = (
     # The page and its looks
@@ -71,7 +70,6 @@ ROUTES = (
     *QUESTIONS,
     Route("GET", f"{API}/queue/data", "the answers to this visitor's questions"),
     Route("GET", f"{API}/call/predict/{{id}}", "the prediction, for programs"),
-    Route("GET", f"{API}/call/outfit/{{id}}", "the garments, for programs"),
     Route("GET", f"{API}/info", "how programs ask"),
     # The visit
     Route("GET", f"{API}/startup-events", "starts the queue"),
