@@ -15,6 +15,8 @@ for name in ("CLOTHES_CACHE", "CLOTHES_CONFIG", "GRADIO_TEMP_DIR"):
     os.environ[name] = tempfile.mkdtemp(prefix="clothes-test-")
     atexit.register(shutil.rmtree, os.environ[name], ignore_errors=True)
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # tests import ONNX Runtime, too, which else sends what it does to its makers
+
 # A shell's background job ignores Ctrl-C, and so would each command that these tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -5,6 +5,7 @@ Keras' own `export` makes it with tf2onnx. That package seeks a maintainer, but 
 """
 
 import json
+import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ def to_onnx(source: Source, folder: Path) -> Scorer:
     8-bit activations change 5 % of the labels.
     """
     network, path = source.network, folder / "model.onnx"
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else ONNX Runtime sends what it does to its makers
     import onnx
     import onnxruntime
 

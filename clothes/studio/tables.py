@@ -11,8 +11,8 @@ from pathlib import Path
 
 from clothes.errors import PhotosError
 from clothes.studio.moves import UnfinishedError
-from clothes.studio.project import Project
-from clothes.system.files import move, write_text
+from clothes.studio.project import TRASH, Project
+from clothes.system.files import move, remove_unfinished, write_text
 
 PEOPLE, PARTS, SPLIT = "people.csv", "parts.csv", "split.csv"
 _BEFORE, _AFTER = "before", "after"
@@ -64,6 +64,12 @@ class Exchange:
         except OSError as error:
             raise UnfinishedError(_explain(project, error)) from None
         return 0
+
+
+def remove_unfinished_tables(project: Project) -> None:
+    """Removes the unfinished tables of steps that a kill ended before they began. The project must be locked."""
+    for folder in (project.private / TRASH).glob(f"*/{_AFTER}"):
+        remove_unfinished(folder)
 
 
 def table_path(project: Project, name: str) -> Path:

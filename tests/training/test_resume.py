@@ -251,7 +251,7 @@ def test_a_run_of_an_older_version_takes_its_own_settings(begun: clothes.Run) ->
     same = {"model": {"image_size": 28}, "train": {"epochs": 4, "seed": 0}}
     with pytest.raises(KeyboardInterrupt):
         train(begun.photos, out=begun.path, resume=True, config=SMALL, changes=same, callback=StoppingAtStart())
-    with pytest.raises(RunError, match="not the same: minutes, image_size, epochs"):
+    with pytest.raises(RunError, match="other settings: minutes, image_size, epochs"):
         changes = {"model": {"image_size": 32}, "train": {"epochs": 5, "seed": None}}
         train(begun.photos, out=begun.path, resume=True, changes=changes, minutes=3)
 

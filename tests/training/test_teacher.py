@@ -149,7 +149,7 @@ def test_a_run_goes_on_with_the_same_teacher_only(bundle: Path, photos: Path, tm
 
 
 def test_a_run_without_a_teacher_goes_on_without(begun: clothes.Run, bundle: Path) -> None:
-    with pytest.raises(RunError, match="these are not the same: teacher"):
+    with pytest.raises(RunError, match="other settings: teacher"):
         train(begun.photos, out=begun.path, resume=True, teacher=bundle)
 
 

@@ -88,7 +88,7 @@ def test_a_short_training_finds_drawn_garments(tmp_path: Path) -> None:
         accuracies.append(accuracy)
 
     batches = make_batches(examples, {"street": 4, "empty": 1}, (128, 96), np.random.default_rng(0))
-    average = trainer.train(network, batches, config, steps=40, after_step=after_step)
+    average = trainer.train(network, batches, config, steps=60, after_step=after_step)
     assert [mean.shape for mean in average] == [tuple(one.shape) for one in network.trainable_variables]
     assert np.mean(accuracies[-5:]) > 0.8 > 0.3 > np.mean(accuracies[:3])
 

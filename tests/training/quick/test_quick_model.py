@@ -31,11 +31,14 @@ def test_it_tells_the_classes_apart_and_its_bundle_answers_the_same(model: cloth
     assert model.classes == KINDS and model.counts == dict.fromkeys(KINDS, 8)
     loaded = clothes.load(model.save(tmp_path / "bundle").path)
     assert loaded.classes == KINDS
+    right = 0
     for kind in KINDS:
-        for photo in pictures(kind, 500, 3):
+        for photo in pictures(kind, 500, 20):
             mine, saved = model.predict(photo), loaded.predict(photo)
-            assert mine.label == saved.label == kind
+            assert mine.label == saved.label
             assert mine.scores == pytest.approx(saved.scores, abs=1e-5) and mine.known == saved.known
+            right += mine.label == kind
+    assert right >= 57  # of 60
     assert clothes.verify(tmp_path / "bundle").holds
     assert loaded.info["metrics"]["cross-validation"]["photos"] == 24
     assert "/" not in (tmp_path / "bundle" / "bundle.json").read_text()
