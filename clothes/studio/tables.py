@@ -67,8 +67,8 @@ class Exchange:
 
 
 def remove_unfinished_tables(project: Project) -> None:
-    """Removes the unfinished tables of steps that a kill ended before they began. The project must be locked."""
-    for folder in (project.private / TRASH).glob(f"*/{_AFTER}"):
+    """Removes unfinished tables that a kill left beside the photos or in the trash. The project must be locked."""
+    for folder in (project.root, *(project.private / TRASH).glob(f"*/{_AFTER}")):
         remove_unfinished(folder)
 
 
