@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from clothes.errors import ClothesError, PhotosError
-from clothes.studio import moves, tables
+from clothes.studio import tables
 from clothes.studio.grouping import write_groups
 from clothes.studio.journal import Entry, Journal, Move, Step
-from clothes.studio.moves import UnfinishedError, carry_out, read_sources
+from clothes.studio.moves import UnfinishedError, carry_out, read_sources, remove_unfinished_tables
 from clothes.studio.project import PHOTOS, TRASH, UNSORTED, Project
 from clothes.studio.tables import Exchange
 
@@ -22,7 +22,7 @@ class History:
         self.project = project
         self._journal = Journal(project.private / "journal.jsonl")
         with self.writing():
-            tables.remove_unfinished_tables(self.project)
+            tables.clean_up(self.project)
             self.write_groups()
 
     @contextmanager
@@ -131,7 +131,7 @@ class History:
 
     def _settle(self, entry: Entry) -> None:
         """Finishes a step that a kill interrupted."""
-        moves.remove_unfinished_tables(self.project)
+        remove_unfinished_tables(self.project)
         if entry["kind"] == "adding":
             added = self._added_since(*entry["rows"])
             for folder in {*self._folders()} - {*entry["folders"]}:

@@ -66,7 +66,7 @@ class Exchange:
         return 0
 
 
-def remove_unfinished_tables(project: Project) -> None:
+def clean_up(project: Project) -> None:
     """Removes unfinished tables that a kill left beside the photos or in the trash. The project must be locked."""
     for folder in (project.root, *(project.private / TRASH).glob(f"*/{_AFTER}")):
         remove_unfinished(folder)

@@ -25,19 +25,9 @@ from clothes.training.callbacks import StopTrainingError, TrainingCallback
 from clothes.training.train import train
 from tests.support.checkpoints import newest
 from tests.support.pictures import SMALL
+from tests.support.stopping import Stopping
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-class Stopping(TrainingCallback):
-    """Stops the training after a number of steps."""
-
-    def __init__(self, after: int) -> None:
-        self.after = after
-
-    def on_progress(self, stage: str, done: int, total: int) -> None:
-        if stage == "train" and done == self.after:
-            raise KeyboardInterrupt
 
 
 class StoppingAfterEpoch(TrainingCallback):

@@ -27,17 +27,7 @@ from clothes.training.train import train
 from tests.support.bundle_damage import flip, update_info
 from tests.support.pictures import SMALL, make_photos
 from tests.support.quick import OLD
-
-
-class Stopping(TrainingCallback):
-    """Stops the training after a number of steps."""
-
-    def __init__(self, after: int) -> None:
-        self.after = after
-
-    def on_progress(self, stage: str, done: int, total: int) -> None:
-        if stage == "train" and done == self.after:
-            raise KeyboardInterrupt
+from tests.support.stopping import Stopping
 
 
 class StoppingAtStart(TrainingCallback):
