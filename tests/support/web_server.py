@@ -19,7 +19,7 @@ Answer = bytes | Callable[["Handler"], None]
 class Server(ThreadingHTTPServer):
     """Answers paths with bytes as they go over the wire, or by a function; what was asked is counted.
 
-    /to/ADDRESS redirects to an address. `busiest` is the most that was asked at the same time.
+    /to/ADDRESS redirects to an address.
     """
 
     daemon_threads = True
@@ -30,7 +30,6 @@ class Server(ThreadingHTTPServer):
         self.answers: dict[str, Answer] = {}
         self.asked: Counter[str] = Counter()
         self.headers: list[dict[str, str]] = []
-        self.busy = self.busiest = 0
         self.lock = threading.Lock()
 
     def url(self, path: str, host: str = "outside.test") -> str:
@@ -51,20 +50,14 @@ class Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             self.server.asked[path] += 1
             self.server.headers.append(dict(self.headers.items()))
-            self.server.busy += 1
-            self.server.busiest = max(self.server.busiest, self.server.busy)
-        try:
-            if path.startswith("to/"):
-                answer: Answer = reply(b"", status=302, Location=unquote(path[3:]))
-            else:
-                answer = self.server.answers.get(path, reply(b"", status=404))
-            if isinstance(answer, bytes):
-                self.wfile.write(answer)
-            else:
-                answer(self)
-        finally:
-            with self.server.lock:
-                self.server.busy -= 1
+        if path.startswith("to/"):
+            answer: Answer = reply(b"", status=302, Location=unquote(path[3:]))
+        else:
+            answer = self.server.answers.get(path, reply(b"", status=404))
+        if isinstance(answer, bytes):
+            self.wfile.write(answer)
+        else:
+            answer(self)
 
 
 def reply(body: bytes, *, status: int = 200, **headers: str) -> bytes:
