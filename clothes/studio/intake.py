@@ -69,6 +69,7 @@ class Intake(AbstractContextManager["Intake"]):
         self._history = History(project)
         self._batch = secrets.token_hex(8)
         self._test_photos: TestPhotos | None = None
+        self._is_cancelled = False
 
     def __exit__(self, *_: object) -> None:
         if self._test_photos:
@@ -144,12 +145,17 @@ class Intake(AbstractContextManager["Intake"]):
             result.refused += [Refused(item.path, item.reason) for item in skipped]
             return self.add_sources(sources, result, progress, stop)
 
+    def cancel(self) -> None:
+        """Ends what is being added after the photo that is under way. What comes later is not added."""
+        self._is_cancelled = True
+
     def checked(self, label: str | None) -> str | None:
         """Returns a class as it is spelt here. Raises PhotosError if no class can have a new name."""
         return None if label is None else ClassFolders(self.project).find(label) or class_name(label)
 
     def _store_files(self, sources: Sequence[Source], burst: str = "") -> list[Added | Refused]:
         outcomes, problem = self._store(sources, burst=burst)
+        problem = problem or "cancelled before it was added"
         return outcomes + [Refused(source.name, problem) for source in sources[len(outcomes) :]]
 
     def add_sources(
@@ -182,7 +188,7 @@ class Intake(AbstractContextManager["Intake"]):
         The project is locked for some seconds at a time, so that photos can be moved in between.
         """
         outcomes: list[Added | Refused] = []
-        is_stopped = False
+        is_stopped = self._is_cancelled
         examined = map_in_threads(_examine, sources)
         try:
             while len(outcomes) < len(sources) and not is_stopped:
@@ -191,7 +197,7 @@ class Intake(AbstractContextManager["Intake"]):
                     until = time.monotonic() + _CHUNK_SECONDS
                     while len(outcomes) < len(sources) and not is_stopped and time.monotonic() < until:
                         outcomes.append(shelves.put(sources[len(outcomes)], next(examined), burst))
-                        is_stopped = after(len(outcomes))
+                        is_stopped = after(len(outcomes)) or self._is_cancelled
                 time.sleep(_GAP_SECONDS)
         except ClothesError as error:
             return outcomes, str(error)

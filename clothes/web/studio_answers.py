@@ -177,6 +177,9 @@ class Studio:
                 status = jobs.start(self.project, "add", addresses=addresses, label=label)
             case {"do": "start", "kind": "add", "words": str(words), "label": str(label), "count": int(count)}:
                 status = jobs.start(self.project, "add", words=words, label=label, count=count)
+            case {"do": "stop", "batch": batch}:  # of uploads
+                self._intake(str(batch)).cancel()
+                status = None
             case {"do": "stop", **asked}:
                 status = jobs.stop(self.project, "add" if asked.get("kind") == "add" else None)
             case {"do": "go_on", "run": run}:

@@ -52,7 +52,7 @@ const tellAdded = async () => {
     const { added, already, refused: files, notes, stopped } = await ask("added");
     clearRefused();
     files.forEach(([name, reason]) => refuse(name, reason));
-    say([stopped ? words.cancelled : words.added(added, already), ...notes].join(" "));
+    say([(stopped ? words.cancelled : words.added)(added, already), ...notes].join(" "));
     tellNews("add", words.added(added, already), added + already > 0);
   } catch (error) {
     say(error.message, true);

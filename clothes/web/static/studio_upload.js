@@ -6,6 +6,7 @@ let queue = []; // of {file, name, label}
 let sending = null; // the running upload: {batch, done, total, added, abort}
 
 const newName = () => crypto.randomUUID?.() ?? String(Math.random()).slice(2); // of a batch or a burst
+const isZip = (name) => /\.zip$/i.test(name);
 const isJunk = (name) => /(^|\/)(\.|__MACOSX|Thumbs\.db|desktop\.ini)/i.test(name);
 
 const isFilling = () => Boolean(sending) || isAdding() || Boolean(state.filling); // photos are on their way
@@ -16,7 +17,8 @@ const showUpload = () => {
     showTraining();
   }
   if (!sending) return;
-  find("p", uploading).textContent = words.uploading(sending.done, sending.total);
+  const zip = [...sending.shares].find(([item, share]) => share === 1 && isZip(item.name));
+  find("p", uploading).textContent = zip ? words.unpacking(zip[0].name) : words.uploading(sending.done, sending.total);
   Object.assign(find("progress", uploading), { max: sending.total, value: sending.done + [...sending.shares.values()].reduce((sum, share) => sum + share, 0), ariaLabel: WORDS.photos.title });
 };
 const clearRefused = () => {
@@ -29,24 +31,25 @@ const refuse = (name, reason) => {
   find("summary", refused).textContent = words.refused(find("ul", refused).children.length);
 };
 
-// Sends a file and tells how much of it is on its way, which `fetch` does not.
+// Sends a file and tells how much of it is on its way, which `fetch` does not. Once it was sent, the studio ends it.
 const post = (path, file, signal, onProgress) => new Promise((done, failed) => {
   const sent = new XMLHttpRequest();
   sent.open("POST", path);
   sent.responseType = "json";
+  let isSent = false;
+  sent.upload.onload = () => isSent = true;
   sent.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
   sent.onload = () => sent.status === 200 ? done(sent.response) : failed(new Error(sent.response?.problem ?? sent.response?.detail ?? sent.statusText));
   sent.onerror = () => failed(new Error(WORDS.noAnswer));
   sent.onabort = () => failed(new DOMException("", "AbortError"));
-  signal.addEventListener("abort", () => sent.abort());
+  signal.addEventListener("abort", () => isSent || sent.abort());
   sent.send(file);
 });
 
 const sendOne = async (item) => {
-  const isZip = /\.zip$/i.test(item.name);
-  const megabytes = isZip ? props.max_zip_megabytes : props.max_megabytes;
+  const megabytes = isZip(item.name) ? props.max_zip_megabytes : props.max_megabytes;
   if (item.file.size > megabytes * 1e6) return refuse(item.name, words.tooLarge(megabytes));
-  const query = { name: item.name, label: isZip ? "" : item.label, batch: sending.batch, ...(item.burst ? { burst: item.burst } : {}) };
+  const query = { name: item.name, label: isZip(item.name) ? "" : item.label, batch: sending.batch, ...(item.burst ? { burst: item.burst } : {}) };
   try {
     const answer = await post(`studio/upload?${new URLSearchParams(query)}`, item.file, sending.abort.signal, (share) => {
       sending.shares.set(item, share);
@@ -74,6 +77,7 @@ const sendAll = async () => {
 
 // Sends files: {file, name, label}; with a `burst` they are frames of one garment.
 const send = async (items) => {
+  while (sending?.abort.signal.aborted) await sending.ended; // the batch that was cancelled takes no more
   const wanted = items.filter((item) => !isJunk(item.name));
   queue.push(...wanted);
   if (sending) {
@@ -84,18 +88,21 @@ const send = async (items) => {
   clearRefused();
   sending = { batch: newName(), done: 0, total: wanted.length, added: 0, already: 0, told: [], shares: new Map(), abort: new AbortController() };
   showUpload();
-  await Promise.all(Array.from({ length: AT_ONCE }, sendAll));
+  sending.ended = Promise.all(Array.from({ length: AT_ONCE }, sendAll));
+  await sending.ended;
   const { added, already, told, abort } = sending;
   sending = null;
   showUpload();
   const sum = told.length && !added && !already ? [] : [words.added(added, already)];
-  say(abort.signal.aborted ? words.cancelled : [...sum, ...told].join(" "));
+  say(abort.signal.aborted ? words.cancelled(added, already) : [...sum, ...told].join(" "));
   if (sum.length) tellNews("add", sum[0], added + already > 0);
   await refresh();
 };
 find("button", uploading).onclick = () => {
+  if (!sending) return;
   queue = [];
-  sending?.abort.abort();
+  sending.abort.abort();
+  tell("job", { do: "stop", batch: sending.batch }).catch((error) => say(error.message, true));
 };
 addEventListener("beforeunload", (event) => sending && event.preventDefault());
 

@@ -117,7 +117,8 @@ const WORDS = {
     addedOf: (done, total) => `${done.toLocaleString("en")} of ${photosOf(total)} looked at`,
     added: (number, already) => `${number ? photosOf(number) : "No photo"} added.${already ? ` ${photosOf(already)} ${already === 1 ? "was" : "were"} there already.` : ""}`,
     refused: (number) => `${count(number, "file")} not added`,
-    cancelled: "Cancelled. Photos that were added already are kept.",
+    unpacking: (name) => `${name} has arrived. Its photos are being added.`,
+    cancelled: (number, already) => `Cancelled. ${WORDS.photos.added(number, already)}${number ? ` Undo takes ${number === 1 ? "it" : "them"} back.` : ""}`,
     tooLarge: (megabytes) => `it has more than ${megabytes} MB`,
   },
   camera: {
