@@ -111,8 +111,8 @@ class Recommendations:
             "Each point is one training; another seed would move it slightly."
             if self.retrained
             else "This learning curve is a quick estimate: a linear classifier on the features of the trained "
-            "network. It is flatter than the curve of the network itself, and its intervals are wide. `clothes report "
-            "RUN --retrain` measures that curve, in about three times the training time."
+            "network. It is flatter than the curve of the network itself, and its intervals are wide. On the command "
+            "line, `clothes report RUN --retrain` measures that curve, in about three times the training time."
         )
         return [f"Validation accuracy: {points} train photos.", gain, origin]
 

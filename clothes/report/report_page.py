@@ -35,12 +35,17 @@ class Report:
 
 
 def write_report(
-    run: Run, *, curve: Sequence[Point] | None = None, progress: StepProgress = lambda step, done, total: None
+    run: Run,
+    *,
+    curve: Sequence[Point] | None = None,
+    web_page: str = "",
+    progress: StepProgress = lambda step, done, total: None,
 ) -> Report:
     """Writes the run's report.html, or replaces it. Sections whose photos were moved or deleted say so.
 
-    `curve` is a learning curve from `retrained_curve`; without it a linear probe estimates one. Raises RunError if the
-    run has not been evaluated or its files do not fit together, MissingExtraError if a package is missing.
+    `curve` is a learning curve from `retrained_curve`; without it a linear probe estimates one. `web_page` is where the
+    run's export as a web page lies, for the reader. Raises RunError if the run has not been evaluated or its files do
+    not fit together, MissingExtraError if a package is missing.
     """
     evaluation, predictions = read_evaluation(run.path), read_predictions(run.path)
     classifier, split, photos = load(run.path), run.split, run.photos
@@ -78,6 +83,7 @@ def write_report(
         classes=classes,
         parts=PARTS,
         max_skipped=_MAX_SKIPPED,
+        web_page=web_page,
     )
     path = run.path / "report.html"
     write_bytes(path, page)

@@ -179,7 +179,9 @@ def report(project: Project, asked: Asked, reporter: Reporter) -> dict[str, Any]
     from clothes.studio.results import photo_id
 
     run = Run.open(project.runs / asked["run"])
-    written = write_report(run, progress=reporter.step)
+    page = export_folder(project, asked["run"], "web")
+    web_page = page.relative_to(project.root).as_posix() if is_export_of(page, run) else ""
+    written = write_report(run, web_page=web_page, progress=reporter.step)
     classifier, labels, nearest = load(run.path), [], {}
     with suppress(RunError):  # no photo is there any more
         embeddings = read_embeddings(run, classifier)  # kept by the report

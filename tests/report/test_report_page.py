@@ -8,6 +8,7 @@ import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,24 @@ def test_commands_say_where_photos_lie_if_run_json_leads_elsewhere(
         monkeypatch.chdir(folder)
         for command in ("report", "evaluate"):
             assert (told in run_command(command, evaluated.path).err) is expected
+
+
+def test_each_command_stands_beside_the_way_in_the_studio(page: str) -> None:
+    """The studio links to the report, and those who use it may have no terminal."""
+    words = (files("clothes.web") / "static" / "studio_words.js").read_text("utf-8")
+    paragraphs = [
+        paragraph
+        for template in (files("clothes.report") / "templates").iterdir()
+        for paragraph in re.findall(r"<p\b.*?</p>", template.read_text("utf-8"), re.DOTALL)
+        if "clothes " in paragraph or "--" in paragraph
+    ]
+    assert len(paragraphs) >= 3
+    for paragraph in paragraphs:
+        named = re.findall("<q>(.*?)</q>", paragraph)
+        assert named and "in the studio" in paragraph, paragraph
+        assert all(f'"{name}"' in words for name in named), named
+    *before, _ = page.split("`clothes")  # in sentences of the library
+    assert before and all(text.endswith(" On the command line, ") for text in before)
 
 
 def test_report_needs_no_network_and_has_no_code(page: str) -> None:
