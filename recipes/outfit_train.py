@@ -24,7 +24,7 @@ from clothes.training.outfits.examples import Example, read_examples
 from clothes.training.outfits.network import build_parser, load_trunk
 from clothes.training.outfits.trainer import class_weights, compile_parser, train
 
-MIX = {"street": 8, "tagged": 3, "flat": 4, "empty": 1}  # photos of a batch
+MIX = {"street": 8, "tagged": 2, "flat": 4, "empty": 2}  # photos of a batch
 SHAPE = (320, 224)  # pixels of a training picture, upright as most photos are; the weights fit any shape
 SIZE = 320  # pixels of the square that is predicted
 _SAVED_EVERY = 100  # steps

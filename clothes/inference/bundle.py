@@ -51,7 +51,7 @@ class OutfitInfo(TypedDict):
     """How the answers about a region are joined and what is shown of them: see `clothes.outfits.naming`."""
 
     naming: tuple[float, float]
-    certainty: tuple[float, float, float, float]
+    certainty: tuple[float, float, float, float, float]
     least_area: Share
     shown: Share
     known: Share

@@ -76,7 +76,7 @@ class Classifier:
         An open file is read from its start and stays open. Raises PhotoError.
         """
         name = os.fspath(photo) if isinstance(photo, str | os.PathLike) else None
-        scores, _, similarity = self._outputs(photo)
+        scores, _, similarity = self.outputs(photo)
         return Prediction.from_scores(scores, self.classes, threshold=self.threshold, similarity=similarity, photo=name)
 
     def predict_many(self, photos: Iterable[decode.Photo]) -> Iterator[Prediction | PhotoError]:
@@ -88,13 +88,14 @@ class Classifier:
 
         An embedding is the output of the last hidden layer, float32 (units,). Near-duplicates have similar ones.
         """
-        return map_photos(lambda photo: self._outputs(photo).features, photos)
+        return map_photos(lambda photo: self.outputs(photo).features, photos)
 
     def outputs_many(self, photos: Iterable[decode.Photo]) -> Iterator[Outputs | PhotoError]:
         """Yields the outputs of the model for each photo, in order; for an unreadable one its PhotoError."""
-        return map_photos(self._outputs, photos)
+        return map_photos(self.outputs, photos)
 
-    def _outputs(self, photo: decode.Photo) -> Outputs:
+    def outputs(self, photo: decode.Photo) -> Outputs:
+        """Returns the outputs of the model for a photo, as `predict` takes it. Raises PhotoError."""
         outputs = self.model.run(decode.read_square(photo, self.image_size))
         scores, features, _ = outputs
         if not (np.all((scores >= 0) & (scores <= 1 + TOLERANCE)) and np.isfinite(features).all()):  # false for NaN

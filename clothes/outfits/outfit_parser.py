@@ -12,7 +12,7 @@ from clothes.inference.bundle import Bundle, read_bundle
 from clothes.inference.classifier import Classifier, check_first_probe, load, map_photos, open_model
 from clothes.outfits.colors import Color, name_colors
 from clothes.outfits.kinds import BACKGROUND, GARMENTS, KINDS
-from clothes.outfits.naming import Naming
+from clothes.outfits.naming import NOT_ASKED, Crop, Naming
 from clothes.outfits.regions import Region, find_regions, without_edge
 from clothes.outfits.view import Box, View
 from clothes.photos import decode
@@ -120,9 +120,11 @@ class OutfitParser:
         return view, cells, scores
 
     def _run(self, view: View) -> tuple[np.ndarray, dict[str, float]]:
+        """The map and the scores of a view: the mean of the picture's and of its mirror image's."""
         try:
-            outputs = self.model.run_all(view.picture)
-            cells, scores = outputs["regions"].copy(), outputs["scores"]
+            seen, mirrored = self.model.run_all(view.picture), self.model.run_all(view.picture[:, ::-1])
+            cells = (seen["regions"] + mirrored["regions"][:, ::-1]) / 2
+            scores = (seen["scores"] + mirrored["scores"]) / 2
         except KeyError:
             raise BundleError(f"The bundle {self.path} cannot be used: its model has no output for regions.") from None
         if (
@@ -140,16 +142,18 @@ class OutfitParser:
     def regions(self, view: View, cells: np.ndarray) -> list[Region]:
         return find_regions(cells, self.classes, least=self.naming.least_area / view.share)
 
-    def crop(self, pixels: np.ndarray, view: View, region: Region) -> dict[str, float]:
-        """Returns the classifier's scores for a region's crop; none for a kind that it does not know."""
+    def crop(self, pixels: np.ndarray, view: View, region: Region) -> Crop:
+        """Returns what the classifier says of a region's crop."""
         if not set(KINDS[region.kind]) & set(self.classifier.classes):
-            return {}
+            return NOT_ASKED
         left, top, right, bottom = _widened(view.box(region.box), view.photo_size, _MARGIN)
-        return self.classifier.predict(np.ascontiguousarray(pixels[top:bottom, left:right])).scores
+        outputs = self.classifier.outputs(np.ascontiguousarray(pixels[top:bottom, left:right]))
+        return Crop(dict(zip(self.classifier.classes, outputs.scores.tolist(), strict=True)), outputs.certainty)
 
     def _garment(self, pixels: np.ndarray, view: View, region: Region) -> Garment:
-        names = self.naming.names(region, self.classes, self.crop(pixels, view, region))
-        confidence = self.naming.confidence(names, region, self.classes)
+        crop = self.crop(pixels, view, region)
+        names = self.naming.names(region, self.classes, crop)
+        confidence = self.naming.confidence(names, region, self.classes, crop)
         small = view.picture[:: len(view.picture) // len(region.mask), :: len(view.picture) // len(region.mask)]
         return Garment(
             label=next(iter(names)),

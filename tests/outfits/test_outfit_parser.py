@@ -96,6 +96,20 @@ def test_a_photo_without_clothing_has_no_garment(parser: clothes.OutfitParser) -
     assert parser.garments(draw_outfit(("bag", (100, 100, 104, 104)))) == []  # too small
 
 
+def test_a_mirrored_photo_has_the_mirrored_map(parser: clothes.OutfitParser, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels, run_all = np.asarray(draw_outfit(*wearer(60), size=(360, 360))), parser.model.run_all
+
+    def leaning(picture: np.ndarray) -> dict[str, np.ndarray]:
+        """A network that is blind in the left half."""
+        outputs = run_all(picture)
+        return outputs | {"regions": outputs["regions"] * (np.arange(len(outputs["regions"])) >= 16)[:, None]}
+
+    monkeypatch.setattr(parser.model, "run_all", leaning)
+    cells, mirrored = parser.look(pixels)[1], parser.look(pixels[:, ::-1])[1]
+    assert cells[..., parser.classes.index("shirt")].max() > 0.4
+    np.testing.assert_allclose(cells, mirrored[:, ::-1], atol=1e-6)
+
+
 def test_boxes_are_those_of_the_upright_photo(parser: clothes.OutfitParser) -> None:
     image = draw_outfit(*wearer())
     expected = {garment.label: garment.box for garment in parser.garments(image)}
@@ -137,10 +151,10 @@ def test_an_unreadable_photo_is_an_answer_of_its_own(parser: clothes.OutfitParse
 
 def test_an_unsure_name_is_not_known_and_an_unlikely_garment_not_shown(color_bundle: Path, tmp_path: Path) -> None:
     image = draw_outfit(*wearer())
-    unsure = clothes.load_outfit(write_color_bundle(tmp_path / "unsure", certainty=[-4.8, 1.0, 0.0, 0.0]))
+    unsure = clothes.load_outfit(write_color_bundle(tmp_path / "unsure", certainty=[-4.8, 1.0, 0.0, 0.0, 0.0]))
     garments = unsure.garments(image)
     assert garments and not any(garment.known for garment in garments)
-    none = clothes.load_outfit(write_color_bundle(tmp_path / "none", certainty=[-9.0, 1.0, 0.0, 0.0]))
+    none = clothes.load_outfit(write_color_bundle(tmp_path / "none", certainty=[-9.0, 1.0, 0.0, 0.0, 0.0]))
     assert none.garments(image) == []
 
 

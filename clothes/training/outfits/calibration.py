@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from clothes.outfits.kinds import CLASSES, GARMENTS
-from clothes.outfits.naming import Naming, evidence
+from clothes.outfits.naming import Crop, Naming, evidence
 from clothes.outfits.outfit_parser import OutfitParser
 from clothes.outfits.regions import Region
 from clothes.training.outfits.examples import Example
 
-START = Naming(naming=(1.0, 1.0), certainty=(0.0, 1.0, 1.0, 0.0), least_area=0.003, shown=0.3, known=0.5)
+START = Naming(naming=(1.0, 1.0), certainty=(0.0, 1.0, 1.0, 0.0, 0.0), least_area=0.003, shown=0.3, known=0.5)
 SMALLEST = 0.004  # share of the photo: the least that counts as a garment
 _NEAR = 0.3  # least intersection over union of a region and a garment that are one
 _WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)
@@ -22,10 +22,10 @@ _PENALTY = 1.0  # on the squares of the weights of the evidence
 
 @dataclass(frozen=True)
 class Candidate:
-    """A region with the classifier's scores of its crop, and the garment that it is, or None."""
+    """A region, what the classifier says of its crop, and the garment that it is, or None."""
 
     region: Region
-    crop: dict[str, float]
+    crop: Crop
     truth: str | None
 
 
@@ -88,7 +88,7 @@ def _answers(naming: Naming, photo: Judged, classes: Sequence[str]) -> list[tupl
     answers = []
     for candidate in photo.candidates:
         names = naming.names(candidate.region, classes, candidate.crop)
-        answers.append((next(iter(names)), naming.confidence(names, candidate.region, classes)))
+        answers.append((next(iter(names)), naming.confidence(names, candidate.region, classes, candidate.crop)))
     return answers
 
 
@@ -117,7 +117,7 @@ def f1(pairs: Iterable[tuple[frozenset[str], set[str]]]) -> float:
 
 def _fit_naming(candidates: Sequence[Candidate], classes: Sequence[str]) -> tuple[float, float]:
     """Returns the weights of map and crop that give the true names the highest likelihood."""
-    known = [candidate for candidate in candidates if candidate.truth in candidate.crop]
+    known = [candidate for candidate in candidates if candidate.truth in candidate.crop.scores]
 
     def likelihood(weights: tuple[float, float]) -> float:
         naming = replace(START, naming=weights)
@@ -129,20 +129,20 @@ def _fit_naming(candidates: Sequence[Candidate], classes: Sequence[str]) -> tupl
 
 def _fit_certainty(
     naming: Naming, candidates: Sequence[Candidate], classes: Sequence[str]
-) -> tuple[float, float, float, float]:
+) -> tuple[float, float, float, float, float]:
     """Fits a logistic regression of whether the first name of a region is true, by Newton's method."""
     rows, right = [], []
     for one in candidates:
         names = naming.names(one.region, classes, one.crop)
-        rows.append((1.0, *evidence(names, one.region, classes)))
+        rows.append((1.0, *evidence(names, one.region, classes, one.crop)))
         right.append(next(iter(names)) == one.truth)
     if not rows:
         return START.certainty
-    x, y, weights = np.array(rows), np.array(right, float), np.zeros(4)
-    penalty = _PENALTY * np.diag([0.01, 1, 1, 1])
+    x, y, weights = np.array(rows), np.array(right, float), np.zeros(5)
+    penalty = _PENALTY * np.diag([0.01, 1, 1, 1, 1])
     for _ in range(30):
         p = 1 / (1 + np.exp(-x @ weights))
         gradient = x.T @ (y - p) - penalty @ weights
         weights = weights + np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + penalty, gradient)
-    constant, name, kind, area = weights.round(4).tolist()
-    return constant, name, kind, area
+    constant, name, kind, crop, area = weights.round(4).tolist()
+    return constant, name, kind, crop, area
