@@ -1,9 +1,13 @@
 """A web page is complete, linked to nothing else, and kept only if it answers in a browser as its bundle does."""
 
+import base64
+import hashlib
 import json
 import shutil
 import stat
+import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ import clothes
 from clothes.errors import ExportError
 from clothes.exporting import to_web, web_check, web_runtime
 from clothes.exporting.web_check import find_chromium
-from clothes.exporting.web_runtime import CDN_HOST, LIBRARY, SCRIPT, WASM, get_runtime, integrity
+from clothes.exporting.web_runtime import CDN_HOST, LIBRARY, SCRIPT, WASM, Runtime, get_runtime, integrity
 from clothes.inference.bundle import Bundle
 from clothes.inference.classifier import BUNDLED
 from tests.support.commands import run_command
@@ -161,6 +165,33 @@ def test_runtime_is_kept_for_the_next_export(
     (kept / Path(SCRIPT).name).write_bytes(b"damaged")
     with pytest.raises(ExportError, match="npm is not here"):
         get_runtime("local")
+
+
+@pytest.mark.slow
+def test_checksums_for_the_cdn_are_those_of_the_package_on_npm(tmp_path: Path) -> None:
+    """jsDelivr hands out the files of a package of npm at these addresses."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip("no npm on this machine")
+    command = [npm, "pack", web_runtime.PACKAGE, "--silent", "--ignore-scripts", "--pack-destination", str(tmp_path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    if done.returncode:
+        pytest.skip(f"npm cannot get {web_runtime.PACKAGE}: {done.stderr.strip()[:200]}")
+    with tarfile.open(next(tmp_path.glob("*.tgz"))) as package:
+
+        def read(name: str) -> bytes:
+            file = package.extractfile(f"package/{name}")
+            assert file, name
+            return file.read()
+
+        found = json.loads(read("package.json"))
+        assert f"{found['name']}@{found['version']}" == web_runtime.PACKAGE
+        for name, checksum in web_runtime.INTEGRITY.items():
+            digest = hashlib.sha384(read(name)).digest()
+            assert checksum == f"sha384-{base64.b64encode(digest).decode()}", name
+    for name in (SCRIPT, WASM):
+        address = Runtime({}, is_remote=True).address(name)
+        assert address == f"https://cdn.jsdelivr.net/npm/{found['name']}@{found['version']}/{name}"
 
 
 @needs_chromium
