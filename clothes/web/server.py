@@ -218,8 +218,11 @@ def address_for_others(url: str) -> str:
 
 def page_url(host: str, listening: socket.socket, *, https: bool) -> str:
     """The address of a page for a browser on this machine."""
-    name = "localhost" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - a comparison
-    return f"{'https' if https else 'http'}://{name}:{listening.getsockname()[1]}/"
+    return f"{'https' if https else 'http'}://{_name_of(host)}:{listening.getsockname()[1]}/"
+
+
+def _name_of(host: str) -> str:
+    return "localhost" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - a comparison
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -239,7 +242,8 @@ def open_socket(host: str, port: int) -> socket.socket:
         listening.close()
         if error.errno == errno.EADDRINUSE:
             message = (
-                f"Port {port} is taken, perhaps by another page. Take another with --port, or any free one with "
+                f"Port {port} is taken, perhaps by a page that was opened before and goes on: look at "
+                f"http://{_name_of(host)}:{port}. Nothing was changed. Take another with --port, or any free one with "
                 "--port 0."
             )
         elif error.errno == errno.EACCES:

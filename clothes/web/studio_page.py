@@ -108,17 +108,20 @@ def _answer_file(function: Callable[[Path, Given], Any], uploads: Uploads) -> En
 
     async def endpoint(request: Request) -> Response:
         given: Given = dict(request.query_params)
-        path = uploads.new_path("file")
+        path = None
         try:
-            try:
-                await _receive(request, path)
-            except HTTPException as error:
-                return _problem(error.detail, error.status_code)
-            except ClientDisconnect:
-                return _problem("The upload was cancelled.")
+            path = uploads.new_path("file")
+            await _receive(request, path)
             return await run_in_threadpool(_try, lambda: JSONResponse(function(path, given)))
+        except HTTPException as error:
+            return _problem(error.detail, error.status_code)
+        except ClientDisconnect:
+            return _problem("The upload was cancelled.")
+        except OSError as error:
+            return _problem(_explain(error), 507)
         finally:
-            shutil.rmtree(path.parent, ignore_errors=True)
+            if path:
+                shutil.rmtree(path.parent, ignore_errors=True)
 
     return endpoint
 
@@ -150,11 +153,13 @@ def _try(function: Callable[[], Response]) -> Response:
     except FileNotFoundError as error:
         return _problem(f"{error.filename} is gone. Put it back, or reload the page: all else is as it was.")
     except OSError as error:
-        return _problem(
-            f"{error.filename or 'The folder'}: {error.strerror}. Nothing was lost. Make room or make it writable."
-        )
+        return _problem(_explain(error))
     except (KeyError, TypeError, ValueError, AttributeError):
         return _problem("This is not a question that the page asks. Reload the page.")
+
+
+def _explain(error: OSError) -> str:
+    return f"{error.filename or 'The disk'}: {error.strerror}. Nothing was lost. Make room or make it writable."
 
 
 def _problem(text: str, status: int = 400) -> JSONResponse:

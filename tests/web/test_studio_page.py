@@ -274,7 +274,11 @@ def test_the_network_needs_a_password_and_https_a_certificate(tmp_path: Path) ->
 def test_a_taken_port_is_told_with_what_to_do(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run_command("studio", tmp_path / "new", "--port", taken.getsockname()[1])
-    assert result.status == 1 and "is taken" in result.err and "--port 0" in result.err
+        port = taken.getsockname()[1]
+    assert result.status == 1 and f"Port {port} is taken" in result.err
+    for words in (f"http://127.0.0.1:{port}", "Nothing was changed", "--port 0"):
+        assert words in " ".join(result.err.split()), words
+    assert not (tmp_path / "new" / "photos").exists() or not any((tmp_path / "new" / "photos").iterdir())
 
 
 def test_the_command_says_what_it_does() -> None:

@@ -2,14 +2,18 @@
 
 import errno
 import os
+import re
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from clothes.studio import jobs
-from clothes.studio.job_folder import JobFolder
+from clothes.studio.job_folder import JobFolder, Next
+from clothes.web import studio_page
+from clothes.web.base_page import static
+from clothes.web.uploads import Uploads
 from tests.support.jobs import make_project, wait_until_ended
 from tests.support.pictures import photo
 from tests.support.studio_browser import chips, drop, opened
@@ -52,6 +56,12 @@ def test_a_full_disk_is_named_with_what_is_safe(tmp_path: Path, monkeypatch: pyt
             patch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))  # type: ignore[attr-defined]
             answer = upload(client, "a.png", photo(1), "hat")
         assert answer.status_code == 507 and "Nothing was lost; make room" in answer.json()["problem"]
+        for place, name in ((Uploads, "new_path"), (studio_page, "_write")):  # as a quota does
+            with monkeypatch.context() as patch:
+                patch.setattr(place, name, full)
+                answer = upload(client, "a.png", photo(1), "hat")
+            told = answer.json()["problem"]
+            assert answer.status_code == 507 and "No space left" in told and "Nothing was lost. Make room" in told
         assert client.get("state").json()["photos"] == 6
 
 
@@ -64,6 +74,25 @@ def test_a_training_that_cannot_begin_leads_to_the_photos(tmp_path: Path) -> Non
         assert job["state"] == "failed"
         assert "needs at least two classes" in job["problem"]["what"]
         assert "unchanged" in job["problem"]["safe"] and job["problem"]["next"] == "photos"
+
+
+def test_a_class_of_one_photo_is_named_with_what_to_do(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", each=20, shapes=("bar", "frame"))
+    with studio_client(project.root) as client:
+        upload(client, "a.png", photo(900), "hat")
+        for kind in ("check", "train"):
+            client.post("job", json={"do": "start", "kind": kind})
+            wait_until_ended(project, kind)
+        found = {item["kind"]: item for item in client.get("check").json()["check"]["findings"]}
+        assert found["few"]["classes"] == ["hat: 1"] and found["few"]["advice"] == "Collect more first."
+        state = client.get("state").json()
+        assert (state["job"]["state"], state["photos"]) == ("done", 41)
+
+
+def test_each_next_step_of_a_problem_has_its_button() -> None:
+    listed = static("studio_train.js").partition("const nexts = {")[2].partition("};")[0]
+    buttons = re.findall(r'^    "?([a-z ]+)"?: \(\) => \[', listed, re.MULTILINE)
+    assert set(buttons) == set(get_args(Next))
 
 
 @pytest.mark.browser
@@ -112,7 +141,7 @@ def test_the_page_tells_what_a_camera_lacks(browser: Any, tmp_path: Path, error:
             error,
         )
         page.get_by_role("button", name="Use the camera").click()
-        page.locator(".status.problem").get_by_text(told).wait_for()
+        page.locator(".status.problem").get_by_text(f"{told} Nothing was changed.").wait_for()
         assert not page.locator(".shooting").is_visible()
 
 

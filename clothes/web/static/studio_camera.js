@@ -11,7 +11,7 @@ const startCamera = async (video, wanted) => {
     await video.play();
     return true;
   } catch (error) {
-    say(WORDS.camera[error.name] ?? WORDS.camera.other, true);
+    say(`${WORDS.camera[error.name] ?? WORDS.camera.other} ${WORDS.camera.safe}`, true);
     return false;
   }
 };

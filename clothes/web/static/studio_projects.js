@@ -77,7 +77,7 @@ watchers.push(() => {
   if (isNew) {
     const { problem } = state.adding;
     if (!problem) return tellAdded();
-    say(`${problem.what} ${problem.safe}`, true);
+    say(`${problem.what} ${problem.safe} ${words.again}`, true);
     tellEnd(state.adding);
   }
 });

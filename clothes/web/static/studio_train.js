@@ -85,7 +85,6 @@ const problemOf = (job) => {
     again: () => [WORDS.again, () => again(job)],
     photos: () => [WORDS.next.add[1], () => openStation("photos")],
     settings: () => [trainWords.title, () => openStation("train")],
-    test: () => [WORDS.test.title, () => openStation("test")],
   };
   const [text, go] = nexts[job.problem.next]();
   return make("div", { className: "trouble" }, make("p", { textContent: job.problem.what }), make("p", { textContent: job.problem.safe }), button(text, go, { className: "main" }));

@@ -119,6 +119,7 @@ const WORDS = {
     refused: (number) => `${count(number, "file")} not added`,
     unpacking: (name) => `${name} has arrived. Its photos are being added.`,
     cancelled: (number, already) => `Cancelled. ${WORDS.photos.added(number, already)}${number ? ` Undo takes ${number === 1 ? "it" : "them"} back.` : ""}`,
+    again: "Ask again when the cause is gone: photos that are there already are not added twice.",
     tooLarge: (megabytes) => `it has more than ${megabytes} MB`,
   },
   camera: {
@@ -133,6 +134,7 @@ const WORDS = {
     NotAllowedError: "The browser blocks the camera for this page. Allow it beside the page's address, then try again.",
     NotFoundError: "No camera is connected. Connect one and try again, or choose photos.",
     other: "The camera cannot be used; perhaps another program has it. Close that one and try again.",
+    safe: "Nothing was changed.",
   },
   check: {
     title: "Check",
