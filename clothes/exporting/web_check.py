@@ -17,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from mimetypes import guess_type
 from pathlib import Path
+from typing import Any
 
 from clothes.errors import ExportError
 from clothes.system.csv_files import read_csv
@@ -103,7 +104,7 @@ class _Server:
         self.answers, self.problem = b"", ""
         self._folder, self._photos, self._remote = folder, photos, remote
         self._secret = secrets.token_urlsafe(16)
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, self))
+        self._http = _Host(("127.0.0.1", 0), functools.partial(_Handler, self))
         self.url = f"http://127.0.0.1:{self._http.server_port}/{self._secret}"
 
     def __enter__(self) -> "_Server":
@@ -146,6 +147,12 @@ class _Server:
         self.answered.set()
 
 
+class _Host(ThreadingHTTPServer):
+    def handle_error(self, *given: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):  # the browser is ended while it is answered
+            super().handle_error(*given)
+
+
 class _Handler(BaseHTTPRequestHandler):
     def __init__(self, server: _Server, *given: object) -> None:
         self._check = server
@@ -156,8 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
             data = self._check.find(self.path)
         except (OSError, ValueError, LookupError, StopIteration):
             data = None
-        with suppress(ConnectionError):  # the browser is ended
-            self._reply(404 if data is None else 200, data or b"", guess_type(self.path)[0])
+        self._reply(404 if data is None else 200, data or b"", guess_type(self.path)[0])
 
     def do_POST(self) -> None:
         self._check.take(self.path, self.rfile.read(int(self.headers.get("content-length", 0))))

@@ -10,6 +10,7 @@ import sys
 import tarfile
 from pathlib import Path
 
+import httpx
 import pytest
 
 import clothes
@@ -192,6 +193,21 @@ def test_checksums_for_the_cdn_are_those_of_the_package_on_npm(tmp_path: Path) -
     for name in (SCRIPT, WASM):
         address = Runtime({}, is_remote=True).address(name)
         assert address == f"https://cdn.jsdelivr.net/npm/{found['name']}@{found['version']}/{name}"
+
+
+def test_a_browser_that_is_ended_while_it_is_answered_prints_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def reset(*_: object) -> None:
+        raise ConnectionResetError
+
+    monkeypatch.setattr(web_check._Handler, "_reply", reset)
+    with web_check._Server(tmp_path, [b"photo"], {}) as server:
+        for ask in (httpx.get, httpx.post):
+            with pytest.raises(httpx.HTTPError):
+                ask(f"{server.url}/answers")
+        assert server.answered.is_set()
+    assert capsys.readouterr().err == ""
 
 
 @needs_chromium
