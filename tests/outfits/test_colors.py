@@ -20,6 +20,10 @@ CLOTHS = {
     "#1c2544": "navy",
     "#1f4fb8": "blue",
     "#3f5f8a": "blue",  # jeans
+    "#50687f": "blue",  # faded
+    "#607088": "blue",
+    "#5c3540": "burgundy",  # faded too
+    "#905060": "burgundy",
     "#a9cbe8": "light blue",
     "#e7d8b8": "beige",
     "#5a3a22": "brown",
