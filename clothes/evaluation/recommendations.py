@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -136,17 +136,19 @@ def recommend(
     drawn for each resample. Intervals are percentiles 2.5 and 97.5 of a bootstrap of the validation photos.
     """
     number, rng = len(truth), np.random.default_rng(0)
-    resamples = np.vstack([np.arange(number), rng.integers(0, number, (_RESAMPLES, number))])  # unchanged first
-    hits = np.stack([point.hits for point in curve])
-    accuracies = np.stack([row[resamples].mean(axis=1) for row in hits], axis=1)  # (resamples, points)
+    hits, wrong = np.stack([point.hits for point in curve]), truth != answers
+    resamples = (rng.integers(0, number, number) for _ in range(_RESAMPLES))  # one at a time: each has all photos
+    found = [
+        (hits[:, i].mean(axis=1), np.bincount(truth[i], weights=wrong[i], minlength=len(classes)) / number)
+        for i in chain([np.arange(number)], resamples)  # unchanged first
+    ]
+    accuracies, errors = map(np.stack, zip(*found, strict=True))  # (resamples, points), (resamples, classes)
     exponents = _fit_exponents(np.array([point.photos for point in curve]), accuracies, min_error=0.5 / number)
     if not retrained:
         exponents += (_TYPICAL_EXPONENT - exponents) * np.append(0.5, rng.random(_RESAMPLES))
     more = int(max(10, round(len(train) / len(classes) / 2, -1)))
     counts = np.bincount(train, minlength=len(classes))
     remaining = (counts / (counts + more)) ** exponents[:, None]  # share of the errors, (resamples, classes)
-    wrong = truth != answers
-    errors = np.stack([np.bincount(truth[i], weights=wrong[i], minlength=len(classes)) for i in resamples]) / number
     gains = errors * (1 - remaining)
     is_best = gains[1:] == gains[1:].max(axis=1, keepdims=True)
     first = (is_best / is_best.sum(axis=1, keepdims=True)).mean(axis=0)  # ties are divided

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any, NotRequired, Self, TypedDict
 
@@ -116,12 +117,12 @@ class Evaluation:
 
     def predictions_csv(self) -> str:
         """Returns the content of predictions.csv: photo, truth, label, confidence, known, then each class's score."""
-        rows = [
+        rows = (
             [p.photo, truth, p.label, f"{p.confidence:.6f}", str(p.known).lower()]
             + [f"{p.scores[name]:.6f}" for name in self.classes]
             for truth, p in self.predictions
-        ]
-        return csv_text([[*_COLUMNS, *self.classes], *rows])
+        )
+        return csv_text(chain([[*_COLUMNS, *self.classes]], rows))
 
 
 def write_evaluation(folder: Path, result: Evaluation, **more: Any) -> None:

@@ -1,6 +1,7 @@
 """Duplicates and near-duplicates among the photos of a listing, and groups of them."""
 
 import tempfile
+from bisect import bisect_left
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ class Survey(AbstractContextManager["Survey"]):
         last = len(self._listing.photos)
         self._pictures.add(last, photo)
         found = self._pictures.most_similar(last)
-        return None if found is None else self.records[self._numbers.index(found)]
+        return None if found is None else self.records[bisect_left(self._numbers, found)]
 
     def pairs(self) -> list[Pair]:
         """Returns the pairs that look the same, closest first. Copies of a file are paired with the first one."""

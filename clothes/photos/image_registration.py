@@ -46,8 +46,8 @@ def registered_distance(pictures: np.ndarray, targets: np.ndarray) -> np.ndarray
 def cell_means(pictures: np.ndarray, cell: int) -> np.ndarray:
     """Returns the means of `cell` x `cell` pixels: (N, S, S, C) to float32 (N, S / cell, S / cell, C)."""
     count, side, _, channels = pictures.shape
-    cells = pictures.astype(np.float32, copy=False).reshape(count, side // cell, cell, side // cell, cell, channels)
-    return np.asarray(cells.mean(axis=(2, 4)))
+    rows = pictures.astype(np.float32, copy=False).reshape(count, side // cell, cell, side * channels).mean(axis=2)
+    return np.asarray(rows.reshape(count, side // cell, side // cell, cell, channels).mean(axis=3))
 
 
 def _estimate_motion(

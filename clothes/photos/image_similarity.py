@@ -26,11 +26,13 @@ _MAX_CONTRAST_RATIO = 1.4  # above: another colour, not another exposure
 _MAX_SHAPE_RATIO = 1.25  # of the photos' width / height, which the square pictures do not show
 _MAX_HASH_BITS, _MAX_HASH_BITS_SMALL = 10, 4  # of 64
 _MAX_COARSE, _MAX_COARSE_REGISTERED = 0.16, 0.35  # the distance of 8 x 8 means, which rules out most candidates early
+_ROUNDING = 1e-5
 _SMALL = 64  # pixels: photos with a shorter long side have too little detail to be registered
 _FLAT = 4.0  # gray levels: a picture of less contrast is blank, and equals another only as the same file
 _NEAREST = 20  # candidates of a photo that are registered, so that the work grows with the photos, not their square
 _BLOCK = 1 << 20  # hash comparisons at a time
-_BATCH = 256  # pairs compared at a time
+_BATCH = 64  # pairs compared at a time
+_HASHED = np.array([0, *range(8, 65, 7)])  # the columns of pixels where the nine cells of a row begin and end
 _MAPPED = 1000  # pictures in memory while they are added
 
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]  # positions a, positions b, distances
@@ -46,13 +48,17 @@ class Pictures:
         self._coarse = np.frombuffer(self._map, np.float32, offset=self._thumbs.nbytes).reshape(count, -1)
         self._hashes = np.zeros(count, dtype=np.uint64)
         self._contrast = np.zeros(count, dtype=np.float32)
+        self._shares = np.zeros(count, dtype=np.float32)  # of the contrast of 2 x 2 cells: that of the coarse ones
         self._sizes = np.zeros((count, 2))  # width, height
 
     def add(self, i: int, photo: Inspection) -> None:
         self._thumbs[i] = np.asarray(photo.small.resize((THUMB, THUMB)))
         self._hashes[i] = difference_hash(self._thumbs[i])
-        self._coarse[i] = _normalized(self._thumbs[i : i + 1], cell=8)[0]
-        self._contrast[i] = self._thumbs[i].std()
+        fine = cell_means(self._thumbs[i : i + 1], 2)
+        coarse = cell_means(fine, 4)
+        self._coarse[i] = _standardize(coarse)[0]
+        self._shares[i] = (_divisor(coarse) / _divisor(fine)).item()
+        self._contrast[i] = self._thumbs[i].std(dtype=np.float32)
         self._sizes[i] = photo.width, photo.height
         if i % _MAPPED == 0:
             self._release()
@@ -69,12 +75,15 @@ class Pictures:
         seconds in NumPy. Only what passes both gates is kept, so the memory grows with the near-duplicates.
         """
         chosen = np.array([i for i in positions if self._contrast[i] >= _FLAT], dtype=int)
+        small = self._is_small(chosen)
+        order = np.argsort(~small, kind="stable")  # small ones first: in their blocks fewer bits may differ
+        chosen, small = chosen[order], small[order]
         hashes = self._hashes[chosen]
         rows = max(1, _BLOCK // max(1, len(chosen)))
 
         def block(start: int) -> Pairs:
             bits = np.bitwise_count(hashes[start : start + rows, None] ^ hashes[None, start:])
-            a, b = np.nonzero(bits <= _MAX_HASH_BITS)
+            a, b = np.nonzero(bits <= (_MAX_HASH_BITS_SMALL if small[start : start + rows].all() else _MAX_HASH_BITS))
             is_upper = a < b
             return self._candidates(chosen[a[is_upper] + start], chosen[b[is_upper] + start])
 
@@ -84,12 +93,17 @@ class Pictures:
 
     def most_similar(self, i: int) -> int | None:
         """Returns the position of the most similar picture before this one, or None."""
-        others = np.flatnonzero((self._contrast[:i] >= _FLAT) & (self._contrast[i] >= _FLAT))
+        near = np.bitwise_count(self._hashes[:i] ^ self._hashes[i]) <= _MAX_HASH_BITS
+        others = np.flatnonzero(near & (self._contrast[:i] >= _FLAT) & (self._contrast[i] >= _FLAT))
         a, _, distances = self._confirmed(*self._candidates(others, np.full(len(others), i)))
         return int(a[distances.argmin()]) if len(a) else None
 
     def _is_small(self, positions: np.ndarray) -> np.ndarray:
         return np.asarray(self._sizes[positions].max(axis=1) < _SMALL)
+
+    def _shape(self, positions: np.ndarray) -> np.ndarray:
+        width, height = self._sizes[positions].T
+        return np.asarray(width / height.clip(1))
 
     def _candidates(self, a: np.ndarray, b: np.ndarray) -> Pairs:
         """Returns the pairs whose hashes and 8 x 8 means are close, and the distance of the means."""
@@ -97,16 +111,26 @@ class Pictures:
         bits = np.bitwise_count(self._hashes[a] ^ self._hashes[b])
         keep = bits <= np.where(small, _MAX_HASH_BITS_SMALL, _MAX_HASH_BITS)
         a, b, small = a[keep], b[keep], small[keep]
-        steps = range(0, len(a), 10_000)
-        parts = [root_mean_square(self._coarse[a[i : i + 10_000]] - self._coarse[b[i : i + 10_000]]) for i in steps]
-        coarse = np.concatenate([np.zeros(0, np.float32), *parts])
+        coarse = self._coarse_distance(a, b)
         keep = coarse <= np.where(small, _MAX_COARSE, _MAX_COARSE_REGISTERED)
+        a, b, small, coarse = a[keep], b[keep], small[keep], coarse[keep]
+        # `distance` is never below that of the means on its own scale, as means of cells lose differences.
+        keep = ~small | (self._coarse_distance(a, b, scaled=True) <= _MAX_DISTANCE_SMALL + _ROUNDING)
         return a[keep], b[keep], coarse[keep]
+
+    def _coarse_distance(self, a: np.ndarray, b: np.ndarray, *, scaled: bool = False) -> np.ndarray:
+        """Returns the distance of the 8 x 8 means of pairs, if `scaled` divided as `distance` divides the pixels."""
+
+        def means(positions: np.ndarray) -> np.ndarray:
+            return self._coarse[positions] * (self._shares[positions, None] if scaled else np.float32(1))
+
+        steps = [slice(start, start + 10_000) for start in range(0, len(a), 10_000)]
+        parts = [root_mean_square(means(a[step]) - means(b[step])) for step in steps]
+        return np.concatenate([np.zeros(0, np.float32), *parts])
 
     def _confirmed(self, a: np.ndarray, b: np.ndarray, coarse: np.ndarray) -> Pairs:
         """Returns the candidates that are similar by their pixels, and their distances."""
-        shape = self._sizes[:, 0] / self._sizes[:, 1].clip(1)
-        keep = np.abs(np.log(shape[a] / shape[b])) < np.log(_MAX_SHAPE_RATIO)
+        keep = np.abs(np.log(self._shape(a) / self._shape(b))) < np.log(_MAX_SHAPE_RATIO)
         contrast_ratio = self._contrast[a] / self._contrast[b]
         keep &= (contrast_ratio < _MAX_CONTRAST_RATIO) & (contrast_ratio > 1 / _MAX_CONTRAST_RATIO)
         a, b, coarse = a[keep], b[keep], coarse[keep]
@@ -136,9 +160,8 @@ class Pictures:
 
 def difference_hash(picture: np.ndarray) -> int:
     """Returns 64 bits for uint8 (64, 64, 3): whether each of 8 x 8 cells is brighter than its left neighbour."""
-    gray = picture.mean(axis=2)
-    rows = gray.reshape(8, 8, THUMB).mean(axis=1)
-    columns = np.stack([part.mean(axis=1) for part in np.array_split(rows, 9, axis=1)], axis=1)
+    rows = picture.reshape(8, 8, 3 * THUMB).sum(axis=1, dtype=np.float32)
+    columns = np.add.reduceat(rows, 3 * _HASHED[:-1], axis=1) / np.diff(_HASHED)
     return int.from_bytes(np.packbits(columns[:, 1:] > columns[:, :-1]).tobytes(), "big")
 
 
@@ -148,14 +171,18 @@ def distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     The root mean square difference after both got the same brightness and contrast and were blurred a little, so that
     exposure and JPEG quality hardly count: sqrt(2 - 2 r) for their correlation r.
     """
-    return root_mean_square(_normalized(one, cell=2) - _normalized(other, cell=2))
+    return root_mean_square(_standardize(cell_means(one, 2)) - _standardize(cell_means(other, 2)))
 
 
-def _normalized(pictures: np.ndarray, *, cell: int) -> np.ndarray:
-    """Returns the cell means, float32 (N, values), each picture with mean 0 and standard deviation 1."""
-    values = cell_means(pictures, cell).reshape(len(pictures), -1)
-    values -= values.mean(axis=1, keepdims=True)
-    return values / np.maximum(values.std(axis=1, keepdims=True), 2.0)
+def _standardize(means: np.ndarray) -> np.ndarray:
+    """Returns cell means (N, S, S, 3) as float32 (N, values), each picture with mean 0 and standard deviation 1."""
+    values = means.reshape(len(means), -1)
+    return (values - values.mean(axis=1, keepdims=True)) / _divisor(means)
+
+
+def _divisor(means: np.ndarray) -> np.ndarray:
+    """Returns what each picture is divided by (N, 1): its standard deviation, or more if it is nearly blank."""
+    return np.maximum(means.reshape(len(means), -1).std(axis=1, keepdims=True), 2.0)
 
 
 def _is_among_nearest(a: np.ndarray, b: np.ndarray, distances: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The recommendations name the class that gains most from more photos, and how certain that is."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -50,3 +51,15 @@ def test_text_says_when_the_ranking_is_uncertain_or_unknown() -> None:
     assert wide.low < sure.low
     assert "--retrain" in recommendations({}, train=(9, 9, 9), retrained=False).lines()[-1]
     assert "--retrain" not in close.lines()[-1]
+
+
+def test_another_validation_photo_takes_little_more_memory() -> None:
+    peaks = []
+    for count in (2000, 4000):
+        truth = np.arange(count) % 3
+        curve = [Point(n, (np.arange(count) >= 40 * count / n).astype(float)) for n in (100, 200, 300, 400)]
+        tracemalloc.start()
+        recommend(CLASSES, curve, train=truth, truth=truth, answers=(truth + (truth == 0)) % 3, retrained=True)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[1] - peaks[0]) / 2000 < 500  # bytes; 16,000 with all resamples at once

@@ -1,15 +1,23 @@
 """Near-duplicates are found by their pixels: bursts and crops, and no blank or unlike pictures."""
 
 import gzip
+import re
 import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from clothes.photos import image_similarity
+from clothes.photos.decode import inspect
 from clothes.photos.duplicates import Survey, group
 from clothes.photos.folders import list_class_folders
+from clothes.photos.image_similarity import STORED, THUMB, Pictures, difference_hash, distance
 from tests.support.pictures import SHARED, smooth
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
@@ -76,3 +84,56 @@ def test_the_one_duplicate_of_clothing_small_is_found() -> None:
             "train/skirt/637a56e4-7fa6-4f75-8859-0f8902461554.jpg",
         )
     ]
+
+
+def variants(count: int) -> list[np.ndarray]:
+    """One picture of 28 pixels a side in so many versions, lighter and darker in places."""
+    rng = np.random.default_rng(0)
+
+    def enlarged(grid: np.ndarray) -> np.ndarray:
+        return np.asarray(Image.fromarray(grid.astype(np.float32)).resize((28, 28), Image.Resampling.BICUBIC))
+
+    base = enlarged(rng.uniform(30, 225, (5, 5)))
+    changed = (base + rng.uniform(0, 8) * enlarged(rng.normal(size=(5, 5))) for _ in range(count))
+    return [pixels.clip(0, 255).astype(np.uint8) for pixels in changed]
+
+
+@contextmanager
+def kept(pictures: list[np.ndarray]) -> Iterator[Pictures]:
+    with tempfile.TemporaryFile() as file:
+        file.truncate(len(pictures) * STORED)
+        found = Pictures(file, len(pictures))
+        for i, picture in enumerate(pictures):
+            found.add(i, inspect(picture, THUMB))
+        yield found
+
+
+def test_few_pairs_are_compared_by_their_pixels_and_none_is_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small pictures of one kind have like hashes and cells, so those pairs grow with the square of the pictures."""
+    pictures, compared = variants(60), 0
+
+    def count(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        nonlocal compared
+        compared += len(one)
+        return distance(one, other)
+
+    monkeypatch.setattr(image_similarity, "distance", count)
+    with kept(pictures) as found:
+        a, b, distances = found.similar_pairs(range(60))
+    large = [np.asarray(inspect(picture, THUMB).small.resize((THUMB, THUMB))) for picture in pictures]
+    hashes = np.array([difference_hash(picture) for picture in large], dtype=np.uint64)
+    pairs = [(i, j) for i in range(60) for j in range(i + 1, 60) if int(hashes[i] ^ hashes[j]).bit_count() <= 4]
+    one, other = (np.stack([large[i] for i in column]) for column in zip(*pairs, strict=True))
+    all_distances = dict(zip(pairs, distance(one, other).tolist(), strict=True))
+    near = {pair: d for pair, d in all_distances.items() if d <= 0.07}
+    assert dict(zip(zip(a.tolist(), b.tolist(), strict=True), distances.tolist(), strict=True)) == pytest.approx(near)
+    assert 100 < len(near) < compared < len(pairs) / 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads what Linux says about the memory")
+def test_pictures_leave_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_similarity, "_MAPPED", 20)
+    with kept(variants(200)):
+        entry = Path("/proc/self/smaps").read_text().split("(deleted)")[1]
+    assert int(re.findall(r"Size: +(\d+) kB", entry)[0]) > 200 * STORED / 1024 - 1
+    assert int(re.findall(r"Rss: +(\d+) kB", entry)[0]) < 40 * STORED / 1024
