@@ -82,6 +82,7 @@ class Survey(AbstractContextManager["Survey"]):
             found.append(result)
             if progress:
                 progress(len(found), count)
+        self._pictures.measure(0, count)
         self._numbers = [number for number, result in enumerate(found) if isinstance(result, Record)]  # of the pictures
         self.records = tuple(result for result in found if isinstance(result, Record))
         self.unreadable = tuple(result for result in found if isinstance(result, Unreadable))
@@ -105,6 +106,7 @@ class Survey(AbstractContextManager["Survey"]):
         """Returns the most similar near-duplicate of another photo, inspected at `THUMB` pixels. Not thread-safe."""
         last = len(self._listing.photos)
         self._pictures.add(last, photo)
+        self._pictures.measure(last, last + 1)
         found = self._pictures.most_similar(last)
         return None if found is None else self.records[bisect_left(self._numbers, found)]
 

@@ -1,10 +1,17 @@
 """Embeddings are computed once, kept in the run, and never those of the test part."""
 
+import tracemalloc
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 
 import clothes
-from clothes.evaluation.embeddings import read_embeddings
+from clothes.evaluation import embeddings
+from clothes.evaluation.embeddings import Embeddings, read_embeddings
+from clothes.inference.litert import Outputs
+from clothes.photos.split_file import Row
 
 
 def test_embeddings_are_computed_once_and_not_for_the_test_part(copy: clothes.Run) -> None:
@@ -82,3 +89,41 @@ def test_reduced_embeddings_keep_the_distances() -> None:
     for i in range(1, 20):
         distance = np.linalg.norm(wide.values[0] - wide.values[i])
         assert np.linalg.norm(small[0] - small[i]) == pytest.approx(distance, rel=1e-3)
+
+
+class WideNetwork:
+    """A classifier of which only the embeddings matter: 40 kB each."""
+
+    def __init__(self, classes: tuple[str, ...]) -> None:
+        self.classes, self.info = classes, {"files": "wide"}
+
+    def outputs_many(self, photos: Iterable[object]) -> Iterator[Outputs]:
+        for i, _ in enumerate(photos):
+            yield Outputs(np.full(len(self.classes), 0.5, np.float32), np.full(10_000, i, np.float32), 0.5)
+
+
+def peak(act: Callable[[], Any]) -> int:
+    tracemalloc.start()
+    act()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return most
+
+
+def test_embeddings_are_in_memory_once_while_they_are_read(copy: clothes.Run) -> None:
+    network: Any = WideNetwork(copy.split.classes)
+    # NumPy copies 16 MB at a time to compress them, here all 4 MB.
+    assert peak(lambda: read_embeddings(copy, network)) < 2.5 * 96 * 40_000
+    assert read_embeddings(copy, network).values[:, -1].tolist() == list(range(96))
+
+
+def test_embeddings_are_not_copied_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, values = np.arange(3000) % 3, np.random.default_rng(0).normal(size=(3000, 600)).astype(np.float32)
+    found = Embeddings(tuple(Row(f"{i}", "a", "train", "", "") for i in range(3000)), values, labels, labels)
+    reduced, nearest = found.reduced().values, found.nearest(values[:4], 5)
+    monkeypatch.setattr(embeddings, "_BLOCK", 100)
+    assert np.abs(found.reduced().values) == pytest.approx(np.abs(reduced), abs=1e-2)
+    assert (found.nearest(values[:4], 5) == nearest).all() and nearest[:, 0].tolist() == [0, 1, 2, 3]
+    # The 1 MB of nearest positions and the 5 MB of reduced values and axes are not copies of the 7 MB.
+    assert peak(lambda: found.nearest(values[:4], 5)) < 0.3 * values.nbytes
+    assert peak(found.reduced) - reduced.nbytes < 0.8 * values.nbytes

@@ -105,6 +105,7 @@ def kept(pictures: list[np.ndarray]) -> Iterator[Pictures]:
         found = Pictures(file, len(pictures))
         for i, picture in enumerate(pictures):
             found.add(i, inspect(picture, THUMB))
+        found.measure(0, len(pictures))
         yield found
 
 
@@ -120,10 +121,10 @@ def test_few_pairs_are_compared_by_their_pixels_and_none_is_missed(monkeypatch: 
     monkeypatch.setattr(image_similarity, "distance", count)
     with kept(pictures) as found:
         a, b, distances = found.similar_pairs(range(60))
-    large = [np.asarray(inspect(picture, THUMB).small.resize((THUMB, THUMB))) for picture in pictures]
-    hashes = np.array([difference_hash(picture) for picture in large], dtype=np.uint64)
+    large = np.stack([np.asarray(inspect(picture, THUMB).small.resize((THUMB, THUMB))) for picture in pictures])
+    hashes = difference_hash(large)
     pairs = [(i, j) for i in range(60) for j in range(i + 1, 60) if int(hashes[i] ^ hashes[j]).bit_count() <= 4]
-    one, other = (np.stack([large[i] for i in column]) for column in zip(*pairs, strict=True))
+    one, other = (large[list(column)] for column in zip(*pairs, strict=True))
     all_distances = dict(zip(pairs, distance(one, other).tolist(), strict=True))
     near = {pair: d for pair, d in all_distances.items() if d <= 0.07}
     assert dict(zip(zip(a.tolist(), b.tolist(), strict=True), distances.tolist(), strict=True)) == pytest.approx(near)
