@@ -30,7 +30,7 @@ _ROUNDING = 1e-5
 _SMALL = 64  # pixels: photos with a shorter long side have too little detail to be registered
 _FLAT = 4.0  # gray levels: a picture of less contrast is blank, and equals another only as the same file
 _NEAREST = 20  # candidates of a photo that are registered, so that the work grows with the photos, not their square
-_BLOCK = 1 << 20  # hash comparisons at a time
+_BLOCK = 1 << 19  # hash comparisons at a time
 _BATCH = 64  # pairs compared at a time
 _HASHED = np.array([0, *range(8, 65, 7)])  # the columns of pixels where the nine cells of a row begin and end
 _MAPPED = 1000  # pictures in memory while they are added
@@ -95,7 +95,8 @@ class Pictures:
 
         def block(start: int) -> Pairs:
             bits = np.bitwise_count(hashes[start : start + rows, None] ^ hashes[None, start:])
-            a, b = np.nonzero(bits <= (_MAX_HASH_BITS_SMALL if small[start : start + rows].all() else _MAX_HASH_BITS))
+            near = bits <= (_MAX_HASH_BITS_SMALL if small[start : start + rows].all() else _MAX_HASH_BITS)
+            a, b = np.divmod(np.flatnonzero(near), bits.shape[1])  # np.nonzero takes three times as long
             is_upper = a < b
             return self._candidates(chosen[a[is_upper] + start], chosen[b[is_upper] + start])
 

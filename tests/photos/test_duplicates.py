@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,21 @@ def test_no_room_for_the_small_copies_is_said(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60)
     assert "No room" in done.stdout, done.stderr
     assert "TMPDIR" in done.stdout
+
+
+def test_a_survey_keeps_little_of_a_photo(tmp_path: Path) -> None:
+    kept, data = [], jpeg(smooth(0, (90, 90)), 80)
+    for count in (200, 400):
+        folder = tmp_path / str(count) / "a"
+        folder.mkdir(parents=True)
+        for i in range(count):
+            (folder / f"{i}.jpg").write_bytes(data)
+        listing = list_class_folders(folder.parent)
+        tracemalloc.start()
+        with Survey(listing):
+            kept.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    assert (kept[1] - kept[0]) / 200 < 600  # bytes: its record, its hash and sizes, and not its 13 kB of pixels
 
 
 def test_groups_do_not_chain() -> None:
