@@ -77,6 +77,7 @@ _EXTRAS = {
     "serve": ("gradio",),
     "drive": ("google", "google_auth_oauthlib", "googleapiclient"),
     "export": ("onnx", "onnxruntime", "tf2onnx"),
+    "ray": ("ray", "pyarrow"),
 }
 # The extra that installs each optional module, for the error if it is missing.
 EXTRAS = {module: extra for extra, modules in _EXTRAS.items() for module in modules}

@@ -32,6 +32,8 @@ HEAVY = {
     "onnx": {"exporting.to_onnx"},
     "onnxruntime": {"exporting.to_onnx"},
     "optuna": {"training.search.study"},
+    "pyarrow": {"inference.many"},
+    "ray": {"inference.many.ray_engine"},
     "pillow_heif": {"photos.decode.opening"},
     "google": {"collection.drive.auth", "collection.drive.client"},
     "googleapiclient": {"collection.drive.client", "collection.drive.errors"},

@@ -7,7 +7,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from clothes.cli.commands import collection, demo, drive, evaluation, inference, photos, report, studio, training, web
+from clothes.cli.commands import (
+    collection,
+    demo,
+    drive,
+    evaluation,
+    inference,
+    photos,
+    prediction,
+    report,
+    studio,
+    training,
+    web,
+)
 from clothes.cli.options import missing_package
 from clothes.cli.output import note, show
 from clothes.errors import ClothesError
@@ -22,7 +34,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (studio, demo, collection, photos, training, evaluation, report, inference, web, drive):  # as in --help
+# In the order of --help:
+for group in (studio, demo, collection, photos, training, evaluation, report, prediction, inference, web, drive):
     app.add_typer(group.app)
 
 

@@ -1,17 +1,20 @@
 """Progress bars on stderr."""
 
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+from clothes.cli.output import duration, note
 from clothes.system.progress import Progress
 
 if TYPE_CHECKING:
     import rich.progress
 
 T = TypeVar("T")
+_BETWEEN_NOTES = 10.0  # seconds
 
 
 class Bars:
@@ -58,3 +61,22 @@ def with_progress(items: Iterable[T], title: str, total: int) -> Iterator[T]:
         for done, item in enumerate(items, 1):
             yield item
             bars.show(title, done, total)
+
+
+class Pace:
+    """Notes from time to time how many photos are done, how many a second, and the time left: for hours of work."""
+
+    def __init__(self, total: int, missing: int) -> None:
+        self._total, self._missing, self._done = total, missing, 0
+        self._began = self._noted = time.monotonic()
+
+    def add(self, photos: int) -> None:
+        self._done += photos
+        now = time.monotonic()
+        if self._done and now - self._noted >= _BETWEEN_NOTES:
+            self._noted, speed = now, self._done / (now - self._began)
+            left = self._missing - self._done
+            note(
+                f"{self._total - left:,} of {self._total:,} photos, {speed:,.1f} a second, "
+                f"about {duration(left / speed)} left"
+            )

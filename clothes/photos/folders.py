@@ -69,7 +69,7 @@ def list_class_folders(root: str | os.PathLike[str], *, classes: Collection[str]
     Hidden folders, odd files and empty classes are listed as skipped. Opens no file. Raises PhotosError if there is
     nothing to list, or parts without train.
     """
-    lister = _Lister(Path(root))
+    lister = PhotoLister(Path(root))
     base, folders, loose = lister.find_class_folders()
     parts = _part_folders(lister.root / base, folders)
     photos: list[PhotoFile] = []
@@ -114,7 +114,7 @@ def _notes(base: str, photos: Sequence[PhotoFile], spellings: Mapping[str, str])
 
 def list_photos(root: str | os.PathLike[str]) -> tuple[list[Path], list[Skipped]]:
     """Returns every photo below a folder, sorted, and what was skipped. Raises PhotosError if it cannot be read."""
-    lister = _Lister(Path(root))
+    lister = PhotoLister(Path(root))
     _entries(lister.root)  # `walk` would skip a folder that cannot be read
     return sorted(lister.root / path for path in lister.walk("")), lister.skipped
 
@@ -125,7 +125,7 @@ def class_folder(root: str | os.PathLike[str], label: str) -> Path:
     An existing class is found however it is spelt, so that Shirt and shirt are one class on every system. Raises
     PhotosError if the root does not exist or has parts without train.
     """
-    lister = _Lister(Path(root))
+    lister = PhotoLister(Path(root))
     base, folders, _ = lister.find_class_folders()
     for name, part in _part_folders(lister.root / base, folders).items():
         if part == "train":
@@ -163,7 +163,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 def _part_folders(root: Path, folders: list[str]) -> dict[str, str]:
     """Returns the folders that are parts: name -> part. Raises PhotosError if there are parts without train."""
     parts = {name: PART_FOLDERS[name.lower()] for name in folders if name.lower() in PART_FOLDERS}
-    entries = {name: _Lister(root / name).sort_entries() for name in parts}
+    entries = {name: PhotoLister(root / name).sort_entries() for name in parts}
     holds_classes = [name for name, (inside, loose) in entries.items() if inside and not loose]
     if "train" in parts.values() and (len(parts) > 1 or holds_classes == folders):
         return parts
@@ -186,7 +186,7 @@ def _no_photos(root: Path, loose: list[str], skipped: list[Skipped]) -> PhotosEr
     return PhotosError(f"No photo below {root}; it holds {found}. Put photos into one folder per class there.")
 
 
-class _Lister:
+class PhotoLister:
     """Lists photos below a root and keeps what was skipped. Paths are relative to the root, with slashes."""
 
     def __init__(self, root: Path) -> None:
@@ -210,7 +210,7 @@ class _Lister:
         folders, loose = self.sort_entries(base)
         if base and loose:
             return None
-        filled = list(islice((name for name in folders if any(_Lister(self.root).walk(base + name))), 2))
+        filled = list(islice((name for name in folders if any(PhotoLister(self.root).walk(base + name))), 2))
         if len(filled) > 1 or _part_folders(self.root / base, folders):
             return base, folders, loose
         if not filled or (found := self._descend(f"{base}{filled[0]}/")) is None:

@@ -12,9 +12,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-def map_in_threads(function: Callable[[T], R], items: Iterable[T]) -> Generator[R]:
-    """Yields `function(item)` for each item, in order. Takes only a few items in advance, as each takes 2 kB."""
-    threads = os.cpu_count() or 1
+def map_in_threads(function: Callable[[T], R], items: Iterable[T], *, threads: int | None = None) -> Generator[R]:
+    """Yields `function(item)` for each item, in order. Takes only a few items in advance, as each takes 2 kB.
+
+    There are as many threads as cores, unless told otherwise.
+    """
+    threads = threads or os.cpu_count() or 1
     pending: deque[Future[R]] = deque()
     with ThreadPoolExecutor(threads, thread_name_prefix="clothes") as pool:
         try:

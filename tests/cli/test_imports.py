@@ -120,6 +120,13 @@ def test_a_quick_model_needs_the_base_alone(tmp_path: Path, monkeypatch: pytest.
     assert imported(refused, hidden, hide=True) == {line: (1, []) for line in refused}
 
 
+def test_predicting_on_ray_without_its_extra_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = ["predict photos --engine ray --out answers"]
+    assert imported(lines, ("ray", "pyarrow"), hide=True) == {line: (1, []) for line in lines}
+    assert not (tmp_path / "answers").exists()
+
+
 @pytest.mark.slow
 def test_the_report_of_a_quick_model_needs_no_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("matplotlib", "jinja2", "sklearn"):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 import clothes
-from clothes.cli.commands.inference import find_photos, render_info
+from clothes.cli.commands.inference import render_info
+from clothes.cli.commands.prediction import find_photos
 from clothes.inference.bundle import Bundle
 from tests.support.commands import run_command
 

@@ -1,137 +1,20 @@
-"""`clothes predict`, `info`, `verify` and `export`."""
+"""`clothes info`, `verify` and `export`."""
 
-import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import clothes
-from clothes.cli.options import AsJson, BundleFolder, ModelOption, read_list
-from clothes.cli.output import note, note_skipped, show, show_json, show_result, show_table
-from clothes.cli.progress import progress_bars, with_progress
-from clothes.errors import PhotoError, PhotosError
-from clothes.system.csv_files import slashed
+from clothes.cli.options import AsJson, BundleFolder
+from clothes.cli.output import note, show, show_json, show_result, show_table
+from clothes.cli.progress import progress_bars
 from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
     from clothes.inference.bundle import Bundle
-    from clothes.photos.folders import Skipped
 
 app = typer.Typer(rich_markup_mode=None)
-T = TypeVar("T")
-
-
-@app.command()
-def predict(
-    photos: Annotated[
-        list[str], typer.Argument(metavar="PHOTO", help="Photos, folders or globs; - reads names from stdin.")
-    ],
-    model: ModelOption = None,
-    top: Annotated[int | None, typer.Option(metavar="K", min=1, help="Show the K best classes. [default: 3]")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Recognise the clothes in photos.
-
-    Example: clothes predict shirt.jpg "summer/*.jpg" --top 1
-    """
-    show_answers(
-        photos,
-        clothes.load(model).predict_many,
-        lambda answer: _to_dict(answer, top),
-        lambda answer: _to_line(answer, top or 3),
-        as_json,
-    )
-
-
-def show_answers(
-    photos: list[str],
-    answer_many: Callable[[list[Path]], Iterator[T | PhotoError]],
-    to_dict: Callable[[T], dict[str, Any]],
-    to_line: Callable[[T], str],
-    as_json: bool,
-    *,
-    each: Callable[[T], None] = lambda answer: None,
-) -> None:
-    """Shows the answer about each photo of files, folders, globs and - as a line of text or of JSON.
-
-    `each` is called with every answer. The exit status is 1 if a photo could not be read. Raises PhotosError if there
-    is no photo.
-    """
-    paths, skipped = find_photos(photos)
-    note_skipped(skipped)
-    if not paths:
-        raise PhotosError(f"No photo in {', '.join(photos)}. Name photos, folders of photos, or - for a list on stdin.")
-    failed = False
-    for answer in with_progress(answer_many(paths), "Reading the photos", len(paths)):
-        if isinstance(answer, PhotoError):
-            failed = True
-            if as_json:
-                show_json({"photo": answer.photo, "error": answer.reason, "code": answer.code}, indent=None)
-            else:
-                note(f"Error: {answer}")
-            continue
-        if as_json:
-            show_json(to_dict(answer), indent=None)
-        else:
-            show(to_line(answer))
-        each(answer)
-    if failed:
-        raise typer.Exit(1)
-
-
-def _to_dict(answer: "clothes.Prediction", top: int | None) -> dict[str, Any]:
-    return {
-        "photo": answer.photo,
-        "label": answer.label,
-        "confidence": answer.confidence,
-        "known": answer.known,
-        "scores": dict(list(answer.scores.items())[:top]),
-    }
-
-
-def _to_line(answer: "clothes.Prediction", top: int) -> str:
-    from clothes.inference.confidence import percent
-
-    best = ", ".join(f"{name} {percent(score)}" for name, score in list(answer.scores.items())[:top])
-    return f"{answer.photo}: {best}" if answer.known else f"{answer.photo}: not sure; at best {best}"
-
-
-def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
-    """The photos of files, folders, globs and - (names on stdin), and the skipped files."""
-    from clothes.photos.folders import list_photos
-
-    found: list[Path] = []
-    skipped: list[Skipped] = []
-    names = [name for argument in arguments for name in (_listed() if argument == "-" else [argument])]
-    for path in [path for name in names for path in _expand(name)]:
-        if os.path.isdir(path):  # noqa: PTH112 - Path's own raises in a locked folder
-            photos, others = list_photos(path)
-            found += photos
-            skipped += others
-        else:
-            found.append(Path(path))
-    return found, skipped
-
-
-def _listed() -> list[str]:
-    """The names on stdin, which may have the separators of another system."""
-    return [name if os.path.lexists(name) else slashed(name) for name in read_list(Path("-"))]
-
-
-def _expand(name: str) -> list[str]:
-    """The paths that match a glob. A name that exists, and a glob without a match, stand for themselves.
-
-    The folder `sale [2024]` in `sale [2024]/*.jpg` stands for itself too.
-    """
-    from glob import escape, glob, has_magic
-
-    if not has_magic(name) or os.path.lexists(name):
-        return [name]
-    folder = next((parent for parent in Path(name).parents if os.path.lexists(parent)), Path())
-    pattern = str(Path(escape(str(folder))) / Path(name).relative_to(folder))
-    return sorted(glob(pattern, recursive=True)) or [name]  # noqa: PTH207 - absolute ones too
 
 
 @app.command()

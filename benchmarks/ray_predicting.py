@@ -1,0 +1,158 @@
+"""Measures `clothes predict --engine ray`: speed, memory, and what killed nodes and drivers lose.
+
+    uv run --extra ray python -m benchmarks.ray_predicting PHOTOS [speed] [memory] [nodes] [--photos 20000]
+
+PHOTOS is a folder with photos. They are linked as often as needed, so the disk is cached: a real one may be slower.
+
+speed: photos a second on a local cluster against `clothes predict`, one run each, starts included.
+memory: peaks of the driver, of a worker and of everything Ray starts at 10,000 and 30,000 photos; seconds a photo.
+nodes: three nodes on loopback, one killed after a quarter of the photos, the driver after half and started again:
+photos lost and answered twice.
+"""
+
+import argparse
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+# Before Ray is imported. As in `clothes`: every port is on loopback. The token lets the drivers into the cluster here.
+os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+
+import pyarrow.dataset
+
+from clothes.photos.folders import list_photos
+from tests.support.processes import below
+
+_COPIED = 500  # different photos
+_STORE = 80_000_000  # bytes of a node's object store, about the least that Ray takes
+_MEMORY_PHOTOS = (10_000, 30_000)
+
+
+def make_links(source: Path, to: Path, count: int) -> Path:
+    """A folder of so many photos: some copies, and links to them."""
+    originals = to.with_name("originals")
+    if not originals.exists():
+        originals.mkdir()
+        for i, path in enumerate(list_photos(source)[0][:_COPIED]):
+            shutil.copy(path, originals / f"{i:04}{path.suffix}")
+    copies = sorted(originals.iterdir())
+    to.mkdir()
+    for i in range(count):
+        copy = copies[i % len(copies)]
+        (to / f"{i:07}{copy.suffix}").hardlink_to(copy)
+    return to
+
+
+def command(photos: Path, *words: object) -> list[str]:
+    return [sys.executable, "-m", "clothes", "predict", str(photos), *map(str, words)]
+
+
+def measure_speed(photos: Path, count: int, folder: Path) -> None:
+    def seconds(*words: object) -> float:
+        began = time.perf_counter()
+        subprocess.run(command(photos, *words), check=True, stdout=subprocess.DEVNULL)
+        return time.perf_counter() - began
+
+    here, ray = seconds("--json"), seconds("--engine", "ray", "--out", folder / "answers")
+    print(f"| photos a second, {count:,} photos, {os.cpu_count()} processors | |\n| --- | --- |")
+    print(f"| clothes predict | {count / here:.1f} |\n| --engine ray | {count / ray:.1f} |")
+    print(f"| ratio | {here / ray:.2f} |\n", flush=True)
+
+
+def resident(process: int) -> float:
+    """Megabytes that a process alone uses, with its share of what it shares."""
+    try:
+        text = Path(f"/proc/{process}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    return int(text.split("\nPss:")[1].split()[0]) / 1000
+
+
+def peaks(process: "subprocess.Popen[bytes]") -> dict[str, float]:
+    """The largest memory of a driver, of a worker, and of all, until it ends."""
+    found = {"driver": 0.0, "worker": 0.0, "all": 0.0}
+    while process.poll() is None:
+        lines = below(process.pid)
+        sizes = {each: resident(each) for each in (process.pid, *lines)}
+        workers = [sizes[each] for each, line in lines.items() if "MapWorker" in line]
+        for what, size in (("driver", sizes[process.pid]), ("worker", max(workers, default=0.0))):
+            found[what] = max(found[what], size)
+        found["all"] = max(found["all"], sum(sizes.values()))
+        time.sleep(1)
+    return found
+
+
+def measure_memory(source: Path, folder: Path) -> None:
+    print("| photos | driver, MB | a worker, MB | all, MB | seconds a photo |\n| --- | --- | --- | --- | --- |")
+    for count in _MEMORY_PHOTOS:
+        photos = make_links(source, folder / f"photos-{count}", count)
+        began = time.perf_counter()
+        with subprocess.Popen(command(photos, "--engine", "ray", "--out", folder / f"answers-{count}")) as process:
+            found = peaks(process)
+        assert process.returncode == 0
+        cells = " | ".join(f"{size:.0f}" for size in found.values())
+        print(f"| {count:,} | {cells} | {(time.perf_counter() - began) / count:.4f} |", flush=True)
+
+
+def measure_nodes(photos: Path, count: int, folder: Path) -> None:
+    from ray.cluster_utils import Cluster
+
+    out = folder / "answers-nodes"
+    node = {"num_cpus": 1, "object_store_memory": _STORE}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    others = [cluster.add_node(**node) for _ in range(2)]
+    words = command(photos, "--engine", "ray", "--out", out, "--address", cluster.address)
+    parts = -(-count // 500)
+
+    def wait(share: float) -> None:
+        while len(list(out.glob("part-*"))) < share * parts:
+            assert driver.poll() is None, "the driver has ended"
+            time.sleep(0.2)
+
+    try:
+        driver = subprocess.Popen(words)
+        wait(0.25)
+        cluster.remove_node(others[0], allow_graceful=False)
+        wait(0.5)
+        driver.kill()
+        driver.wait()
+        kept = len(list(out.glob("part-*")))
+        assert subprocess.run(words).returncode == 0
+    finally:
+        threading.Timer(60, os._exit, (1,)).start()  # Ray may wait for ever for a node that was killed
+        cluster.shutdown()
+    rows = Counter(pyarrow.dataset.dataset(out).to_table(columns=["photo"])["photo"].to_pylist())
+    print(f"| three nodes, one killed, then the driver, {count:,} photos | |\n| --- | --- |")
+    print(f"| parts of {parts} when the driver was killed | {kept} |")
+    print(f"| photos lost | {len({str(path) for path in photos.iterdir()} - set(rows))} |")
+    print(f"| answered twice | {sum(number > 1 for number in rows.values())} |\n", flush=True)
+    os._exit(0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("source", metavar="PHOTOS", type=Path)
+    parser.add_argument("parts", nargs="*", default=["speed", "memory", "nodes"])
+    parser.add_argument("--photos", type=int, default=20_000, help="for speed and nodes")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        photos = make_links(given.source, folder / "photos", given.photos)
+        if "speed" in given.parts:
+            measure_speed(photos, given.photos, folder)
+        if "memory" in given.parts:
+            measure_memory(given.source, folder)
+        if "nodes" in given.parts:
+            measure_nodes(photos, given.photos, folder)
+
+
+if __name__ == "__main__":
+    main()

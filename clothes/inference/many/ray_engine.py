@@ -1,0 +1,159 @@
+"""Answers the missing parts on Ray Data: a pool of workers, each with one classifier, on one machine or many.
+
+Ray moves numbers of parts and counts alone. A worker reads its photos itself, a few at a time, so neither the memory
+of a worker nor Ray's store grows with the number or size of the photos.
+"""
+
+import logging
+import os
+import random
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from clothes.errors import ClothesError
+from clothes.inference.bundle import INFO, MODEL, PROBES, Bundle
+from clothes.inference.classifier import Classifier, load
+from clothes.inference.many.answers import Answers, answer_photos
+from clothes.system.files import write_folder
+from clothes.system.stderr import quiet
+
+_STORE = 100_000_000  # bytes of Ray's store: through it go numbers of parts and the bundle, and no photo
+_PROCESSOR = 0.9  # of a worker. What Ray runs beside the workers needs a share, or all would wait for ever.
+_STARTS = 3  # tries: on a busy computer it takes longer than the half minute that Ray waits for itself
+_RETRIES = 8  # of a part whose worker died, as of a machine that is taken away; a photo may kill each of them
+_LEAST_FAILED = 5  # parts, before it is said that most fail
+
+
+class Part(NamedTuple):
+    """A part that is done: the number of its photos, of those that could not be read, and why it failed, or ""."""
+
+    photos: int
+    unread: int
+    failed: str
+
+
+def answer_missing(
+    answers: Answers, bundle: Bundle, *, address: str | None = None, workers: int | None = None
+) -> Iterator[Part]:
+    """Yields each part when its answers are written; a part that failed can be tried again.
+
+    Starts Ray on this machine, on its loopback alone, or joins the cluster at `address`, which reads the photos and
+    writes the answers. `workers` is the highest number, by default of as many as the cluster has processors. Raises
+    ClothesError if no cluster can be used or too many parts failed.
+    """
+    missing = answers.missing()
+    if not missing:
+        return
+    random.shuffle(missing)  # so that those which fail are not all at the start
+    with _cluster(address) as ray:
+        most = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        parts = ray.data.from_items([{"part": part} for part in missing], override_num_blocks=len(missing)).map(
+            _Worker,
+            fn_constructor_args=(answers.store.address, ray.put(bundle_files(bundle))),
+            compute=ray.data.ActorPoolStrategy(
+                min_size=1, initial_size=min(most, len(missing)), max_size=most, max_tasks_in_flight_per_actor=2
+            ),
+            num_cpus=_PROCESSOR,
+            ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
+        )
+        try:
+            yield from stop_at_failures(Part(**row) for row in parts.iter_rows())
+        except (ray.exceptions.ActorDiedError, ray.exceptions.ActorUnavailableError) as error:
+            raise ClothesError(f"Workers died again and again: {_first_line(error)}") from None
+
+
+def stop_at_failures(parts: Iterable[Part]) -> Iterator[Part]:
+    """Yields the parts. Raises ClothesError when most of them fail: a bucket or folder is out of reach."""
+    failed = list[str]()
+    for done, part in enumerate(parts, 1):
+        failed += filter(None, [part.failed])
+        if len(failed) >= max(_LEAST_FAILED, done / 2):
+            raise ClothesError(f"{failed[0]} So did {len(failed)} parts of {done}: the others are not tried.")
+        yield part
+
+
+class _Worker:
+    """One classifier in a process of its own."""
+
+    def __init__(self, address: str, bundle: Any) -> None:
+        self._address, self._bundle = address, bundle
+
+    @cached_property
+    def _answers(self) -> Answers:
+        return Answers(self._address)
+
+    @cached_property
+    def _classifier(self) -> Classifier:
+        import ray
+
+        return load_files(ray.get(self._bundle))
+
+    def __call__(self, row: dict[str, int]) -> dict[str, Any]:
+        try:
+            photos = self._answers.photos(row["part"])
+            table = answer_photos(self._classifier, photos)
+            self._answers.write(row["part"], table)
+            return Part(len(photos), len(photos) - table["code"].null_count, "")._asdict()
+        except (ClothesError, OSError) as error:  # as text, as the classes of some are not where it is read
+            return Part(0, 0, str(error))._asdict()
+
+
+def bundle_files(bundle: Bundle) -> dict[str, bytes]:
+    """Returns what a worker needs of a bundle, by name."""
+    return {INFO: (bundle.path / INFO).read_bytes(), MODEL: bundle.file(MODEL), PROBES: bundle.file(PROBES)}
+
+
+def load_files(files: Mapping[str, bytes]) -> Classifier:
+    """Loads a bundle from the content of its files: checked, and tried in a sandbox, as one from anywhere."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_folder(Path(folder, "bundle"), files)
+        return load(Path(folder, "bundle"))
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Any]:
+    """Yields Ray, started on this machine or joined, and ends what it began. Takes it as it is if it is started."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address is None:
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # as there: every port is on loopback
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    import ray
+    import ray.data
+
+    is_new = not ray.is_initialized()
+    if is_new:
+        _start(ray, address)
+    try:
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        yield ray
+    finally:
+        if is_new:
+            ray.shutdown()
+
+
+def _start(ray: Any, address: str | None) -> None:
+    silent = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address:
+        try:
+            ray.init(address=address, **silent)
+        except Exception as error:  # of many kinds, as the reasons are
+            raise ClothesError(f"No Ray cluster can be used at {address}: {_first_line(error)}") from None
+        return
+    for tries in range(1, _STARTS + 1):
+        try:
+            with quiet():
+                ray.init(address="local", include_dashboard=False, object_store_memory=_STORE, **silent)
+            return
+        except Exception as error:
+            ray.shutdown()
+            if tries == _STARTS:
+                raise ClothesError(f"Ray does not start on this computer: {_first_line(error)}") from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
