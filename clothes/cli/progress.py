@@ -73,9 +73,9 @@ class Pace:
     def add(self, photos: int) -> None:
         self._done += photos
         now = time.monotonic()
-        if self._done and now - self._noted >= _BETWEEN_NOTES:
+        left = self._missing - self._done
+        if self._done and left and now - self._noted >= _BETWEEN_NOTES:
             self._noted, speed = now, self._done / (now - self._began)
-            left = self._missing - self._done
             note(
                 f"{self._total - left:,} of {self._total:,} photos, {speed:,.1f} a second, "
                 f"about {duration(left / speed)} left"

@@ -8,6 +8,7 @@ import logging
 import os
 import random
 import tempfile
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -50,20 +51,28 @@ def answer_missing(
         return
     random.shuffle(missing)  # so that those which fail are not all at the start
     with _cluster(address) as ray:
-        most = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
-        parts = ray.data.from_items([{"part": part} for part in missing], override_num_blocks=len(missing)).map(
+        parts = _plan(ray, answers.store.address, missing, ray.put(bundle_files(bundle)), workers)
+        try:
+            yield from stop_at_failures(Part(**row) for row in parts.iter_rows())
+        except (ray.exceptions.ActorDiedError, ray.exceptions.ActorUnavailableError) as error:
+            raise ClothesError(f"Workers died again and again: {_first_line(error)}") from None
+
+
+def _plan(ray: Any, address: str, missing: list[int], bundle: Any, workers: int | None) -> Any:
+    """Returns the dataset that answers these parts, a row each, when it is read."""
+    most = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+    with warnings.catch_warnings():
+        # Ray 2.64 drops this way to limit the retries, and has no other yet: pyproject.toml keeps an older one.
+        warnings.filterwarnings("ignore", "`ray_remote_args_fn` is deprecated")
+        return ray.data.from_items([{"part": part} for part in missing], override_num_blocks=len(missing)).map(
             _Worker,
-            fn_constructor_args=(answers.store.address, ray.put(bundle_files(bundle))),
+            fn_constructor_args=(address, bundle),
             compute=ray.data.ActorPoolStrategy(
                 min_size=1, initial_size=min(most, len(missing)), max_size=most, max_tasks_in_flight_per_actor=2
             ),
             num_cpus=_PROCESSOR,
             ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
         )
-        try:
-            yield from stop_at_failures(Part(**row) for row in parts.iter_rows())
-        except (ray.exceptions.ActorDiedError, ray.exceptions.ActorUnavailableError) as error:
-            raise ClothesError(f"Workers died again and again: {_first_line(error)}") from None
 
 
 def stop_at_failures(parts: Iterable[Part]) -> Iterator[Part]:
