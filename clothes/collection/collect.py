@@ -86,10 +86,14 @@ def collect_folder(
             found = [(path, spellings.get(name, "")) for path, name in zip(archive.photos, labels, strict=True)]
             skipped, notes, read = archive.skipped, tuple(spelling_notes(spellings).values()), archive.read
         top = source.resolve().name
-        photos = [_from_path(path, name, partial(read, path), f"{top}/{path}") for path, name in found]
+
+        def items() -> Iterator[_Source | Skipped]:
+            yield from (_from_path(path, name, partial(read, path), f"{top}/{path}") for path, name in found)
+            yield from skipped
+
+        count = sum(isinstance(item, _Source) for item in items())
         with Store(into, progress=progress) as store:
-            count = sum(isinstance(item, _Source) for item in photos)
-            result = _collect(store, [*photos, *skipped], total=count, threads=os.cpu_count() or 1, progress=progress)
+            result = _collect(store, items(), total=count, threads=os.cpu_count() or 1, progress=progress)
     return replace(result, notes=notes)
 
 
