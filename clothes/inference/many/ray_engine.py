@@ -25,7 +25,7 @@ from clothes.system.stderr import quiet
 _STORE = 100_000_000  # bytes of Ray's store: through it go numbers of parts and the bundle, and no photo
 _PROCESSOR = 0.9  # of a worker. What Ray runs beside the workers needs a share, or all would wait for ever.
 _STARTS = 3  # tries: on a busy computer it takes longer than the half minute that Ray waits for itself
-_RETRIES = 8  # of a part whose worker died, as of a machine that is taken away; a photo may kill each of them
+_RETRIES = 100  # of a part: some a minute until Ray knows that a machine is gone; a photo may kill each worker, too
 _LEAST_FAILED = 5  # parts, before it is said that most fail
 
 
