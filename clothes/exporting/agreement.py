@@ -30,6 +30,7 @@ class Limits(NamedTuple):
 EQUAL = Limits(1.0, TOLERANCE)  # copies of the bundle's model
 CONVERTED = Limits(0.95, 0.25)  # the bundle computes with 8 bits, a converted export in float32
 IN_BROWSER = Limits(0.95, 0.1)  # the bundle's model, on pixels that a browser decodes
+CONVERTED_CELLS = Limits(0.9, 1.0)  # as CONVERTED, each cell of a map: along an edge, and on odd pictures, both guess
 
 T = TypeVar("T")
 
@@ -42,14 +43,14 @@ class Pictures(NamedTuple):
     squares: np.ndarray
 
 
-Scorer = Callable[[Pictures], np.ndarray]  # -> scores float32 (N, classes)
+Scorer = Callable[[Pictures], np.ndarray]  # -> probabilities float32 (N, classes), or (N, rows, columns, classes)
 
 
 @dataclass(frozen=True)
 class Agreement:
     """The answers of an export and its bundle for some pictures.
 
-    `agreement` is the share of equal labels, `difference` the largest difference of a score.
+    `agreement` is the share of equal labels, of a map of equal cells, `difference` the largest difference of a score.
     """
 
     what: str
@@ -59,8 +60,8 @@ class Agreement:
 
 
 def compare(what: str, scores: np.ndarray, expected: np.ndarray) -> Agreement:
-    """Compares the scores (N, classes) of an export with those of its bundle. NaN equals nothing."""
-    equal = (scores.argmax(axis=1) == expected.argmax(axis=1)) & np.isfinite(scores).all(axis=1)
+    """Compares the scores (N, ..., classes) of an export with those of its bundle. NaN equals nothing."""
+    equal = (scores.argmax(axis=-1) == expected.argmax(axis=-1)) & np.isfinite(scores).all(axis=-1)
     agreement = float(equal.mean())
     return Agreement(what, len(scores), agreement, float(np.abs(scores - expected).max()))
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from clothes.errors import ConfigError, ExportError
 from clothes.exporting.agreement import (
     CONVERTED,
+    CONVERTED_CELLS,
     EQUAL,
     IN_BROWSER,
     Agreement,
@@ -22,7 +23,7 @@ from clothes.exporting.agreement import (
     require_equality,
 )
 from clothes.exporting.source_bundle import Source, keras_scorer, lite_scorer
-from clothes.exporting.to_onnx import to_onnx
+from clothes.exporting.to_onnx import litert_to_onnx, to_onnx
 from clothes.exporting.to_space import to_space
 from clothes.exporting.to_tensorflow import to_keras, to_litert, to_saved_model
 from clothes.exporting.to_web import to_web
@@ -50,6 +51,10 @@ FORMATS = {
     "keras": Format(to_keras, converted=True, has_int8=False, limits=CONVERTED),
     "space": Format(to_space, converted=False, has_int8=True, limits=EQUAL),
     "web": Format(to_web, converted=False, has_int8=True, limits=IN_BROWSER),
+}
+OUTFIT_FORMATS = {  # of a bundle of outfits, which has no Keras weights
+    "onnx": Format(litert_to_onnx, converted=False, has_int8=True, limits=CONVERTED_CELLS),
+    "litert": FORMATS["litert"],
 }
 
 
@@ -84,23 +89,26 @@ def export(
 ) -> Export:
     """Writes a bundle, or the bundle of a run, in another format into the new folder `out`.
 
-    `to` is one of FORMATS. export.json beside the model holds the classes in order, the preprocessing, inputs, outputs
-    and the agreement; an ONNX file holds the same inside. With `int8` an ONNX file has 8-bit weights, as LiteRT always.
+    `to` is one of FORMATS, for a bundle of outfits one of OUTFIT_FORMATS. export.json beside the model holds the
+    classes in order, the preprocessing, inputs, outputs and the agreement; an ONNX file holds the same inside. With
+    `int8` an ONNX file has 8-bit weights, as LiteRT always.
 
     The export is compared with the bundle on the golden samples and on 100 pictures: of the folder `photos`, else of
     the bundle's run (validation photos first, never the test part), filled up with starter pictures. Raises
     ExportError, and leaves nothing, if over 5 % of the labels differ or a score differs by more than 0.25; copies of
-    the bundle's model must be equal, and of a web page a score may differ by 0.1. Raises BundleError if the format
-    needs Keras weights and the bundle has none.
+    the bundle's model must be equal, and of a web page a score may differ by 0.1. Of a bundle of outfits the cells of
+    its maps are compared. Raises BundleError if the format needs Keras weights and the bundle has none.
 
     A web page is asked in a headless Chromium if one is here; `notes` say whether. Its `runtime` LiteRT.js is part of
     the folder ("local") or linked ("cdn"), from npm or from the cache; else it names a folder with its files.
     """
     if to not in FORMATS:
         raise ConfigError(f"There is no format {to!r}. Choose one of {', '.join(FORMATS)}.")
-    chosen, source, out = FORMATS[to], Source(read_bundle(model), int8=int8, runtime=runtime), Path(out)
+    source, out = Source(read_bundle(model), int8=int8, runtime=runtime), Path(out)
     _refuse_impossible(to, source, out)
-    bundled = lite_scorer(open_model(source.bundle))  # refuses an unsafe model before anything is written
+    chosen = (OUTFIT_FORMATS if source.bundle.finds_outfits else FORMATS)[to]
+    loaded = open_model(source.bundle)  # refuses an unsafe one before anything is written
+    bundled = lite_scorer(loaded, source.answer)
     samples = [
         Pictures("probes", list(probes := source.bundle.probes()[0]), probes),
         comparison_pictures(source.bundle, Path(photos) if photos is not None else None),
@@ -134,8 +142,9 @@ def _refuse_impossible(to: str, source: Source, out: Path) -> None:
     """Raises ConfigError or ExportError if a bundle has no such export, or if `out` is in use."""
     if source.int8 and not FORMATS[to].has_int8:
         raise ConfigError(f"A {to} export is in float32. Use --int8 with onnx; litert, space, web always have 8 bits.")
-    if source.bundle.finds_outfits and to != "litert":
-        raise ExportError(f"There is no {to} export of a bundle of outfits. Export it to litert.")
+    if source.bundle.finds_outfits and to not in OUTFIT_FORMATS:
+        others = " or ".join(OUTFIT_FORMATS)
+        raise ExportError(f"There is no {to} export of a bundle of outfits. Export it to {others}.")
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
 

@@ -59,6 +59,11 @@ class Source:
         return network
 
     @property
+    def answer(self) -> str:
+        """The output that is compared with the bundle's: it has a row of probabilities a picture, or a cell of one."""
+        return "regions" if self.bundle.finds_outfits else "scores"
+
+    @property
     def description(self) -> dict[str, Any]:
         """The facts that a program needs to use an export: classes in order, preprocessing, inputs and outputs."""
         bundle = self.bundle
@@ -88,8 +93,9 @@ class Source:
         }
 
 
-def lite_scorer(model: LiteModel) -> Scorer:
-    return lambda pictures: np.array([model.run(square)[0] for square in pictures.squares])
+def lite_scorer(model: LiteModel, answer: str = "scores") -> Scorer:
+    """Returns the scorer by one of the outputs of a LiteRT model."""
+    return lambda pictures: np.array([model.run_all(square)[answer] for square in pictures.squares])
 
 
 def keras_scorer(network: Any) -> Scorer:

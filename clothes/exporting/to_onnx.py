@@ -1,11 +1,13 @@
 """ONNX, for ONNX Runtime on servers and in browsers.
 
 Keras' own `export` makes it with tf2onnx. That package seeks a maintainer, but converts every network of
-`clothes.models` to within 1e-6, and each export is compared with its network before it is kept.
+`clothes.models` to within 1e-6, and each export is compared with its network before it is kept. A bundle of outfits,
+which has no Keras weights, is converted from its LiteRT model.
 """
 
 import json
 import os
+import tempfile
 import warnings
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,12 @@ import numpy as np
 from clothes.errors import ExportError
 from clothes.exporting.agreement import Scorer
 from clothes.exporting.source_bundle import Source, in_batches, require_tensorflow
+from clothes.inference.bundle import MODEL
+from clothes.inference.litert import LiteModel
 from clothes.system.stderr import quiet
 
 _FEWEST_WEIGHTS = 1024  # smaller tensors stay in float32
+_OPSET = 17
 _OUTPUT_CHANNELS = {"Conv": 0, "MatMul": 1}  # axis of the weights
 
 
@@ -28,9 +33,7 @@ def to_onnx(source: Source, folder: Path) -> Scorer:
     8-bit activations change 5 % of the labels.
     """
     network, path = source.network, folder / "model.onnx"
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else ONNX Runtime sends what it does to its makers
     import onnx
-    import onnxruntime
 
     require_tensorflow("ONNX")
     with quiet(), warnings.catch_warnings():
@@ -38,6 +41,30 @@ def to_onnx(source: Source, folder: Path) -> Scorer:
         network.export(path, format="onnx", verbose=False)
     model = onnx.load(path)
     _replace_erfc(model.graph)
+    return _write(model, source, path)
+
+
+def litert_to_onnx(source: Source, folder: Path) -> Scorer:
+    """As `to_onnx`, from the LiteRT model: its 8-bit weights as float32, in which it computes, too."""
+    data = source.bundle.file(MODEL)
+    with tempfile.TemporaryDirectory(prefix="clothes-") as place, quiet(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from tf2onnx import optimizer, tfonnx  # TensorFlow tells of itself when it is imported
+
+        path = Path(place) / MODEL
+        path.write_bytes(data)
+        graph = tfonnx.process_tf_graph(None, tflite_path=str(path), opset=_OPSET, dequantize=True)
+        model = optimizer.optimize_graph(graph).make_model(source.bundle.info.get("name", ""))
+    _rename(model.graph, {inside: outside for outside, inside in LiteModel(data).tensor_names().items()})
+    return _write(model, source, folder / "model.onnx")
+
+
+def _write(model: Any, source: Source, path: Path) -> Scorer:
+    """Writes a model with its description, and reads it back. Raises ExportError if it is not valid."""
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else ONNX Runtime sends what it does to its makers
+    import onnx
+    import onnxruntime
+
     for value in (*model.graph.input, *model.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "N"
     if source.int8:
@@ -56,7 +83,16 @@ def to_onnx(source: Source, folder: Path) -> Scorer:
         ) from None
     path.write_bytes(model.SerializeToString())
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    return in_batches(lambda squares: session.run(["scores"], {"pictures": squares})[0])
+    return in_batches(lambda squares: session.run([source.answer], {"pictures": squares})[0])
+
+
+def _rename(graph: Any, names: dict[str, str]) -> None:
+    """Gives inputs and outputs of a graph other names."""
+    for value in (*graph.input, *graph.output):
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
+        for field in (node.input, node.output):
+            field[:] = [names.get(name, name) for name in field]
 
 
 def _replace_erfc(graph: Any) -> None:

@@ -14,7 +14,7 @@ def to_litert(source: Source, folder: Path) -> Scorer:
     """Writes model.tflite, a copy of the bundle's model as phones and boards run it, and reads it back."""
     path = folder / MODEL
     path.write_bytes(source.bundle.file(MODEL))
-    return lite_scorer(LiteModel(path.read_bytes()))
+    return lite_scorer(LiteModel(path.read_bytes()), source.answer)
 
 
 def to_keras(source: Source, folder: Path) -> Scorer:

@@ -93,6 +93,12 @@ class LiteModel:
             found.append(LayerOutput(_layer_name(tensor["name"]), codes[operator.opcodeIndex], values))
         return found
 
+    def tensor_names(self) -> dict[str, str]:
+        """Returns the name that each input and output has inside the model, by its name outside."""
+        runner = self._open()
+        details = runner.get_input_details() | runner.get_output_details()
+        return {name: str(detail["name"]) for name, detail in details.items()}
+
     def _open(self) -> Any:
         return self._allocate().get_signature_runner()  # keeps its interpreter
 

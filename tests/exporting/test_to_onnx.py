@@ -78,7 +78,9 @@ def test_other_networks_are_converted(
     network = served_model(model, temperature=0.7)
     asked = rng.integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     expected = np.asarray(network(asked)["scores"])
-    source = SimpleNamespace(network=network, description={"classes": ["a", "b", "c", "d"]}, int8=False)
+    source = SimpleNamespace(
+        network=network, description={"classes": ["a", "b", "c", "d"]}, int8=False, answer="scores"
+    )
     monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
     scorer = to_onnx(source, tmp_path)  # type: ignore[arg-type]
     assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
