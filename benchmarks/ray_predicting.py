@@ -134,6 +134,7 @@ def measure_nodes(photos: Path, count: int, folder: Path) -> None:
     print(f"| parts of {parts} when the driver was killed | {kept} |")
     print(f"| photos lost | {len({str(path) for path in photos.iterdir()} - set(rows))} |")
     print(f"| answered twice | {sum(number > 1 for number in rows.values())} |\n", flush=True)
+    shutil.rmtree(folder)
     os._exit(0)
 
 
