@@ -13,6 +13,7 @@ from clothes.cli.commands import (
     drive,
     evaluation,
     inference,
+    outfit,
     photos,
     prediction,
     report,
@@ -35,7 +36,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 # In the order of --help:
-for group in (studio, demo, collection, photos, training, evaluation, report, prediction, inference, web, drive):
+_GROUPS = (
+    *(studio, demo, collection, photos, training, evaluation),
+    *(report, prediction, outfit, inference, web, drive),
+)
+for group in _GROUPS:
     app.add_typer(group.app)
 
 

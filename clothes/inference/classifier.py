@@ -17,15 +17,16 @@ from clothes.photos import decode
 from clothes.system.threads import map_in_threads
 
 BUNDLED = Path(__file__).parent / "bundled"  # the bundled model, which is part of the package
+BUNDLED_OUTFIT = Path(__file__).parents[1] / "outfits" / "bundled"  # and that of `clothes.outfits`
 TOLERANCE = 1e-3  # difference of a score between processors that is still the same answer
 
 T = TypeVar("T")
 
 
 def open_model(bundle: Bundle) -> LiteModel:
-    """Loads the model of a bundle, after a run in the sandbox unless it is the bundled one. Raises BundleError."""
+    """Loads the model of a bundle, after a run in the sandbox unless it is a bundled one. Raises BundleError."""
     data = bundle.file(MODEL)
-    if bundle.path != BUNDLED:
+    if bundle.path not in (BUNDLED, BUNDLED_OUTFIT):
         try:
             try_model(data, bundle.image_size)
         except (ValueError, OSError) as error:
@@ -57,7 +58,7 @@ class Classifier:
         if bundle.finds_outfits:
             raise BundleError(
                 f"The bundle {bundle.path} finds the garments of an outfit, and does not classify a photo. Use it with "
-                "clothes.load_outfit, or name a bundle made by `clothes train`."
+                "`clothes outfit` or clothes.load_outfit, or name a bundle made by `clothes train`."
             )
         self.path = bundle.path
         self.classes = bundle.classes

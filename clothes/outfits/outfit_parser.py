@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 
 from clothes.errors import BundleError, PhotoError
 from clothes.inference.bundle import Bundle, read_bundle
-from clothes.inference.classifier import Classifier, check_first_probe, load, map_photos, open_model
+from clothes.inference.classifier import BUNDLED_OUTFIT, Classifier, check_first_probe, load, map_photos, open_model
 from clothes.outfits.colors import Color, name_colors
 from clothes.outfits.kinds import BACKGROUND, GARMENTS, KINDS
 from clothes.outfits.naming import NOT_ASKED, Crop, Naming
@@ -56,6 +56,11 @@ class Garment:
     def mask(self) -> np.ndarray:
         """The garment's pixels, bool (H, W) of the upright photo."""
         return self._view.mask(self._region.mask)
+
+    def resized(self, photo_size: tuple[int, int]) -> Self:
+        """Returns the garment in a copy of its photo that has this width and height, for drawing."""
+        view = self._view.resized(photo_size)
+        return replace(self, box=view.box(self._region.box), _view=view)
 
 
 @dataclass(frozen=True)
@@ -191,6 +196,9 @@ def _overlap(one: Box, other: Box) -> float:
     return max(0, across) * max(0, down) / ((one[2] - one[0]) * (one[3] - one[1]))
 
 
-def load_outfit(path: str | os.PathLike[str]) -> OutfitParser:
-    """Loads the parser of a bundle of outfits. Raises BundleError."""
-    return OutfitParser(read_bundle(path))
+def load_outfit(path: str | os.PathLike[str] | None = None, *, classifier: Classifier | None = None) -> OutfitParser:
+    """Loads the parser of a bundle of outfits; without a path, of the bundled one. Raises BundleError.
+
+    Crops are named by this classifier, or by the bundled one.
+    """
+    return OutfitParser(read_bundle(path if path is not None else BUNDLED_OUTFIT), classifier)

@@ -1,10 +1,10 @@
 """The square part of a photo that a network sees, and the way back from its pixels to the photo's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from clothes.photos.decode import letterbox, place_in_square
 
@@ -51,10 +51,17 @@ class View:
         left, top = min(max(0, pixels[0]), width - 1), min(max(0, pixels[1]), height - 1)
         return left, top, min(max(left + 1, pixels[2]), width), min(max(top + 1, pixels[3]), height)
 
+    def resized(self, photo_size: tuple[int, int]) -> Self:
+        """The same view of a copy of the photo that has this width and height."""
+        times = max(photo_size) / max(self.photo_size)
+        return replace(
+            self, photo_size=photo_size, left=self.left * times, top=self.top * times, scale=self.scale * times
+        )
+
     def mask(self, mask: np.ndarray) -> np.ndarray:
         """A mask bool (n, n) of the picture -> bool (H, W) of the photo."""
         pixel = self.scale * len(self.picture) / len(mask)  # of the mask, in pixels of the photo
         matrix = (1 / pixel, 0, -self.left / pixel, 0, 1 / pixel, -self.top / pixel)
-        image = Image.fromarray(mask.astype(np.uint8) * 255)
+        image = Image.fromarray(mask.astype(np.uint8) * 255).filter(ImageFilter.GaussianBlur(1))  # no stairs
         drawn = image.transform(self.photo_size, Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR)
         return np.asarray(drawn) > 127

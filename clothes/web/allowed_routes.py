@@ -42,6 +42,7 @@ class Route:
 QUESTIONS = (
     Route("POST", f"{API}/queue/join", "asks a question; photos in it must be uploads"),
     Route("POST", f"{API}/call/predict", "asks for a prediction, for programs"),
+    Route("POST", f"{API}/call/outfit", "asks for the garments in a photo, for programs"),
 )
 ROUTES = (
     # The page and its looks
@@ -70,6 +71,7 @@ ROUTES = (
     *QUESTIONS,
     Route("GET", f"{API}/queue/data", "the answers to this visitor's questions"),
     Route("GET", f"{API}/call/predict/{{id}}", "the prediction, for programs"),
+    Route("GET", f"{API}/call/outfit/{{id}}", "the garments, for programs"),
     Route("GET", f"{API}/info", "how programs ask"),
     # The visit
     Route("GET", f"{API}/startup-events", "starts the queue"),
@@ -81,6 +83,7 @@ STUDIO = "/studio/"  # the paths of the studio page's own routes: for those who 
 STUDIO_FILES = (  # their body is a file
     Route("POST", f"{STUDIO}upload", "adds a photo of 25 MB, or a zip file of 1 GB"),
     Route("POST", f"{STUDIO}predict", "what a photo of 25 MB shows"),
+    Route("POST", f"{STUDIO}outfit", "the garments in a photo of 25 MB"),
     Route("POST", f"{STUDIO}layers", "what each layer of a run's network sees in a photo of 25 MB"),
 )
 STUDIO_ROUTES = (

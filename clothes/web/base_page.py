@@ -41,9 +41,9 @@ _THEME = gr.themes.Default(
 class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
     """A Gradio page whose `launch` has this project's styles, rules for requests and safe settings.
 
-    Its styles are static/NAME.css. A page that `writes` photos of visitors is closed to other websites more strictly.
-    `max_function` is the longest call of its own functions in bytes, for a page that has some. `own_routes` are beside
-    Gradio's.
+    Its styles are static/NAME.css and those of its `parts`. A page that `writes` photos of visitors is closed to other
+    websites more strictly. `max_function` is the longest call of its own functions in bytes, for a page that has some.
+    `own_routes` are beside Gradio's.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         name: str,
         *,
         title: str,
+        parts: tuple[str, ...] = (),
         head: str = "",
         footer: tuple[str, ...] = (),
         writes: bool = True,
@@ -60,7 +61,8 @@ class Page(gr.Blocks):  # type: ignore[misc]  # Gradio is not typed
         super().__init__(title=f"{title} · clothes", analytics_enabled=False, delete_cache=(60, KEEP_SECONDS))
         self.state_session_capacity = _MAX_SESSIONS
         self.uploads = Uploads(PAGE_FOLDER)
-        styles = {"css": static("page.css") + static(f"{name}.css"), "theme": _THEME, "head": head}
+        css = "".join(static(f"{each}.css") for each in ("page", *parts, name))
+        styles = {"css": css, "theme": _THEME, "head": head}
         self._settings = {**styles, "footer_links": list(footer), **safe_settings()}
         self._writes, self._max_function = writes, max_function
         self.own_routes: dict[Route, Endpoint] = {}

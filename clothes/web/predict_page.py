@@ -15,39 +15,47 @@ from clothes.config import SMALL_PHOTO
 from clothes.errors import ClothesError, PhotoError
 from clothes.inference.classifier import Classifier
 from clothes.inference.confidence import Prediction
+from clothes.outfits.outfit_parser import OutfitParser
 from clothes.photos.decode import read_file, thumbnail
 from clothes.photos.folders import OTHER
 from clothes.web import rendering
 from clothes.web.base_page import Page, describe_problem, static
 from clothes.web.corrections import Inbox
 from clothes.web.middleware import QUEUE_LENGTH
+from clothes.web.outfit_tab import lay_out_outfit
 from clothes.web.server import serve
 from clothes.web.upload_form import MAX_PHOTOS
-from clothes.web.uploads import KEEP_SECONDS, Uploads
+from clothes.web.uploads import KEEP_SECONDS, SECONDS_SHOWN, Uploads, upload_path
 
 _THUMBNAIL = 96  # pixels
-_SECONDS_SHOWN = 120  # the browser shows the photo, and may ask which part decided
 _EXAMPLES = ("t-shirt", "trouser", "dress", "sneaker", "bag")
 _NONE = "none of these"
 _REFUSED = "This photo cannot be used"
 
-Upload = Any  # what Gradio gives of an upload or what a program sends instead: see `_path`
+Upload = Any  # what Gradio gives of an upload or what a program sends instead: see `upload_path`
 
 # Photos come as they were uploaded, for the library's own decoder: Gradio's reads some photos differently.
 _EVENT: dict[str, Any] = {"preprocess": False, "api_visibility": "private", "show_progress": "hidden"}
 
 
-def build_app(classifier: Classifier, *, inbox: Inbox | None = None) -> gr.Blocks:
+def build_app(classifier: Classifier, *, inbox: Inbox | None = None, parser: OutfitParser | None = None) -> gr.Blocks:
     """The page of a classifier. Its `launch()` has this project's styles and safe settings as defaults.
 
-    With an `inbox`, visitors can send a correction of a wrong answer.
+    With an `inbox`, visitors can send a correction of a wrong answer. With a `parser`, a tab names every garment of a
+    photo.
     """
     script = f"<script>{static('predict.js')}</script>"
-    with Page("predict", title="What is it?", head=script, footer=("api",), writes=inbox is not None) as page:
+    parts = ("outfit",) if parser else ()
+    footer, writes = ("api",), inbox is not None
+    with Page("predict", title="What is it?", parts=parts, head=script, footer=footer, writes=writes) as page:
         answers = Answers(classifier, inbox, page.uploads)
-        gr.HTML("<h1>What is it?</h1><p>Show me a photo of one piece of clothing.</p>", elem_id="head")
+        shown = "clothes" if parser else "one piece of clothing"
+        gr.HTML(f"<h1>What is it?</h1><p>Show me a photo of {shown}.</p>", elem_id="head")
         with gr.Tab("One photo"):
             _lay_out_one_photo(answers)
+        if parser is not None:
+            with gr.Tab("Whole outfit"):
+                lay_out_outfit(parser, page.uploads)
         with gr.Tab("Many photos"):
             _lay_out_many_photos(answers)
         gr.HTML(rendering.model_html(classifier, collects=inbox is not None), elem_id="about")
@@ -107,7 +115,7 @@ class Answers:
 
     def show(self, upload: Upload) -> tuple[str, gr.Button, gr.HTML]:
         """The answer to a photo, whether the button for its heatmap is shown, and no heatmap yet."""
-        answer = self._predict(upload, forget_after=KEEP_SECONDS if self.inbox else _SECONDS_SHOWN)
+        answer = self._predict(upload, forget_after=KEEP_SECONDS if self.inbox else SECONDS_SHOWN)
         if isinstance(answer, Prediction):
             text = rendering.prediction_html(answer)
         else:
@@ -116,7 +124,7 @@ class Answers:
 
     def explain(self, upload: Upload) -> gr.HTML:
         """The heatmap of a photo that was shown."""
-        path = _path(upload)
+        path = upload_path(upload)
         if not path or not Path(path).exists():
             raise gr.Error("The photo was deleted. Upload it again.", print_exception=False)
         try:
@@ -164,7 +172,7 @@ class Answers:
 
     def _predict(self, upload: Upload, *, forget_after: float = 0) -> Prediction | PhotoError | None:
         """The answer to a photo, why it cannot be used, or None without a photo. The upload is removed afterwards."""
-        if not (path := _path(upload)):
+        if not (path := upload_path(upload)):
             return None
         try:
             return self.classifier.predict(path)
@@ -174,7 +182,7 @@ class Answers:
             self.uploads.forget(path, after=forget_after)
 
     def _keep_correction(self, upload: Upload, label: str | None) -> None:
-        if self.inbox is None or not (path := _path(upload)):
+        if self.inbox is None or not (path := upload_path(upload)):
             raise ClothesError("There is no photo to correct.")
         if label not in (*self.classifier.classes, OTHER):
             raise ClothesError("Choose first what it is.")
@@ -186,14 +194,11 @@ class Answers:
             self.uploads.forget(path)
 
 
-def launch(classifier: Classifier, *, inbox: Inbox | None = None, **options: Any) -> None:
+def launch(
+    classifier: Classifier, *, inbox: Inbox | None = None, parser: OutfitParser | None = None, **options: Any
+) -> None:
     """Serves the page until Ctrl-C. `options` and errors are those of `serve`."""
-    serve(build_app(classifier, inbox=inbox), **options)
-
-
-def _path(upload: Upload) -> str:
-    """The path of an upload. The request rules have checked that it is one."""
-    return str(upload.get("path") or "") if isinstance(upload, dict) else ""
+    serve(build_app(classifier, inbox=inbox, parser=parser), **options)
 
 
 def _thumbnail(path: str) -> Image.Image | None:

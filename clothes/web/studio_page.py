@@ -12,10 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from clothes import load_outfit
 from clothes.errors import ClothesError
+from clothes.photos import decode
 from clothes.studio.page_sentences import error_for_page
 from clothes.web.allowed_routes import STUDIO, STUDIO_ROUTES, Route
 from clothes.web.base_page import Endpoint, Page, describe_problem, static
+from clothes.web.memory import Memory
+from clothes.web.outfit_tab import outfit_html
 from clothes.web.server import https_context, opens_to_others, require_password, serve
 from clothes.web.studio_answers import Given, Studio
 from clothes.web.studio_phone import Phone
@@ -32,7 +36,7 @@ _SCRIPTS = (  # in this order
 
 def build_page(desk: Desk, phone: Phone | None = None) -> gr.Blocks:
     """The page. With `phone` it is for this computer alone, and may open folders of it, and itself to a phone."""
-    with Page("studio", title="Studio") as page:
+    with Page("studio", title="Studio", parts=("outfit",)) as page:
         gr.HTML(
             html_template=static("studio.html"),
             js_on_load="\n".join([*(static(f"studio_{name}.js") for name in _SCRIPTS), static("studio.js")]),
@@ -80,6 +84,7 @@ def _make_routes(desk: Desk, uploads: Uploads, phone: Phone | None) -> dict[Rout
     names = ("state", "photos", "suggestions", "check", "added", "result", "edit", "job", *respond)
     answers = {name: _answer(_by_studio(desk, name), respond.get(name, JSONResponse)) for name in names}
     answers |= {name: _answer_file(_by_studio(desk, name), uploads) for name in ("upload", "predict", "layers")}
+    answers["outfit"] = _answer_file(_outfit_finder(), uploads)
     local = {"projects": desk.projects, "project": desk.project, "phone": phone.answer} if phone else {}
     answers |= {name: _answer(local.get(name, refuse_others)) for name in ("projects", "project", "phone")}
     return {route: answers[route.path.removeprefix(STUDIO).partition("/")[0]] for route in STUDIO_ROUTES}
@@ -88,6 +93,17 @@ def _make_routes(desk: Desk, uploads: Uploads, phone: Phone | None) -> dict[Rout
 def _by_studio(desk: Desk, name: str) -> Callable[..., Any]:
     """The answer of the project that is open when the question comes."""
     return lambda *given: getattr(desk.studio, name)(*given)
+
+
+def _outfit_finder() -> Callable[[Path, Given], Any]:
+    """Returns what finds the garments in a photo: the bundled network, loaded when it is first asked."""
+    memory = Memory()
+
+    def find(path: Path, _: Given) -> dict[str, str]:
+        pixels = decode.read(path)
+        return {"html": outfit_html(pixels, memory.get("parser", None, load_outfit).parse(pixels))}
+
+    return find
 
 
 def _answer(function: Callable[[Given], Any], respond: Callable[[Any], Response] = JSONResponse) -> Endpoint:

@@ -27,6 +27,7 @@ from clothes.web.allowed_routes import API, FUNCTIONS, STUDIO_FILES, Rule, read_
 
 FILE_PATH = f"{API}/file="
 KEEP_SECONDS = 600
+SECONDS_SHOWN = 120  # the browser shows the photo, and may ask which part decided
 _MAX_KEPT, _MAX_KEPT_BYTES = 5_000, 4_000_000_000  # of all uploads: the oldest are removed first
 _QUESTION_BYTES = 1_000_000  # enough to name 500 uploads
 _MAX_VALUES = 20_000  # of a question's JSON
@@ -35,6 +36,11 @@ _NO_QUESTIONS = ("/login", *(route.path for route in STUDIO_FILES))
 _SECONDS_TO_LOCK = 60  # more than a page needs to lock its new folder
 
 _LOCK = ExitStack()  # holds the lock of this process's folder until it ends
+
+
+def upload_path(upload: Any) -> str:
+    """The path of an upload, or nothing. The request rules have checked that it is one."""
+    return str(upload.get("path") or "") if isinstance(upload, dict) else ""
 
 
 def prepare_folder() -> None:

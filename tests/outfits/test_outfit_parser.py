@@ -49,6 +49,17 @@ def test_masks_have_the_size_of_the_photo_and_the_garment_s_pixels(parser: cloth
     assert (mask & truth).sum() / (mask | truth).sum() > 0.8
 
 
+def test_a_garment_is_drawn_in_a_copy_of_its_photo(parser: clothes.OutfitParser) -> None:
+    image = draw_outfit(*wearer(), size=(480, 360))
+    small = image.resize((240, 180))
+    for garment in parser.garments(image):
+        copy = garment.resized(small.size)
+        assert np.abs(np.array(copy.box) - np.array(garment.box) / 2).max() <= 1
+        reduced = garment.mask[::2, ::2]
+        assert copy.mask.shape == reduced.shape == (180, 240)
+        assert (copy.mask & reduced).sum() / (copy.mask | reduced).sum() > 0.9
+
+
 def test_parts_that_something_lies_across_are_one_garment(parser: clothes.OutfitParser) -> None:
     image = draw_outfit(*wearer(), ("bag", (40, 240, 200, 270)))
     garments = parser.garments(image)

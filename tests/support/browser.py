@@ -1,8 +1,9 @@
-"""The fixture `browser`: a headless Chromium with a camera that it draws."""
+"""The fixture `browser`: a headless Chromium with a camera that it draws. And what axe-core finds on a page."""
 
 import os
 import shutil
 from collections.abc import Iterator
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -20,6 +21,12 @@ FLAGS = [
     "--use-fake-ui-for-media-stream",
     "--host-resolver-rules=MAP 192.0.2.7 127.0.0.1",  # as another machine's page: no live camera over plain http
 ]
+_VIOLATIONS = """async () => {
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+    const rules = { "target-size": { enabled: true } };
+    const { violations } = await axe.run(document, { runOnly: tags, rules, resultTypes: ["violations"] });
+    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 120)}`));
+}"""
 
 
 @pytest.fixture(scope="module")  # while it is open, this thread can run no other event loop
@@ -36,3 +43,13 @@ def browser() -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield chromium
         chromium.close()
+
+
+def load_axe(page: Any) -> None:
+    """Gives a page axe-core, for `violations`."""
+    page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
+
+
+def violations(page: Any) -> list[str]:
+    """What of WCAG 2.2 AA a page violates, with the HTML."""
+    return list(page.evaluate(_VIOLATIONS))

@@ -1,7 +1,6 @@
 """The studio's page by axe-core: WCAG 2.2 AA in each station and state, light and dark, wide and narrow."""
 
 import os
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 
 from clothes.studio import jobs
 from clothes.studio.project import Project
+from tests.support.browser import load_axe, violations
 from tests.support.jobs import make_project, wait_until_ended
 from tests.support.pictures import photo
 from tests.support.studio_browser import STATIONS, drop, opened
@@ -19,12 +19,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 if os.environ.get("CLOTHES_REQUIRE_BROWSER") != "1":
     pytest.importorskip("axe_playwright_python", reason="axe-core is not installed")
 
-VIOLATIONS = """async () => {
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-    const rules = { "target-size": { enabled: true } };
-    const { violations } = await axe.run(document, { runOnly: tags, rules, resultTypes: ["violations"] });
-    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 120)}`));
-}"""
 PRETEND = """([job, more, history]) => {
     window.realFetch ??= window.fetch;
     window.pretended = 0;
@@ -63,10 +57,10 @@ class Viewer:
 
     def __init__(self, page: Any) -> None:
         self.page, self.found = page, dict[str, list[str]]()
-        page.evaluate((files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8"))
+        load_axe(page)
 
     def check(self, state: str) -> None:
-        if wrong := self.page.evaluate(VIOLATIONS):
+        if wrong := violations(self.page):
             self.found[state] = wrong
 
     def station(self, name: str) -> None:
@@ -228,6 +222,9 @@ def test_results_and_use(browser: Any, project: Project, look: dict[str, Any]) -
         drop(page, ".asking .drop", "asked.png", photo(77))
         page.locator(".said .verdict").wait_for()
         viewer.check("answer")
+        viewer.button("Whole outfit")
+        page.locator(".layers .outfit").wait_for()
+        viewer.check("outfit")
         viewer.button("What each layer sees")
         page.locator(".layers li").first.wait_for()
         viewer.check("layers")

@@ -1,5 +1,6 @@
 """`clothes predict`: of some photos here, of any number on Ray."""
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +15,14 @@ from clothes.cli.progress import Pace, with_progress
 from clothes.cli.signals import hint_if_stopped
 from clothes.errors import PhotoError, PhotosError
 from clothes.system.csv_files import slashed
+from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
     from clothes.photos.folders import Skipped
 
 app = typer.Typer(rich_markup_mode=None)
 T = TypeVar("T")
+_FEW = 3  # photos that are looked at twice
 _GOES_ON = "The answers so far are kept: the same command goes on."
 
 
@@ -48,6 +51,8 @@ def predict(
 ) -> None:
     """Recognise the clothes in photos.
 
+    The text about a few photos says if one shows several garments: `clothes outfit` names them all.
+
     Example: clothes predict shirt.jpg "summer/*.jpg" --top 1
 
     A million photos, on one machine or many; the same command goes on after a stop:
@@ -66,7 +71,26 @@ def predict(
         lambda answer: _to_dict(answer, top),
         lambda answer: _to_line(answer, top or 3),
         as_json,
+        each=_outfit_hint() if model is None and not as_json and _are_few_files(photos) else lambda answer: None,
     )
+
+
+def _are_few_files(photos: list[str]) -> bool:
+    return len(photos) <= _FEW and all(map(os.path.isfile, photos))
+
+
+def _outfit_hint() -> Callable[["clothes.Prediction"], None]:
+    """Returns what notes that a photo shows several garments. A label for all of them says little."""
+    from clothes.outfits.several import FirstLook
+
+    first_look = functools.cache(FirstLook)  # loaded after the answer is shown
+
+    def hint(answer: "clothes.Prediction") -> None:
+        photo = str(answer.photo)
+        if first_look().shows_several(photo):
+            note(f"{photo} shows several garments. Try:  clothes outfit {quote(photo)}")
+
+    return hint
 
 
 def predict_on_ray(source: str, model: Path | None, out: str, address: str | None, workers: int | None) -> None:
@@ -109,8 +133,8 @@ def show_answers(
 ) -> None:
     """Shows the answer about each photo of files, folders, globs and - as a line of text or of JSON.
 
-    `each` is called with every answer. The exit status is 1 if a photo could not be read. Raises PhotosError if there
-    is no photo.
+    `each` is called with every answer, and may raise PhotoError. The exit status is 1 if a photo could not be read.
+    Raises PhotosError if there is no photo.
     """
     paths, skipped = find_photos(photos)
     note_skipped(skipped)
@@ -129,7 +153,11 @@ def show_answers(
             show_json(to_dict(answer), indent=None)
         else:
             show(to_line(answer))
-        each(answer)
+        try:
+            each(answer)
+        except PhotoError as error:  # it was removed meanwhile
+            failed = True
+            note(f"Error: {error}")
     if failed:
         raise typer.Exit(1)
 

@@ -52,7 +52,8 @@ def serve(
     from clothes.web.predict_page import launch
 
     with Inbox(corrections) if corrections else nullcontext() as inbox:
-        launch(classifier, inbox=inbox, host=host, port=port, auth=credentials, on_ready=show_address)
+        parser = clothes.load_outfit(classifier=classifier) if model is None else None
+        launch(classifier, inbox=inbox, parser=parser, host=host, port=port, auth=credentials, on_ready=show_address)
     if corrections:
         note(f"Next:  clothes corrections review {quote(corrections)} --into PHOTOS")
 

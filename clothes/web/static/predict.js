@@ -8,7 +8,7 @@ for (const name of ["dragover", "drop", "paste"]) {
     if (name === "dragover") return;
     const dataTransfer = new DataTransfer();
     for (const file of given.files) dataTransfer.items.add(file);
-    const box = [...document.querySelectorAll("#photo, #many")].find((box) => box.checkVisibility());
+    const box = [...document.querySelectorAll("#photo, #many, #outfit-photo")].find((box) => box.checkVisibility());
     // A box that shows the clipboard or the camera takes no files until its upload button is clicked.
     box?.querySelector("[aria-label='Upload file']")?.click();
     setTimeout(() => box?.querySelector("[aria-dropeffect]")?.dispatchEvent(new DragEvent("drop", { dataTransfer })));

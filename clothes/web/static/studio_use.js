@@ -27,26 +27,39 @@ const corrector = (file) => {
   const add = button(WORDS.use.learn, () => send([{ file, name: file.name, label: select.value }]));
   return inRow(make("label", { className: "field" }, make("span", { textContent: WORDS.use.isA }), select), add);
 };
-// What each layer sees, below the answer.
-const showLayers = async (file, control) => {
-  control.disabled = true;
+// Something more about the photo, below the answer: `ask` gives its parts.
+const showBelow = async (control, title, text, ask) => {
+  const isWanted = () => control.isConnected && control.disabled; // neither another photo nor another button
+  for (const each of control.parentElement.children) each.disabled = each === control;
   layers.replaceChildren(hint(WORDS.loading));
   try {
-    const { picture: input, stages } = await request(`layers?${new URLSearchParams({ run: chosenRun().run })}`, { method: "POST", body: file });
-    if (!control.isConnected) return; // another photo is shown by now
-    const title = make("h3", { textContent: WORDS.use.layers, tabIndex: -1 });
-    layers.replaceChildren(title, hint(WORDS.use.layersHint), make("img", { src: input, alt: WORDS.use.input }),
-      make("ol", {}, ...stages.map(({ maps, text, picture: sheet }, index) => {
-        const name = WORDS.use.layer(index + 1, maps);
-        return make("li", {}, make("h4", { textContent: name }), make("img", { src: sheet, alt: name }), make("p", { textContent: text }));
-      })));
-    title.focus();
+    const parts = await ask();
+    if (!isWanted()) return;
+    const head = make("h3", { textContent: title, tabIndex: -1 });
+    layers.replaceChildren(head, hint(text), ...parts);
+    head.focus();
   } catch (error) {
-    if (!control.isConnected) return;
+    if (!isWanted()) return;
     layers.replaceChildren(make("p", { className: "problem", textContent: error.message }));
     control.disabled = false;
   }
 };
+const askLayers = async (file) => {
+  const { picture: input, stages } = await request(`layers?${new URLSearchParams({ run: chosenRun().run })}`, { method: "POST", body: file });
+  const list = make("ol", {}, ...stages.map(({ maps, text, picture: sheet }, index) => {
+    const name = WORDS.use.layer(index + 1, maps);
+    return make("li", {}, make("h4", { textContent: name }), make("img", { src: sheet, alt: name }), make("p", { textContent: text }));
+  }));
+  return [make("img", { src: input, alt: WORDS.use.input }), list];
+};
+const askOutfit = async (file) => {
+  const { html } = await request("outfit", { method: "POST", body: file });
+  return [make("div", { className: "outfit", innerHTML: html })];
+};
+const moreAbout = (file) => inRow(
+  button(WORDS.use.outfit, ({ target }) => showBelow(target, WORDS.use.outfit, WORDS.use.outfitHint, () => askOutfit(file))),
+  button(WORDS.use.layers, ({ target }) => showBelow(target, WORDS.use.layers, WORDS.use.layersHint, () => askLayers(file))),
+);
 const predict = (blob) => request(`predict?${new URLSearchParams({ run: chosenRun().run })}`, { method: "POST", body: blob });
 
 const askAbout = async (file) => {
@@ -61,7 +74,7 @@ const askAbout = async (file) => {
   forget();
   try {
     showAnswer(await predict(file));
-    fixing.replaceChildren(corrector(file), inRow(button(WORDS.use.layers, (event) => showLayers(file, event.target))));
+    fixing.replaceChildren(corrector(file), moreAbout(file));
   } catch (error) {
     said.replaceChildren(make("p", { className: "problem", textContent: error.message }));
   }

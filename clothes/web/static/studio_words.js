@@ -264,6 +264,8 @@ const WORDS = {
     live: "Live camera",
     stop: "Stop the camera",
     unsure: (label) => `Not sure; perhaps ${label}`,
+    outfit: "Whole outfit",
+    outfitHint: "Every garment in the photo, by the model that comes with clothes: it has names of its own.",
     layers: "What each layer sees",
     layersHint: "The network turns the photo into maps, layer by layer. A map shows where a pattern occurs: bright is a good fit. Each layer shows the maps that vary most.",
     input: "The photo as the network receives it",
