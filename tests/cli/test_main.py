@@ -26,7 +26,7 @@ COMMANDS = commands(typer.main.get_command(main.app))
 
 
 def test_all_commands_are_there() -> None:
-    single = "demo data check split tune train evaluate predict info serve studio plot report look verify export"
+    single = "demo data check split tune train evaluate predict outfit info serve studio plot report look verify export"
     groups = ["collect folder", "collect urls", "collect web", "collect camera", "drive push", "drive pull"]
     assert sorted(COMMANDS) == sorted([*single.split(), *groups, "compare", "corrections review"])
 

@@ -166,6 +166,7 @@ def test_a_report_recommends_what_the_command_does(project: Project) -> None:
     do(project, "report", run="first")
     said = results.report_page(project, "first").read_text(encoding="utf-8")
     assert "<code>exports/first-web</code>" in said and "--format web" not in said
+    shutil.rmtree(page)
     found = results.recommendations(project, "first")
     assert found
     assert found["advice"] == command("report", project.runs / "first")["advice"]

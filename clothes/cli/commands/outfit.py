@@ -31,7 +31,7 @@ def outfit(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Name every garment in photos: what, where, how sure, which colour.
+    """Name every garment in photos, with its place and colour.
 
     Example: clothes outfit me.jpg --draw drawn
     """

@@ -42,13 +42,13 @@ def test_photos_of_a_bucket_are_answered_into_a_bucket(bucket: fs.S3FileSystem, 
     photos = upload(bucket, tmp_path / "photos", "shop/odd name #1?")
     bucket.open_output_stream("shop/odd name #1?/notes.txt").close()
     bucket.open_output_stream("shop/odd name #1?/.cache/a.jpg").close()
-    given = "s3://shop/answers", "s3://shop/odd name #1?", bundle()
+    given = "s3://shop/other answers", "s3://shop/odd name #1?", bundle()
     for expected in ([0, 1], [1]):
         with open_answers(*given, part_photos=20) as (answers, skipped):
             assert answers.missing() == expected
             assert len(skipped) == (2 if len(expected) == 2 else 0)
             answers.write(expected[0], answer_photos(clothes.load(), answers.photos(expected[0])))
-    check_rows(rows("shop/answers", bucket), photos, broken=1)
+    check_rows(rows("shop/other answers", bucket), photos, broken=1)
 
 
 def test_a_list_in_a_bucket(bucket: fs.S3FileSystem) -> None:
