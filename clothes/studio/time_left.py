@@ -9,8 +9,8 @@ _TRUSTED_PHOTOS = 0.2  # the same of the photos of a quick training
 
 # Of a quick training, as many times as one photo takes in the network on one core (two cores, photos of 400 x 533):
 _LOOKING = 0.3  # to look at a photo for the first time
-_FITTING = 1.3  # to fit the head to a photo, of as many as the network has features
-_WRITING = 90.0  # the bundle
+_FITTING = 0.2  # to fit the head to a photo, of as many as the network has features
+_WRITING = 60.0  # the bundle
 _FITTED = 1280  # features of the bundled network
 _LEARNT_FROM = 0.8  # share of the photos that go through the network, without those of the test
 _DECODING = 1.3  # times as long as a look takes decoding a photo for the network
