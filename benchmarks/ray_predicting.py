@@ -23,7 +23,11 @@ from collections import Counter
 from pathlib import Path
 
 # Before Ray is imported. As in `clothes`: every port is on loopback. The token lets the drivers into the cluster here.
-os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+os.environ |= {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 import pyarrow.dataset

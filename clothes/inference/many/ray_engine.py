@@ -127,6 +127,8 @@ def load_files(files: Mapping[str, bytes]) -> Classifier:
 def _cluster(address: str | None) -> Iterator[Any]:
     """Yields Ray, started on this machine or joined, and ends what it began. Takes it as it is if it is started."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # Below `uv run` each worker would make an environment of its own, without Ray, and the driver would wait for ever.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     if address is None:
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # as there: every port is on loopback
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")

@@ -1,6 +1,7 @@
 """Many photos on a local Ray cluster, which each test starts and ends: killed processes, and a bucket."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,9 +21,19 @@ pytestmark = pytest.mark.slow
 PHOTOS = 120
 
 
-def answer(source: object, out: object, killed: str = "", **variables: str) -> "subprocess.CompletedProcess[str]":
-    words = [sys.executable, "-m", "tests.support.many_photos", str(source), str(out), killed]
-    return subprocess.run(words, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True)
+def answer(
+    source: object, out: object, killed: str = "", *, below: tuple[str, ...] = (), **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    words = [*below, sys.executable, "-m", "tests.support.many_photos", str(source), str(out), killed]
+    return subprocess.run(words, cwd=ROOT, env=os.environ | variables, capture_output=True, text=True, timeout=240)
+
+
+@pytest.mark.skipif(not shutil.which("uv"), reason="needs uv")
+def test_workers_start_below_uv_run_too(tmp_path: Path) -> None:
+    photos = make_some_broken(tmp_path / "photos", photos=2 * PART_PHOTOS)
+    done = answer(tmp_path / "photos", tmp_path / "out", below=("uv", "run", "--no-sync"))
+    assert done.returncode == 0, done.stderr
+    check_rows(rows(tmp_path / "out"), photos, broken=1)
 
 
 def test_killed_drivers_and_workers_lose_and_repeat_no_photo(tmp_path: Path) -> None:
