@@ -26,6 +26,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from itertools import product
@@ -212,11 +213,11 @@ class Trial:
 
 
 def warm_up(way: Way, parts: PARTED, place: Path) -> None:
-    """Trains on a few photos the first time, so that bytecode and lists of fonts are there. Raises PeerError."""
+    """Trains on a few photos the first time, so that bytecode and lists of fonts are there. It may fail."""
     done = place / f"{sha256(way.name.encode()).hexdigest()[:12]}.warm"
     if not done.exists():
         few = {part: some[::7] for part, some in parts.items()}
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory() as name, suppress(PeerError):
             trial = Trial(way, few, place, 1, Path(name))
             trial.run(trial.train)
             trial.run(trial.predict_one)

@@ -120,7 +120,7 @@ WAYS = (
         package="ultralytics",
         needs=("ultralytics",),
         train=(
-            *("{bin}/yolo", "classify", "train", "model=yolo11n-cls.yaml", "data={photos}", "imgsz=224"),
+            *("{bin}/yolo", "classify", "train", "model=yolo26n-cls.yaml", "data={photos}", "imgsz=224"),
             *("epochs={epochs}", "device=cpu", "project={model}", "name=run"),
         ),
         predict=(
