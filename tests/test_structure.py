@@ -32,7 +32,7 @@ HEAVY = {
     "onnx": {"exporting.to_onnx"},
     "onnxruntime": {"exporting.to_onnx"},
     "optuna": {"training.search.study"},
-    "pyarrow": {"inference.many"},
+    "pyarrow": {"inference.many", "outfits.many"},
     "ray": {"inference.many.ray_engine"},
     "pillow_heif": {"photos.decode.opening"},
     "google": {"collection.drive.auth", "collection.drive.client"},

@@ -12,13 +12,15 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.dataset
 from pyarrow.fs import FileSystem
 
-from clothes.inference.bundle import Bundle, read_bundle
+from clothes.inference.bundle import read_bundle
 from clothes.inference.classifier import BUNDLED
-from clothes.inference.many.answers import open_answers
+from clothes.inference.many.answers import answer_photos, answers_schema, open_answers
 from clothes.inference.many.ray_engine import answer_missing
+from clothes.inference.many.task import LabelTask, Task
 from tests.support.pictures import draw
 from tests.support.processes import below, listening
 
@@ -26,8 +28,13 @@ PART_PHOTOS = 5
 BROKEN = b"<html>"
 
 
-def bundle() -> Bundle:
-    return read_bundle(BUNDLED)
+def labels() -> Task:
+    """Asks the bundled model."""
+    return LabelTask.of(read_bundle(BUNDLED))
+
+
+def answer_here(task: Task, photos: list[str]) -> pa.Table:
+    return answer_photos(task.load(), answers_schema(task), photos)
 
 
 def make_some_broken(folder: Path, *, photos: int, every: int = 20) -> list[str]:
@@ -60,8 +67,8 @@ def check_rows(found: list[dict[str, object]], photos: list[str], *, broken: int
 
 
 def main(source: str, out: str, killed: str = "") -> None:
-    with open_answers(out, source, bundle(), part_photos=PART_PHOTOS) as (answers, _):
-        for done, part in enumerate(answer_missing(answers, bundle(), workers=2), 1):
+    with open_answers(out, source, labels(), part_photos=PART_PHOTOS) as (answers, _):
+        for done, part in enumerate(answer_missing(answers, labels(), workers=2), 1):
             assert not part.failed, part.failed
             if done != 3:
                 continue

@@ -18,6 +18,7 @@ from clothes.system.csv_files import slashed
 from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
+    from clothes.inference.many.task import Task
     from clothes.photos.folders import Skipped
 
 app = typer.Typer(rich_markup_mode=None)
@@ -34,6 +35,9 @@ def predict(
     model: ModelOption = None,
     top: Annotated[int | None, typer.Option(metavar="K", min=1, help="Show the K best classes. [default: 3]")] = None,
     as_json: AsJson = False,
+    outfit: Annotated[
+        bool, typer.Option("--outfit", help="With --engine: every garment of each photo, not one label.")
+    ] = False,
     engine: Annotated[
         Literal["ray"] | None,
         typer.Option(help="Answer any number of photos on Ray: of a folder, a bucket, or a text or Parquet list."),
@@ -61,8 +65,10 @@ def predict(
     if engine:
         if len(photos) != 1 or out is None or top or as_json:
             raise typer.BadParameter("needs one PHOTO and --out, and takes no --top and --json", param_hint="--engine")
-        predict_on_ray(photos[0], model, out, address, workers)
+        predict_on_ray(photos[0], model, out, address, workers, outfit=outfit)
         return
+    if outfit:
+        raise typer.BadParameter("needs --engine ray. For photos here there is: clothes outfit", param_hint="--outfit")
     if out is not None or address is not None or workers is not None:
         raise typer.BadParameter("need --engine ray", param_hint="--out, --address and --workers")
     show_answers(
@@ -93,23 +99,22 @@ def _outfit_hint() -> Callable[["clothes.Prediction"], None]:
     return hint
 
 
-def predict_on_ray(source: str, model: Path | None, out: str, address: str | None, workers: int | None) -> None:
+def predict_on_ray(
+    source: str, model: Path | None, out: str, address: str | None, workers: int | None, *, outfit: bool
+) -> None:
     """Answers the photos of a source that have no answer yet. The exit status is 1 if some could not be tried."""
     require("clothes predict --engine ray", "ray")
-    from clothes.inference.bundle import read_bundle
-    from clothes.inference.classifier import BUNDLED
     from clothes.inference.many.answers import open_answers
     from clothes.inference.many.ray_engine import answer_missing
 
-    bundle = read_bundle(model if model is not None else BUNDLED)
-    clothes.Classifier(bundle)  # what is wrong with it is said here, not by every worker
-    with open_answers(out, source, bundle) as (answers, skipped), hint_if_stopped(lambda: _GOES_ON):
+    task = _task(model, outfit=outfit)
+    with open_answers(out, source, task) as (answers, skipped), hint_if_stopped(lambda: _GOES_ON):
         note_first([f"Skipped {item.path}: {item.reason}" for item in skipped], "like that")
         total, missing, unread = sum(answers.parts), answers.count_missing(), 0
         if missing and address is None:
             note("Ray is started on this computer, and ends with this command.")
         failed, pace = list[str](), Pace(total, missing)
-        for part in answer_missing(answers, bundle, address=address, workers=workers):
+        for part in answer_missing(answers, task, address=address, workers=workers):
             unread += part.unread
             failed += filter(None, [part.failed])
             pace.add(part.photos)
@@ -120,6 +125,23 @@ def predict_on_ray(source: str, model: Path | None, out: str, address: str | Non
     if missing:
         note(f"Error: {missing:,} photos have no answer yet. {' '.join(failed[:1])}", _GOES_ON)
         raise typer.Exit(1)
+
+
+def _task(model: Path | None, *, outfit: bool) -> "Task":
+    """Returns what is asked about each photo. What is wrong with the model is said here, not by every worker."""
+    from clothes.inference.bundle import read_bundle
+    from clothes.inference.classifier import BUNDLED, BUNDLED_OUTFIT
+    from clothes.inference.many.task import LabelTask
+
+    if not outfit:
+        bundle = read_bundle(model if model is not None else BUNDLED)
+        clothes.Classifier(bundle)
+        return LabelTask.of(bundle)
+    from clothes.outfits.many import OutfitTask
+
+    bundle = read_bundle(model if model is not None else BUNDLED_OUTFIT)
+    clothes.OutfitParser(bundle)
+    return OutfitTask.of(bundle, read_bundle(BUNDLED))
 
 
 def show_answers(

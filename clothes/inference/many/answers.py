@@ -17,12 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clothes.errors import PhotoError, PhotosError, RunError
-from clothes.inference.bundle import MODEL, Bundle
-from clothes.inference.classifier import Classifier
 from clothes.inference.many.photo_list import find_photos
 from clothes.inference.many.stores import Store, read_photo
+from clothes.inference.many.task import Answer, Task
 from clothes.photos.folders import Skipped
-from clothes.system.checksums import sha256_json
 from clothes.system.files import remove_unfinished
 from clothes.system.locks import folder_lock
 from clothes.system.threads import map_in_threads
@@ -67,7 +65,7 @@ def _name(part: int) -> str:
 
 @contextmanager
 def open_answers(
-    address: str, source: str, bundle: Bundle, *, part_photos: int = PART_PHOTOS
+    address: str, source: str, task: Task, *, part_photos: int = PART_PHOTOS
 ) -> Iterator[tuple[Answers, list[Skipped]]]:
     """Yields the answers at an address, begun now or before, and what is no photo in a source that is listed now.
 
@@ -75,8 +73,7 @@ def open_answers(
     without photos, and RunError if the answers are others or another process writes them.
     """
     store, skipped = Store(address), list[Skipped]()
-    trained = [bundle.info["files"][MODEL], bundle.classes, bundle.threshold]
-    about = {"source": Store(source).address, "model": sha256_json(trained)[:16]}
+    about = {"source": Store(source).address, "model": task.model}
     with _lock(store):
         files = store.sizes()
         if LIST not in files:
@@ -117,43 +114,26 @@ def _list_photos(store: Store, source: str, about: Mapping[str, str], part_photo
     store.write(LIST, content.getvalue().to_pybytes())
 
 
-def answer_photos(classifier: Classifier, photos: Sequence[str]) -> pa.Table:
-    """Returns a row for each photo, in order: `answers_schema` has its columns.
+def answer_photos(answer: Answer, schema: pa.Schema, photos: Sequence[str]) -> pa.Table:
+    """Returns a row for each photo, in order, with the columns of `answers_schema`.
 
     Raises OSError if a bucket does not answer or all files are missing, as on a machine that does not see their folder:
     no photo is called broken for that.
     """
 
-    def answer(photo: str) -> dict[str, Any]:
+    def row(photo: str) -> dict[str, Any]:
         try:
-            found = classifier.predict(read_photo(photo))
+            return {"photo": photo} | answer(read_photo(photo))
         except PhotoError as error:
             return {"photo": photo, "code": error.code, "error": error.reason}
-        return {
-            "photo": photo,
-            "label": found.label,
-            "confidence": found.confidence,
-            "known": found.known,
-            "scores": found.scores,
-        }
 
-    rows = list(map_in_threads(answer, photos, threads=_THREADS))
+    rows = list(map_in_threads(row, photos, threads=_THREADS))
     if len(rows) > 1 and all(row.get("code") == "missing" and "://" not in row["photo"] for row in rows):
         raise OSError(f"{photos[0]} is missing on this machine, and so are all others of its part of {len(rows)}.")
-    return pa.Table.from_pylist(rows, answers_schema(classifier.classes))
+    return pa.Table.from_pylist(rows, schema)
 
 
-def answers_schema(classes: Sequence[str]) -> pa.Schema:
+def answers_schema(task: Task) -> pa.Schema:
     """Returns the columns of the answers: `code` and `error` are those of a PhotoError, else all others are there."""
-    scores = pa.struct([(name, pa.float32()) for name in classes])
-    return pa.schema(
-        [
-            ("photo", pa.string()),
-            ("label", pa.string()),
-            ("confidence", pa.float32()),
-            ("known", pa.bool_()),
-            ("scores", scores),
-            ("code", pa.string()),
-            ("error", pa.string()),
-        ]
-    )
+    text = pa.string()
+    return pa.schema([("photo", text), *task.columns, ("code", text), ("error", text)])

@@ -1,4 +1,4 @@
-"""Answers the missing parts on Ray Data: a pool of workers, each with one classifier, on one machine or many.
+"""Answers the missing parts on Ray Data: a pool of workers, each with one model, on one machine or many.
 
 Ray moves numbers of parts and counts alone. A worker reads its photos itself, a few at a time, so neither the memory
 of a worker nor Ray's store grows with the number or size of the photos.
@@ -7,23 +7,22 @@ of a worker nor Ray's store grows with the number or size of the photos.
 import logging
 import os
 import random
-import tempfile
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from clothes.errors import ClothesError
-from clothes.inference.bundle import INFO, MODEL, PROBES, Bundle
-from clothes.inference.classifier import Classifier, load
-from clothes.inference.many.answers import Answers, answer_photos
-from clothes.system.files import write_folder
+from clothes.inference.many.answers import Answers, answer_photos, answers_schema
+from clothes.inference.many.task import Answer, Task
 from clothes.system.stderr import quiet
 
-_STORE = 100_000_000  # bytes of Ray's store: through it go numbers of parts and the bundle, and no photo
+_STORE = 100_000_000  # bytes of Ray's store: through it go numbers of parts and the model, and no photo
 _PROCESSOR = 0.9  # of a worker. What Ray runs beside the workers needs a share, or all would wait for ever.
+_PATIENCE = 300.0  # seconds until a worker starts: a cluster that grows with its work adds a machine in less
 _STARTS = 3  # tries: on a busy computer it takes longer than the half minute that Ray waits for itself
 _RETRIES = 100  # of a part: some a minute until Ray knows that a machine is gone; a photo may kill each worker, too
 _LEAST_FAILED = 5  # parts, before it is said that most fail
@@ -38,7 +37,7 @@ class Part(NamedTuple):
 
 
 def answer_missing(
-    answers: Answers, bundle: Bundle, *, address: str | None = None, workers: int | None = None
+    answers: Answers, task: Task, *, address: str | None = None, workers: int | None = None
 ) -> Iterator[Part]:
     """Yields each part when its answers are written; a part that failed can be tried again.
 
@@ -51,14 +50,39 @@ def answer_missing(
         return
     random.shuffle(missing)  # so that those which fail are not all at the start
     with _cluster(address) as ray:
-        parts = _plan(ray, answers.store.address, missing, ray.put(bundle_files(bundle)), workers)
+        _wait_for_a_worker(ray)
+        parts = _plan(ray, answers.store.address, missing, ray.put(task), workers)
         try:
             yield from stop_at_failures(Part(**row) for row in parts.iter_rows())
         except (ray.exceptions.ActorDiedError, ray.exceptions.ActorUnavailableError) as error:
             raise ClothesError(f"Workers died again and again: {_first_line(error)}") from None
 
 
-def _plan(ray: Any, address: str, missing: list[int], bundle: Any, workers: int | None) -> Any:
+def _wait_for_a_worker(ray: Any) -> None:
+    """Raises ClothesError if none can start. Ray waits for ever then, and says so in its logs alone."""
+    total, free = (found.get("CPU", 0) for found in (ray.cluster_resources(), ray.available_resources()))
+    first = ray.remote(num_cpus=_PROCESSOR)(_start_worker).remote()
+    if ray.wait([first], timeout=_PATIENCE)[0]:
+        try:
+            ray.get(first)
+        except ray.exceptions.RayError as error:
+            raise ClothesError(f"A worker of the cluster cannot run clothes: {_first_line(error)}") from None
+        return
+    if free < _PROCESSOR:
+        reason = f"{free:g} of {total:g} processors were free. `ray status` shows what uses them."
+    else:
+        reason = "processors were free, but no process starts there."
+    raise ClothesError(
+        f"No worker has started in {_PATIENCE / 60:g} minutes: {reason} Ray's logs are on each machine "
+        "in /tmp/ray/session_latest/logs, or below TMPDIR or RAY_TMPDIR in the place of /tmp."
+    )
+
+
+def _start_worker() -> None:
+    """Runs in a worker."""
+
+
+def _plan(ray: Any, address: str, missing: list[int], task: Any, workers: int | None) -> Any:
     """Returns the dataset that answers these parts, a row each, when it is read."""
     most = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     with warnings.catch_warnings():
@@ -66,7 +90,7 @@ def _plan(ray: Any, address: str, missing: list[int], bundle: Any, workers: int 
         warnings.filterwarnings("ignore", "`ray_remote_args_fn` is deprecated")
         return ray.data.from_items([{"part": part} for part in missing], override_num_blocks=len(missing)).map(
             _Worker,
-            fn_constructor_args=(address, bundle),
+            fn_constructor_args=(address, task),
             compute=ray.data.ActorPoolStrategy(
                 min_size=1, initial_size=min(most, len(missing)), max_size=most, max_tasks_in_flight_per_actor=2
             ),
@@ -86,41 +110,30 @@ def stop_at_failures(parts: Iterable[Part]) -> Iterator[Part]:
 
 
 class _Worker:
-    """One classifier in a process of its own."""
+    """One model in a process of its own. `task` is the reference of a Task in Ray's store."""
 
-    def __init__(self, address: str, bundle: Any) -> None:
-        self._address, self._bundle = address, bundle
+    def __init__(self, address: str, task: Any) -> None:
+        self._address, self._task = address, task
 
     @cached_property
     def _answers(self) -> Answers:
         return Answers(self._address)
 
     @cached_property
-    def _classifier(self) -> Classifier:
+    def _loaded(self) -> tuple[Answer, pa.Schema]:
         import ray
 
-        return load_files(ray.get(self._bundle))
+        task: Task = ray.get(self._task)
+        return task.load(), answers_schema(task)
 
     def __call__(self, row: dict[str, int]) -> dict[str, Any]:
         try:
             photos = self._answers.photos(row["part"])
-            table = answer_photos(self._classifier, photos)
+            table = answer_photos(*self._loaded, photos)
             self._answers.write(row["part"], table)
             return Part(len(photos), len(photos) - table["code"].null_count, "")._asdict()
         except (ClothesError, OSError) as error:  # as text, as the classes of some are not where it is read
             return Part(0, 0, str(error))._asdict()
-
-
-def bundle_files(bundle: Bundle) -> dict[str, bytes]:
-    """Returns what a worker needs of a bundle, by name."""
-    return {INFO: (bundle.path / INFO).read_bytes(), MODEL: bundle.file(MODEL), PROBES: bundle.file(PROBES)}
-
-
-def load_files(files: Mapping[str, bytes]) -> Classifier:
-    """Loads a bundle from the content of its files: checked, and tried in a sandbox, as one from anywhere."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_folder(Path(folder, "bundle"), files)
-        return load(Path(folder, "bundle"))
 
 
 @contextmanager

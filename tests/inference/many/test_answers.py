@@ -1,5 +1,7 @@
 """Photos of a folder or list in parts, and the answers about them, without Ray."""
 
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,20 +13,23 @@ import pyarrow.parquet as pq
 
 import clothes
 from clothes.errors import BundleError, ClothesError, PhotosError, RunError
+from clothes.inference.bundle import MODEL, read_bundle
+from clothes.inference.classifier import BUNDLED
 from clothes.inference.many import answers as answers_module
-from clothes.inference.many.answers import LIST, Answers, answer_photos, open_answers
+from clothes.inference.many.answers import LIST, Answers, open_answers
 from clothes.inference.many.photo_list import find_photos
-from clothes.inference.many.ray_engine import Part, bundle_files, load_files, stop_at_failures
+from clothes.inference.many.ray_engine import Part, stop_at_failures
+from clothes.inference.many.task import LabelTask
 from clothes.photos.folders import Skipped
-from tests.support.many_photos import BROKEN, bundle, check_rows, make_some_broken, rows
-from tests.support.pictures import make_photos
+from tests.support.many_photos import BROKEN, answer_here, check_rows, labels, make_some_broken, rows
+from tests.support.pictures import make_photos, photo
 
 
 def answer_all(answers: Answers) -> list[int]:
     """Answers the missing parts here. Returns them."""
-    missing, classifier = answers.missing(), clothes.load()
+    missing = answers.missing()
     for part in missing:
-        answers.write(part, answer_photos(classifier, answers.photos(part)))
+        answers.write(part, answer_here(labels(), answers.photos(part)))
     return missing
 
 
@@ -32,7 +37,7 @@ def test_each_photo_of_a_folder_has_a_row_and_a_broken_one_its_reason(tmp_path: 
     photos = make_some_broken(tmp_path / "photos" / "deeper", photos=23)
     (tmp_path / "photos" / "notes.txt").write_text("no photo")
     (tmp_path / "photos" / ".hidden.png").write_bytes(BROKEN)
-    with open_answers(str(tmp_path / "out"), str(tmp_path / "photos"), bundle(), part_photos=10) as (answers, skipped):
+    with open_answers(str(tmp_path / "out"), str(tmp_path / "photos"), labels(), part_photos=10) as (answers, skipped):
         assert answers.parts == [10, 10, 3]
         assert answer_all(answers) == [0, 1, 2]
         assert answers.count_missing() == 0
@@ -80,7 +85,7 @@ def test_a_source_without_photos_is_an_error_and_leaves_nothing(tmp_path: Path, 
         source.write_bytes({"no text": b"\xff\xfeb", "damaged": b"PAR1", "empty list": b"\n\n"}[kind])
     with (
         pytest.raises(PhotosError, match=r"Name a .*(folder|file)"),
-        open_answers(str(tmp_path / "out"), str(source), bundle()),
+        open_answers(str(tmp_path / "out"), str(source), labels()),
     ):
         pass
     assert not list((tmp_path / "out").iterdir())
@@ -88,9 +93,9 @@ def test_a_source_without_photos_is_an_error_and_leaves_nothing(tmp_path: Path, 
 
 def test_the_same_photos_go_on_and_nothing_is_answered_twice(tmp_path: Path) -> None:
     photos = make_some_broken(tmp_path / "photos", photos=12)
-    given = str(tmp_path / "out"), str(tmp_path / "photos"), bundle()
+    given = str(tmp_path / "out"), str(tmp_path / "photos"), labels()
     with open_answers(*given, part_photos=4) as (answers, _):
-        answers.write(1, answer_photos(clothes.load(), answers.photos(1)))
+        answers.write(1, answer_here(labels(), answers.photos(1)))
     part = tmp_path / "out" / "part-000001.parquet"
     written = part.stat().st_mtime_ns
     (tmp_path / "out" / "part-000002.parquet").touch()  # as some buckets show an object that is being written
@@ -111,8 +116,9 @@ def test_the_same_photos_go_on_and_nothing_is_answered_twice(tmp_path: Path) -> 
 def test_other_photos_another_model_and_another_process_are_refused(tmp_path: Path) -> None:
     make_photos(tmp_path / "photos", each=1)
     make_photos(tmp_path / "more", each=1)
-    out, photos, model = str(tmp_path / "out"), str(tmp_path / "photos"), bundle()
-    other = type(model)(model.path, model.info | {"threshold": 0.123})
+    out, photos, model = str(tmp_path / "out"), str(tmp_path / "photos"), labels()
+    bundle = read_bundle(BUNDLED)
+    other = LabelTask.of(type(bundle)(bundle.path, bundle.info | {"threshold": 0.123}))
     with (
         open_answers(out, photos, model),
         pytest.raises(RunError, match="Another process"),
@@ -133,15 +139,15 @@ def test_a_bucket_that_does_not_answer_is_no_broken_photo(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(answers_module, "read_photo", read)
     with pytest.raises(OSError, match="connection reset"):
-        answer_photos(clothes.load(), ["s3://shop/1.jpg"])
+        answer_here(labels(), ["s3://shop/1.jpg"])
 
 
 def test_a_folder_that_a_machine_does_not_see_is_no_answer(tmp_path: Path) -> None:
     photos = make_some_broken(tmp_path / "photos", photos=2)
-    one_is_left = answer_photos(clothes.load(), [*photos, "/none/1.png"])
+    one_is_left = answer_here(labels(), [*photos, "/none/1.png"])
     assert one_is_left["code"].to_pylist() == [None, None, "missing"]
     with pytest.raises(OSError, match=r"/none/1\.png is missing on this machine"):
-        answer_photos(clothes.load(), ["/none/1.png", "/none/2.png"])
+        answer_here(labels(), ["/none/1.png", "/none/2.png"])
 
 
 def test_it_stops_when_most_parts_fail_and_not_for_some() -> None:
@@ -158,11 +164,16 @@ def test_a_model_travels_by_content_and_is_tried_where_it_arrives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLOTHES_CACHE", str(tmp_path))
-    files = bundle_files(bundle())
-    arrived = load_files(files)
+    task: LabelTask = pickle.loads(pickle.dumps(labels()))
+    answer = task.load()
     assert list(tmp_path.glob("models/*")), "it was not tried"
-    picture = bundle().probes()[0][0]
-    assert arrived.predict(picture) == clothes.load().predict(picture)
-    assert not arrived.path.exists()
+    content = photo(0)
+    expected = clothes.load().predict(content)
+    assert answer(content) == {
+        "label": expected.label,
+        "confidence": expected.confidence,
+        "known": expected.known,
+        "scores": expected.scores,
+    }
     with pytest.raises(BundleError, match="checksum mismatch"):
-        load_files(files | {"model.tflite": files["model.tflite"][:-1] + b"?"})
+        replace(task, files=task.files | {MODEL: task.files[MODEL][:-1] + b"?"}).load()

@@ -10,13 +10,12 @@ pytest.importorskip("moto", reason="an S3 server for tests needs moto")
 
 from pyarrow import fs
 
-import clothes
 from clothes.errors import PhotoError, PhotosError
 from clothes.inference.many import stores
-from clothes.inference.many.answers import answer_photos, open_answers
+from clothes.inference.many.answers import open_answers
 from clothes.inference.many.photo_list import find_photos
 from clothes.inference.many.stores import Store, read_photo
-from tests.support.many_photos import bundle, check_rows, make_some_broken, rows
+from tests.support.many_photos import answer_here, check_rows, labels, make_some_broken, rows
 from tests.support.s3_server import make_bucket, s3_server, upload, variables
 
 pytestmark = pytest.mark.slow
@@ -42,12 +41,12 @@ def test_photos_of_a_bucket_are_answered_into_a_bucket(bucket: fs.S3FileSystem, 
     photos = upload(bucket, tmp_path / "photos", "shop/odd name #1?")
     bucket.open_output_stream("shop/odd name #1?/notes.txt").close()
     bucket.open_output_stream("shop/odd name #1?/.cache/a.jpg").close()
-    given = "s3://shop/other answers", "s3://shop/odd name #1?", bundle()
+    given = "s3://shop/other answers", "s3://shop/odd name #1?", labels()
     for expected in ([0, 1], [1]):
         with open_answers(*given, part_photos=20) as (answers, skipped):
             assert answers.missing() == expected
             assert len(skipped) == (2 if len(expected) == 2 else 0)
-            answers.write(expected[0], answer_photos(clothes.load(), answers.photos(expected[0])))
+            answers.write(expected[0], answer_here(labels(), answers.photos(expected[0])))
     check_rows(rows("shop/other answers", bucket), photos, broken=1)
 
 
