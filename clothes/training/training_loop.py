@@ -25,6 +25,7 @@ from clothes.training.checkpoints import Arrays, State, read_checkpoints, write_
 from clothes.training.datasets import Pictures
 from clothes.training.training_step import (
     choose_precision,
+    for_one_device,
     learning_rate,
     make_optimizer,
     training_step,
@@ -94,7 +95,8 @@ class Trainer:
         backbone = keras.Model(self.model.inputs, self.model.get_layer("features").output)
         features = predict(backbone, self.pictures.pixels, chosen, progress=progress)
         head = keras.Sequential([keras.Input(features.shape[1:]), keras.layers.Dense(self.classes, "softmax")])
-        head.compile(keras.optimizers.AdamW(1e-3, weight_decay=0.01), loss="categorical_crossentropy")
+        optimizer = for_one_device(keras.optimizers.AdamW(1e-3, weight_decay=0.01))
+        head.compile(optimizer, loss="categorical_crossentropy")
         targets = make_targets(self.pictures, chosen, self.classes, config)
         head.fit(features, targets, batch_size=32, epochs=20, verbose=0)
         self.model.get_layer("logits").set_weights(head.get_weights())

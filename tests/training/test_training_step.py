@@ -42,3 +42,13 @@ def test_without_memory_the_batch_that_fits_is_named(monkeypatch: pytest.MonkeyP
     pictures, targets = np.zeros((16, 28, 28, 3), np.uint8), np.eye(3, dtype=np.float32)[np.arange(16) % 3]
     with pytest.raises(TrainingError, match=f"Out of memory: a batch of 16 photos of 28 x 28 pixels .*{said}"):
         update_weights(model, pictures, targets)
+
+
+def test_a_trained_network_is_not_kept_for_ever() -> None:
+    """A gradient that TensorFlow registers holds the network that it was traced in."""
+    ops = pytest.importorskip("tensorflow.python.framework.ops")
+    registered = set(ops.gradient_registry.list())
+    model = build_model(SMALL.model, 3)
+    model.compile(make_optimizer(SMALL.train), "categorical_crossentropy", metrics=["accuracy"])
+    update_weights(model, np.zeros((4, 28, 28, 3), np.uint8), np.eye(3, dtype=np.float32)[[0, 1, 2, 0]])
+    assert set(ops.gradient_registry.list()) == registered
