@@ -164,6 +164,10 @@ def draw_seconds(groups: dict[str, list[Row]], path: Path) -> None:
         ax.errorbar(x, share, [[share - low], [high - share]], marker="o", capsize=2, color=color)
         ax.annotate(name, (x, y), (7, -3), textcoords="offset points", color=color)
     ax.set_xlim(min(seconds) / 1.5, max(seconds) * 6)
+    ax.set_xticks(
+        ticks := [n for n in (3, 10, 30, 100, 300, 1000, 3000) if ax.get_xlim()[0] < n < ax.get_xlim()[1]], ticks
+    )
+    ax.set_xticks([], minor=True)
     ax.grid(axis="y", color="#dddddd", linewidth=0.6)
     ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})

@@ -47,6 +47,7 @@ class Way:
     killed: str  # what is left after a kill
     epochs: dict[str, int] = field(default_factory=dict)  # by data, of ways without a default; for AutoGluon seconds
     asks_epochs: tuple[str, ...] = ()  # added to `train` for a number of epochs that is not the default
+    asks_minutes: tuple[str, ...] = ()  # the same for a time limit
     script: str = ""
 
     @property
@@ -89,6 +90,7 @@ def ours(name: str, needs: str, *options: str, starts_from: str) -> Way:
         read=read_clothes,
         starts_from=starts_from,
         asks_epochs=("--epochs", "{epochs}") if "keras" in needs else (),
+        asks_minutes=("--minutes", "{minutes}") if "weights" in needs else (),
         unsure="yes",
         alike="yes: near-duplicates, and people or shops that are named",
         killed="the same command with `--resume` goes on" if "keras" in needs else "starts again, from kept features",
@@ -136,14 +138,14 @@ WAYS = (
         unsure="no: `top1` is always a class",
         alike="no: `split_classify_dataset` draws single photos",
         killed="`resume=True` goes on from the last whole epoch",
-        epochs={"all": 20, "few": 60},
+        epochs={"all": 100, "few": 30},
     ),
     scripted(
         "torchvision ResNet-18",
         "torchvision",
         "torchvision_resnet.py",
         "torchvision",
-        epochs={"all": 20, "few": 60},
+        epochs={"all": 90, "few": 30},
         unsure="no: the largest score is the answer",
         alike="no: the parts are the user's",
         killed="starts again; the weights of the best epoch are kept",
@@ -153,7 +155,7 @@ WAYS = (
         "fastai",
         "fastai_resnet.py",
         "fastai",
-        epochs={"all": 20, "few": 60},
+        epochs={"all": 30, "few": 30},
         unsure="no: the largest score is the answer",
         alike="no: `valid_pct` draws single photos",
         killed="starts again: `fit_one_cycle` saves nothing without a callback",

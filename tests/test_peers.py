@@ -11,7 +11,7 @@ import pytest
 if not (Path(__file__).parents[1] / "benchmarks").exists():
     pytest.skip("not in a checkout", allow_module_level=True)
 
-from benchmarks import peers, peers_report, peers_ways
+from benchmarks import peers, peers_report, peers_running, peers_ways
 
 
 @pytest.fixture
@@ -87,14 +87,21 @@ def test_every_script_is_python_and_counted() -> None:
 def test_memory_and_time_are_those_of_the_whole_tree(tmp_path: Path) -> None:
     child = "import time; held = bytearray(150_000_000); held[::4096] = b'x' * len(held[::4096]); time.sleep(2)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}], check=True)"
-    used = peers.run([sys.executable, "-c", code], {}, tmp_path / "log", sample=0.1)
+    used = peers_running.run([sys.executable, "-c", code], {}, tmp_path / "log", sample=0.1)
     assert 150 < used.megabytes < 250
     assert used.seconds > 2 > used.processor > 0
 
 
 def test_a_failure_tells_the_last_line(tmp_path: Path) -> None:
-    with pytest.raises(peers.PeerError, match=r"status 3: no weights"):
-        peers.run([sys.executable, "-c", "print('begun'); print('no weights'); exit(3)"], {}, tmp_path / "log")
+    with pytest.raises(peers_running.PeerError, match=r"status 3: no weights"):
+        peers_running.run([sys.executable, "-c", "print('begun'); print('no weights'); exit(3)"], {}, tmp_path / "log")
+
+
+def test_epochs_fit_in_the_minutes_at_the_pace_on_few_photos() -> None:
+    few = {"first": [4.0], "training": {"seconds": 34.0}, "epochs": 30, "train photos": 100}  # 1 s an epoch
+    assert peers.fit_epochs(90, 5, few, 1000) == 29  # of 10 s each, after 4 s
+    assert peers.fit_epochs(15, 5, few, 1000) == 15
+    assert peers.fit_epochs(90, 0.01, few, 1000) == 1
 
 
 def row(way: str, right: int, *, data: str = "all", seconds: float = 10, **more: Any) -> peers_report.Row:
@@ -128,7 +135,8 @@ def test_labels_of_equal_points_do_not_cover_each_other() -> None:
 
 
 def test_plots_name_every_way(tmp_path: Path) -> None:
-    rows = [row(name, 70, data=data) for name in ("clothes, quick", "Ultralytics") for data in ("all", "few")]
+    ways = {"clothes, quick": 5, "Ultralytics": 300}
+    rows = [row(name, 70, data=data, seconds=seconds) for name, seconds in ways.items() for data in ("all", "few")]
     peers_report.draw_plots(rows, tmp_path)
     for name in ("peers.svg", "peers-few.svg"):
         drawn = (tmp_path / name).read_text(encoding="utf-8")

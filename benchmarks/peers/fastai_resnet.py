@@ -26,7 +26,7 @@ def train(photos, out, epochs):
         train="train",
         valid="validation",
         bs=32,
-        item_tfms=RandomResizedCrop(128, min_scale=0.35),
+        item_tfms=RandomResizedCrop(96, min_scale=0.35),
         batch_tfms=aug_transforms(),
     )
     learner = vision_learner(data, resnet18, pretrained=False, metrics=accuracy)

@@ -13,14 +13,14 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, models
 from torchvision.transforms import v2
 
-SIZE = 128
+SIZE = 96
 TO_TENSOR = [
     v2.ToImage(),
     v2.ToDtype(torch.float32, scale=True),
     v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
 ]
 FOR_TRAINING = v2.Compose([v2.RandomResizedCrop(SIZE, (0.35, 1)), v2.RandomHorizontalFlip(), *TO_TENSOR])
-FOR_TESTING = v2.Compose([v2.Resize(146), v2.CenterCrop(SIZE), *TO_TENSOR])
+FOR_TESTING = v2.Compose([v2.Resize(110), v2.CenterCrop(SIZE), *TO_TENSOR])
 
 
 def train(photos, out, epochs):
