@@ -9,21 +9,25 @@ from pathlib import Path
 
 import autokeras as ak
 import keras
+import numpy as np
 
-SIZE = (128, 128)
+SIZE = (96, 96)
 
 
 def load(folder):
-    return keras.utils.image_dataset_from_directory(folder, image_size=SIZE, batch_size=32)
+    data = keras.utils.image_dataset_from_directory(folder, image_size=SIZE, batch_size=None)
+    pictures, labels = zip(*data.as_numpy_iterator(), strict=True)
+    return np.stack(pictures), np.array(labels), data.class_names
 
 
 def train(photos, out, epochs):
-    train, validation = load(f"{photos}/train"), load(f"{photos}/validation")
+    pictures, labels, classes = load(f"{photos}/train")
     classifier = ak.ImageClassifier(max_trials=1, overwrite=True, directory=f"{out}-search")
-    classifier.fit(train, validation_data=validation, epochs=int(epochs), verbose=2)
+    validation = load(f"{photos}/validation")[:2]
+    classifier.fit(pictures, labels, validation_data=validation, epochs=int(epochs), verbose=2)
     Path(out).mkdir()
     classifier.export_model().save(f"{out}/model.keras")
-    Path(f"{out}/classes.json").write_text(json.dumps(train.class_names))
+    Path(f"{out}/classes.json").write_text(json.dumps(classes))
 
 
 def predict(out, folder):
