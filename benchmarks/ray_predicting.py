@@ -1,13 +1,16 @@
 """Measures `clothes predict --engine ray`: speed, memory, and what killed nodes and drivers lose.
 
-    uv run --extra ray python -m benchmarks.ray_predicting PHOTOS [speed] [memory] [nodes] [--photos 20000]
+    uv run --extra ray python -m benchmarks.ray_predicting PHOTOS [speed] [memory] [nodes] [s3] [--photos 20000]
 
 PHOTOS is a folder with photos. They are linked as often as needed, so the disk is cached: a real one may be slower.
 
 speed: photos a second on a local cluster against `clothes predict`, one run each, starts included.
-memory: peaks of the driver, of a worker and of everything Ray starts at 10,000 and 30,000 photos; seconds a photo.
+memory: peaks of the driver, of a worker and of everything Ray starts, seconds a photo and bytes of the answers, at each
+of --sizes. With --outfit, of garments.
 nodes: three nodes on loopback, one killed after a quarter of the photos, the driver after half and started again:
 photos lost and answered twice.
+s3 (not by default; needs moto): 2,000 photos, 5 % broken, from and into a bucket of a local S3 server that fails one of
+9 requests and answers one of 13 late; the driver killed after half, and started until all photos have answers.
 """
 
 import argparse
@@ -31,13 +34,15 @@ os.environ |= {
 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
 
 import pyarrow.dataset
+import pyarrow.fs
 
 from clothes.photos.folders import list_photos
 from tests.support.processes import below
 
 _COPIED = 500  # different photos
+_PART = 500  # photos of a part
 _STORE = 80_000_000  # bytes of a node's object store, about the least that Ray takes
-_MEMORY_PHOTOS = (10_000, 30_000)
+_BUCKET_PHOTOS, _BROKEN = 2_000, 20  # one of so many is broken
 
 
 def make_links(source: Path, to: Path, count: int) -> Path:
@@ -55,7 +60,7 @@ def make_links(source: Path, to: Path, count: int) -> Path:
     return to
 
 
-def command(photos: Path, *words: object) -> list[str]:
+def command(photos: Path | str, *words: object) -> list[str]:
     return [sys.executable, "-m", "clothes", "predict", str(photos), *map(str, words)]
 
 
@@ -94,16 +99,59 @@ def peaks(process: "subprocess.Popen[bytes]") -> dict[str, float]:
     return found
 
 
-def measure_memory(source: Path, folder: Path) -> None:
-    print("| photos | driver, MB | a worker, MB | all, MB | seconds a photo |\n| --- | --- | --- | --- | --- |")
-    for count in _MEMORY_PHOTOS:
-        photos = make_links(source, folder / f"photos-{count}", count)
+def measure_memory(source: Path, sizes: list[int], folder: Path, *options: str) -> None:
+    heads = "photos", "driver, MB", "a worker, MB", "all, MB", "seconds a photo", "bytes a photo"
+    print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
+    for count in sizes:
+        photos, out = make_links(source, folder / f"photos-{count}", count), folder / f"answers-{count}"
         began = time.perf_counter()
-        with subprocess.Popen(command(photos, "--engine", "ray", "--out", folder / f"answers-{count}")) as process:
+        with subprocess.Popen(command(photos, "--engine", "ray", *options, "--out", out)) as process:
             found = peaks(process)
         assert process.returncode == 0
+        seconds, size = time.perf_counter() - began, sum(path.stat().st_size for path in out.iterdir())
         cells = " | ".join(f"{size:.0f}" for size in found.values())
-        print(f"| {count:,} | {cells} | {(time.perf_counter() - began) / count:.4f} |", flush=True)
+        print(f"| {count:,} | {cells} | {seconds / count:.4f} | {size / count:.0f} |", flush=True)
+
+
+def measure_bucket(source: Path, folder: Path) -> None:
+    from tests.support.s3_server import make_bucket, s3_server, upload, variables
+
+    photos = make_links(source, folder / "photos-s3", _BUCKET_PHOTOS)
+    broken = sorted(photos.iterdir())[::_BROKEN]
+    for path in broken:
+        path.unlink()
+        path.write_bytes(b"<html>")
+    with s3_server(failing=False) as server:  # what is in its buckets stays in this process
+        names = upload(make_bucket(server, "shop"), photos, "shop/photos")
+    with s3_server() as server:
+        bucket = make_bucket(server, "shop")
+        words = command("s3://shop/photos", "--engine", "ray", "--out", "s3://shop/answers")
+
+        def parts() -> list[str]:
+            found = bucket.get_file_info(pyarrow.fs.FileSelector("shop/answers", allow_not_found=True))
+            return [info.base_name for info in found if info.base_name.startswith("part-") and info.size]
+
+        with subprocess.Popen(words, env=os.environ | variables(server)) as driver:
+            while len(parts()) < _BUCKET_PHOTOS // _PART // 2:
+                assert driver.poll() is None, "the driver has ended"
+                time.sleep(0.2)
+            driver.kill()
+        starts = 2
+        while subprocess.run(words, env=os.environ | variables(server)).returncode:
+            starts += 1
+            assert starts < 6, "photos stay without answers"
+        rows = pyarrow.dataset.dataset("shop/answers", filesystem=bucket).to_table(columns=["photo", "code"])
+    print(f"| a bucket that fails and is slow, the driver killed, {len(names):,} photos | |\n| --- | --- |")
+    print(f"| starts of the command, the first one killed | {starts} |")
+    print_rows(set(names), rows["photo"].to_pylist())
+    unread = sum(code is not None for code in rows["code"].to_pylist())
+    print(f"| rows with a reason, of {len(broken)} broken photos | {unread} |\n", flush=True)
+
+
+def print_rows(photos: set[str], answered: list[str]) -> None:
+    rows = Counter(answered)
+    print(f"| rows | {rows.total():,} |\n| photos lost | {len(photos - set(rows))} |")
+    print(f"| answered twice | {sum(number > 1 for number in rows.values())} |", flush=True)
 
 
 def measure_nodes(photos: Path, count: int, folder: Path) -> None:
@@ -114,7 +162,7 @@ def measure_nodes(photos: Path, count: int, folder: Path) -> None:
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     others = [cluster.add_node(**node) for _ in range(2)]
     words = command(photos, "--engine", "ray", "--out", out, "--address", cluster.address)
-    parts = -(-count // 500)
+    parts = -(-count // _PART)
 
     def wait(share: float) -> None:
         while len(list(out.glob("part-*"))) < share * parts:
@@ -133,11 +181,10 @@ def measure_nodes(photos: Path, count: int, folder: Path) -> None:
     finally:
         threading.Timer(60, os._exit, (1,)).start()  # Ray may wait for ever for a node that was killed
         cluster.shutdown()
-    rows = Counter(pyarrow.dataset.dataset(out).to_table(columns=["photo"])["photo"].to_pylist())
+    answered = pyarrow.dataset.dataset(out).to_table(columns=["photo"])["photo"].to_pylist()
     print(f"| three nodes, one killed, then the driver, {count:,} photos | |\n| --- | --- |")
     print(f"| parts of {parts} when the driver was killed | {kept} |")
-    print(f"| photos lost | {len({str(path) for path in photos.iterdir()} - set(rows))} |")
-    print(f"| answered twice | {sum(number > 1 for number in rows.values())} |\n", flush=True)
+    print_rows({str(path) for path in photos.iterdir()}, answered)
     shutil.rmtree(folder)
     os._exit(0)
 
@@ -147,6 +194,8 @@ def main() -> None:
     parser.add_argument("source", metavar="PHOTOS", type=Path)
     parser.add_argument("parts", nargs="*", default=["speed", "memory", "nodes"])
     parser.add_argument("--photos", type=int, default=20_000, help="for speed and nodes")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 30_000], help="for memory")
+    parser.add_argument("--outfit", action="store_true", help="for memory")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -154,7 +203,9 @@ def main() -> None:
         if "speed" in given.parts:
             measure_speed(photos, given.photos, folder)
         if "memory" in given.parts:
-            measure_memory(given.source, folder)
+            measure_memory(given.source, given.sizes, folder, *["--outfit"] * given.outfit)
+        if "s3" in given.parts:
+            measure_bucket(given.source, folder)
         if "nodes" in given.parts:
             measure_nodes(photos, given.photos, folder)
 

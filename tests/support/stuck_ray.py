@@ -21,11 +21,15 @@ from tests.support.many_photos import labels
 _SECONDS = 8.0
 
 
+def take_a_processor() -> None:
+    time.sleep(600)
+
+
 def main(how: str, source: str, out: str) -> None:
     broken = {"py_executable": "false"} if how == "broken" else None
     ray.init(address="local", num_cpus=1, include_dashboard=False, object_store_memory=80_000_000, runtime_env=broken)
     if how == "busy":
-        other = ray.remote(num_cpus=1)(time.sleep).remote(600)
+        other = ray.remote(num_cpus=1)(take_a_processor).remote()
         while ray.available_resources().get("CPU", 0):
             time.sleep(0.1)
     ray_engine._PATIENCE = _SECONDS

@@ -51,9 +51,9 @@ def answer_missing(
     random.shuffle(missing)  # so that those which fail are not all at the start
     with _cluster(address) as ray:
         _wait_for_a_worker(ray)
-        parts = _plan(ray, answers.store.address, missing, ray.put(task), workers)
         try:
-            yield from stop_at_failures(Part(**row) for row in parts.iter_rows())
+            rows = _rows(ray, answers.store.address, missing, task, workers)
+            yield from stop_at_failures(Part(**row) for row in rows)
         except (ray.exceptions.ActorDiedError, ray.exceptions.ActorUnavailableError) as error:
             raise ClothesError(f"Workers died again and again: {_first_line(error)}") from None
 
@@ -82,15 +82,37 @@ def _start_worker() -> None:
     """Runs in a worker."""
 
 
-def _plan(ray: Any, address: str, missing: list[int], task: Any, workers: int | None) -> Any:
+def _rows(ray: Any, *given: Any) -> Iterator[dict[str, Any]]:
+    """Yields the rows of `_plan`, in a client through a process of the cluster: Ray Data does not work in clients."""
+    if not ray.util.client.ray.is_connected():
+        return iter(_plan(*given).iter_rows())
+    reader = ray.remote(num_cpus=0)(_Reader).remote(*given)
+    return iter(lambda: ray.get(reader.next.remote()), None)
+
+
+class _Reader:
+    """Reads the rows of `_plan` in the place of a client."""
+
+    def __init__(self, *given: Any) -> None:
+        self._rows = iter(_plan(*given).iter_rows())
+
+    def next(self) -> dict[str, Any] | None:
+        return next(self._rows, None)
+
+
+def _plan(address: str, missing: list[int], task: Task, workers: int | None) -> Any:
     """Returns the dataset that answers these parts, a row each, when it is read."""
+    import ray.data
+
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
     most = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
     with warnings.catch_warnings():
         # Ray 2.64 drops this way to limit the retries, and has no other yet: pyproject.toml keeps an older one.
         warnings.filterwarnings("ignore", "`ray_remote_args_fn` is deprecated")
         return ray.data.from_items([{"part": part} for part in missing], override_num_blocks=len(missing)).map(
             _Worker,
-            fn_constructor_args=(address, task),
+            fn_constructor_args=(address, ray.put(task)),
             compute=ray.data.ActorPoolStrategy(
                 min_size=1, initial_size=min(most, len(missing)), max_size=most, max_tasks_in_flight_per_actor=2
             ),
@@ -146,14 +168,11 @@ def _cluster(address: str | None) -> Iterator[Any]:
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")  # as there: every port is on loopback
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     import ray
-    import ray.data
 
     is_new = not ray.is_initialized()
     if is_new:
         _start(ray, address)
     try:
-        ray.data.DataContext.get_current().enable_progress_bars = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
         yield ray
     finally:
         if is_new:
