@@ -75,6 +75,33 @@ with ThreadPoolExecutor(os.cpu_count()) as pool:
     print((len(sys.argv) - 1) / (time.perf_counter() - started))
 """
 
+STAGES = """
+import sys, time
+from pathlib import Path
+import clothes
+from clothes.photos.decode.letterbox import fit_square
+from clothes.photos.decode.opening import open_photo
+from clothes.photos.decode.rgb import upright_rgb
+classifier = clothes.load()
+classifier.predict(sys.argv[1])
+times = [0.0] * 5
+for path in sys.argv[1:]:
+    marks = [time.thread_time()]
+    data = Path(path).read_bytes()
+    marks.append(time.thread_time())
+    with open_photo(data) as (image, owned):
+        image.load()
+        marks.append(time.thread_time())
+        square = fit_square(upright_rgb(image, owned=owned), classifier.image_size)
+    marks.append(time.thread_time())
+    classifier.model.run(square)
+    marks.append(time.thread_time())
+    classifier.predict(path)
+    marks.append(time.thread_time())
+    times = [total + after - before for total, before, after in zip(times, marks, marks[1:])]
+print(*(seconds * 1000 / len(sys.argv[1:]) for seconds in times))
+"""
+
 
 def ask(code: str, photos: list[str], *, cores: str | None = None) -> list[float]:
     """Runs a script in a new Python process and returns the numbers that it prints."""
@@ -117,6 +144,9 @@ def main(folder: Path) -> None:
     print(f"| MobileNetV2 the usual way, batches of 32, photos a second | {usual_many:.0f} |")
     print(f"| times faster | {many / usual_many:.1f} |")
     print(f"| decoding alone, photos a second | {decode:.0f} |\n| ratio of folder to that | {many / decode:.2f} |")
+    stages = ("reading", "decoding", "scaling", "network", "all of it")
+    print("\n| stage, one thread | processor time a photo, ms |\n| --- | --- |")
+    print("\n".join(f"| {stage} | {ms:.2f} |" for stage, ms in zip(stages, ask(STAGES, photos), strict=True)))
 
 
 if __name__ == "__main__":
