@@ -2,9 +2,9 @@
 
     uv run python recipes/outfit_train.py LIST OUT [--start RUN | --weights FILE] [--steps N] [--minutes M] [--seed S]
 
-LIST is the examples.csv of recipes/outfit_photos.py. The trunk starts from the network of RUN, a run of
-recipes/bundled.sh, which knows garments already, or else from ImageNet; or the whole network from the
-weights.npz of an earlier training. OUT gets bundle/ and weights.npz.
+LIST is the examples.csv of recipes/outfit_photos.py, or the list of recipes/outfit_tagged.py. The trunk starts from the
+network of RUN, a run of recipes/bundled.sh, which knows garments already, or else from ImageNet; or the whole network
+from the weights.npz of an earlier training. OUT gets bundle/ and weights.npz.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from clothes.training.outfits.network import build_parser, load_trunk
 from clothes.training.outfits.trainer import class_weights, compile_parser, train
 
 MIX = {"street": 8, "tagged": 2, "flat": 4, "empty": 2}  # photos of a batch
+MIX_WITH_MASKS = {"street": 6, "tagged": 5, "flat": 3, "empty": 2}  # if the tagged photos have masks
 SHAPE = (320, 224)  # pixels of a training picture, upright as most photos are; the weights fit any shape
 SIZE = 320  # pixels of the square that is predicted
 _SAVED_EVERY = 100  # steps
@@ -36,11 +37,12 @@ def main(given: argparse.Namespace) -> None:
     config = TrainConfig(learning_rate=1e-3, weight_decay=0.02, ema=0.99, warmup=0.05, seed=given.seed)
     network = build_parser(SHAPE, len(CLASSES))
     if given.weights:
-        with np.load(given.weights, allow_pickle=False) as arrays:
-            network.set_weights([arrays[f"arr_{i}"] for i in range(len(arrays.files))])
+        load_weights(network, given.weights)
     else:
         load_trunk(network, Run.open(given.start).bundle.network() if given.start else None)
     compile_parser(network, class_weights(shares(examples)), config)
+    has_masks = all(example.labelled for example in examples if example.kind == "tagged")
+    mix = MIX_WITH_MASKS if has_masks else MIX
     rng = np.random.default_rng(given.seed)
     started = time.monotonic()
     recent: list[tuple[float, float]] = []
@@ -54,7 +56,7 @@ def main(given: argparse.Namespace) -> None:
 
     average = train(
         network,
-        make_batches(examples, MIX, SHAPE, rng),
+        make_batches(examples, mix, SHAPE, rng),
         config,
         steps=given.steps,
         seconds=60 * given.minutes,
@@ -78,6 +80,11 @@ def shares(examples: list[Example]) -> np.ndarray:
             cells = letterboxed(example, SIZE)[1]
             counts += [(cells == 1 << i).sum() for i in range(len(CLASSES))]
     return counts / counts.sum()
+
+
+def load_weights(network, path: Path) -> None:
+    with np.load(path, allow_pickle=False) as arrays:
+        network.set_weights([arrays[f"arr_{i}"] for i in range(len(arrays.files))])
 
 
 def save(network, out: Path) -> None:
