@@ -34,7 +34,7 @@ from playwright.sync_api import sync_playwright
 
 import clothes
 from clothes.config import Config
-from clothes.exporting import to_web
+from clothes.exporting import web_page
 from clothes.exporting.source_bundle import Source
 from clothes.exporting.to_onnx import to_onnx
 from clothes.exporting.web_runtime import Runtime, integrity
@@ -106,7 +106,7 @@ def with_ort(page: Path, model: bytes, files: dict[str, bytes], folder: Path) ->
     (folder / "model.json").write_text(json.dumps(about | {"model": integrity(model)}), "utf-8")
     html = (folder / "index.html").read_text("utf-8")
     (folder / "index.html").write_text(re.sub(r'<script src="runtime/.*?</script>', "", html), "utf-8")
-    to_web._write_service_worker(Runtime({}, is_remote=False), folder)
+    web_page.write_service_worker(Runtime({}, is_remote=False), folder)
     return folder
 
 
@@ -130,13 +130,13 @@ def open_page(browser: Any, url: str) -> Any:
     return page
 
 
-def first_answer(page: Any, url: str, photo: bytes) -> float:
+def first_answer(page: Any, url: str, photo: bytes, answer: str = ".bars") -> float:
     """Returns the seconds from the start of a visit to its first answer."""
     start = time.perf_counter()
     page.goto(url)
     page.wait_for_selector("body[data-ready]")
     choose(page, ("photo.jpg", photo))
-    page.wait_for_selector(".bars")
+    page.wait_for_selector(answer)
     return time.perf_counter() - start
 
 

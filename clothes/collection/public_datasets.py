@@ -70,10 +70,10 @@ def starter(to: str | os.PathLike[str]) -> Path:
     return Path(to)
 
 
-def starter_pictures(count: int) -> list[bytes]:
-    """Returns the PNG files of some starter pictures, spread over the classes."""
+def starter_pictures(count: int, label: str = "") -> list[bytes]:
+    """Returns the PNG files of some starter pictures, spread over the classes, or of one class."""
     with _starter_zip() as packed:
-        names = sorted(name for name in packed.namelist() if name.endswith(".png"))
+        names = sorted(name for name in packed.namelist() if name.startswith(label) and name.endswith(".png"))
         return [packed.read(names[i * len(names) // count]) for i in range(count)]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from clothes.collection.public_datasets import starter_pictures
 from clothes.errors import ExportError, PhotoError, PhotosError
+from clothes.exporting.drawn_outfits import draw_outfits
 from clothes.inference.bundle import Bundle
 from clothes.inference.classifier import TOLERANCE
 from clothes.inference.run import find_run
@@ -21,15 +22,17 @@ PICTURES = 100
 
 
 class Limits(NamedTuple):
-    """The least share of equal labels on pictures, and the largest difference of a score."""
+    """The least share of equal labels on pictures, the largest difference of a score, and that of a box's side."""
 
     agreement: float
     difference: float
+    box: float = 0.0
 
 
 EQUAL = Limits(1.0, TOLERANCE)  # copies of the bundle's model
 CONVERTED = Limits(0.95, 0.25)  # the bundle computes with 8 bits, a converted export in float32
 IN_BROWSER = Limits(0.95, 0.1)  # the bundle's model, on pixels that a browser decodes
+OUTFITS_IN_BROWSER = Limits(0.95, 0.1, 0.02)
 CONVERTED_CELLS = Limits(0.9, 1.0)  # as CONVERTED, each cell of a map: along an edge, and on odd pictures, both guess
 
 T = TypeVar("T")
@@ -51,12 +54,15 @@ class Agreement:
     """The answers of an export and its bundle for some pictures.
 
     `agreement` is the share of equal labels, of a map of equal cells, `difference` the largest difference of a score.
+    Of outfits, pictures with the same garments agree, and `box` is the largest distance of the sides of a garment's two
+    boxes, as a share of the picture's longer side.
     """
 
     what: str
     pictures: int
     agreement: float
     difference: float
+    box: float | None = None
 
 
 def compare(what: str, scores: np.ndarray, expected: np.ndarray) -> Agreement:
@@ -77,12 +83,13 @@ def require_equality(format_name: str, difference: float) -> None:
 
 def require_agreement(format_name: str, agreements: Sequence[Agreement], limits: Limits) -> None:
     """Raises ExportError if an export answers differently from its bundle."""
-    least, largest = limits
-    on_pictures = agreements[-1]
-    if on_pictures.agreement >= least and all(item.difference <= largest for item in agreements):  # false for NaN
+    least, largest, farthest = limits
+    are_near = [item.difference <= largest and (item.box or 0) <= farthest for item in agreements]  # false for NaN
+    if agreements[-1].agreement >= least and all(are_near):
         return
     found = "; ".join(
         f"{item.what}: {item.agreement:.0%} equal labels, largest difference of a score {item.difference:.2g}"
+        + (f", of a box {item.box:.2%} of the longer side" if item.box is not None else "")
         for item in agreements
     )
     raise ExportError(
@@ -95,14 +102,16 @@ def require_agreement(format_name: str, agreements: Sequence[Agreement], limits:
 def comparison_pictures(bundle: Bundle, photos: Path | None) -> Pictures:
     """Returns up to 100 pictures.
 
-    They come from the folder `photos`, else from the bundle's run (never its test part) and the starter pictures.
-    Raises PhotosError for a folder without readable photos.
+    They come from the folder `photos`, else from the bundle's run (never its test part) and the starter pictures. For
+    a bundle of outfits, which has no run, they are drawn. Raises PhotosError for a folder without readable photos.
     """
     if photos is not None:
         given = _decode(bundle, _spread(list_photos(photos)[0]), PICTURES)
         if not given:
             raise PhotosError(f"No photo in {photos} can be read. Name a folder of photos: --photos DIR.")
         return _pictures(f"{len(given)} photos of {utf8(photos.name)}", given)
+    if bundle.finds_outfits:
+        return _pictures(f"{PICTURES} drawn outfits", _decode(bundle, draw_outfits(PICTURES), PICTURES))
     found: list[tuple[decode.Photo, np.ndarray]] = []
     if run := find_run(bundle.path):
         parts = [_spread(run.split.part(part)) for part in ("validation", "train")]

@@ -13,15 +13,16 @@ from clothes.exporting.agreement import (
     CONVERTED_CELLS,
     EQUAL,
     IN_BROWSER,
+    OUTFITS_IN_BROWSER,
     Agreement,
     Limits,
     Pictures,
-    Scorer,
     compare,
     comparison_pictures,
     require_agreement,
     require_equality,
 )
+from clothes.exporting.outfit_to_web import bundle_finder, compare_outfits, outfit_to_web
 from clothes.exporting.source_bundle import Source, keras_scorer, lite_scorer
 from clothes.exporting.to_onnx import litert_to_onnx, to_onnx
 from clothes.exporting.to_space import to_space
@@ -35,13 +36,26 @@ from clothes.system.files import publish, sync_all, temporary_folder
 from clothes.system.progress import Progress
 
 
-class Format(NamedTuple):
-    """How a format is written into an empty folder. Returns the scorer of what it wrote."""
+class Answers(NamedTuple):
+    """What of an export is compared with its bundle: what the bundle answers to pictures, and the comparison."""
 
-    write: Callable[[Source, Path], Scorer]
+    of_bundle: Callable[[Source], Callable[[Pictures], Any]]
+    compare: Callable[[str, Any, Any], Agreement]
+
+
+SCORES = Answers(lambda source: lite_scorer(open_model(source.bundle), source.answer), compare)
+OUTFITS = Answers(bundle_finder, compare_outfits)
+
+
+class Format(NamedTuple):
+    """How a format is written into an empty folder. Returns what gives the answers of what it wrote."""
+
+    write: Callable[[Source, Path], Callable[[Pictures], Any]]
     converted: bool  # made from the Keras weights; else a copy of the bundle's own model
     has_int8: bool  # 8-bit weights on request, or always
     limits: Limits
+    answers: Answers = SCORES
+    outputs: tuple[str, ...] = ()  # of the model, if it keeps but some of the bundle's
 
 
 FORMATS = {
@@ -55,6 +69,14 @@ FORMATS = {
 OUTFIT_FORMATS = {  # of a bundle of outfits, which has no Keras weights
     "onnx": Format(litert_to_onnx, converted=False, has_int8=True, limits=CONVERTED_CELLS),
     "litert": FORMATS["litert"],
+    "web": Format(
+        outfit_to_web,
+        converted=False,
+        has_int8=True,
+        limits=OUTFITS_IN_BROWSER,
+        answers=OUTFITS,
+        outputs=("regions",),
+    ),
 }
 
 
@@ -97,7 +119,8 @@ def export(
     the bundle's run (validation photos first, never the test part), filled up with starter pictures. Raises
     ExportError, and leaves nothing, if over 5 % of the labels differ or a score differs by more than 0.25; copies of
     the bundle's model must be equal, and of a web page a score may differ by 0.1. Of a bundle of outfits the cells of
-    its maps are compared. Raises BundleError if the format needs Keras weights and the bundle has none.
+    its maps are compared, of its web page the garments of whole pictures, and the sides of their boxes. Raises
+    BundleError if the format needs Keras weights and the bundle has none.
 
     A web page is asked in a headless Chromium if one is here; `notes` say whether. Its `runtime` LiteRT.js is part of
     the folder ("local") or linked ("cdn"), from npm or from the cache; else it names a folder with its files.
@@ -107,8 +130,7 @@ def export(
     source, out = Source(read_bundle(model), int8=int8, runtime=runtime), Path(out)
     _refuse_impossible(to, source, out)
     chosen = (OUTFIT_FORMATS if source.bundle.finds_outfits else FORMATS)[to]
-    loaded = open_model(source.bundle)  # refuses an unsafe one before anything is written
-    bundled = lite_scorer(loaded, source.answer)
+    bundled = chosen.answers.of_bundle(source)  # refuses an unsafe one before anything is written
     samples = [
         Pictures("probes", list(probes := source.bundle.probes()[0]), probes),
         comparison_pictures(source.bundle, Path(photos) if photos is not None else None),
@@ -120,7 +142,7 @@ def export(
         agreements, conversions = [], []
         for done, pictures in enumerate(samples, 2):
             scores = exported(pictures)
-            agreements.append(compare(pictures.what, scores, bundled(pictures)))
+            agreements.append(chosen.answers.compare(pictures.what, scores, bundled(pictures)))
             if chosen.converted:
                 expected = keras_scorer(source.network)(pictures)
                 conversions.append(compare(pictures.what, scores, expected).difference)
@@ -133,6 +155,7 @@ def export(
         checksums = {path.relative_to(folder).as_posix(): sha256_file(path) for path in files}
         result = Export(out, to, tuple(agreements), conversion, checksums, tuple(source.notes))
         described = source.description | {"format": to, "int8": int8} | asdict(result)
+        described["outputs"] = {name: described["outputs"][name] for name in chosen.outputs or described["outputs"]}
         del described["path"]
         (folder / "export.json").write_text(json_text(add_checksum(described)), encoding="utf-8")
     return result
@@ -143,8 +166,8 @@ def _refuse_impossible(to: str, source: Source, out: Path) -> None:
     if source.int8 and not FORMATS[to].has_int8:
         raise ConfigError(f"A {to} export is in float32. Use --int8 with onnx; litert, space, web always have 8 bits.")
     if source.bundle.finds_outfits and to not in OUTFIT_FORMATS:
-        others = " or ".join(OUTFIT_FORMATS)
-        raise ExportError(f"There is no {to} export of a bundle of outfits. Export it to {others}.")
+        others = ", ".join(OUTFIT_FORMATS)
+        raise ExportError(f"There is no {to} export of a bundle of outfits. Choose one of {others}.")
     if os.path.lexists(out) and not (out.is_dir() and not any(out.iterdir())):
         raise ExportError(f"{out} is in use and stays as it is. Name a new folder: --out.")
 

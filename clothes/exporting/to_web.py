@@ -1,38 +1,19 @@
-"""A folder that is the whole recogniser as a static page: photos are answered in the visitor's browser."""
+"""The recogniser as a static page: photos are answered in the visitor's browser."""
 
-import base64
-import hashlib
-import html
-import io
-import json
-from importlib.resources import files
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
-from clothes.errors import PhotoError
-from clothes.exporting import web_runtime
 from clothes.exporting.agreement import Pictures, Scorer
 from clothes.exporting.source_bundle import Source, lite_scorer
-from clothes.exporting.web_check import ask_page, find_chromium
-from clothes.exporting.web_runtime import Runtime, get_runtime, integrity
+from clothes.exporting.web_page import Content, Visit, files_of, write_page
+from clothes.exporting.web_runtime import integrity
 from clothes.inference.bundle import MODEL, Bundle
-from clothes.inference.classifier import BUNDLED
 from clothes.inference.litert import LiteModel
 from clothes.models.litert_head import fix_batch
-from clothes.photos import decode
-from clothes.system.files import megabytes
-from clothes.system.version import __version__
 
-_PARTS = ("page.css", "page.js", "recogniser.js", "pixels.js", "runtime.js", "csv.js", "words.js")
-_ICONS = (192, 512)  # pixels
-_HALF_SHIRT = ((12, 4), (15, 2), (19, 3), (22, 8), (19, 10), (18, 9), (18, 21))  # on a grid of 24; the right half
-_BLUE = "#1d4ed8"
-_UNREAD = (".tif", ".tiff", ".heic", ".heif")  # formats that browsers do not read
-_OWN_IMPORT, _PACKAGE_IMPORT = '"../runtime.js"', '"@litertjs/wasm-utils"'
+_PARTS = ("recogniser/answers.js", "recogniser/recogniser.js", "recogniser/own_words.js")
 
 
 def to_web(source: Source, folder: Path) -> Scorer:
@@ -40,169 +21,40 @@ def to_web(source: Source, folder: Path) -> Scorer:
 
     Raises ExportError without LiteRT.js.
     """
-    runtime = get_runtime(source.runtime)
     model = fix_batch(source.bundle.file(MODEL))
-    (folder / MODEL).write_bytes(model)
-    _write_runtime(runtime, folder)
-    about = _describe(source.bundle, model, runtime)
-    (folder / "model.json").write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    title = _title(source.bundle)
-    for name in _PARTS:
-        (folder / name).write_text(_template(name), encoding="utf-8", newline="\n")
-    _write_html(runtime, title, folder)
-    _write_manifest(title, folder)
-    _write_service_worker(runtime, folder)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    source.notes.append(f"The folder has {megabytes(size)}.")
-    chromium = find_chromium()
-    if chromium is None:
+    content = Content("What is it?", _PARTS, {MODEL: model}, _describe(source.bundle, model))
+    visit = write_page(source, folder, content)
+    if visit is None:
         source.notes.append(
             "There is no Chromium here, so the page was not opened: neither its pixels nor its LiteRT.js were checked, "
             "only that its model is the bundle's."
         )
         return lite_scorer(LiteModel(model))
     source.notes.append("The page itself was asked, in Chromium.")
-    return _PageScorer(chromium, folder, runtime, len(source.bundle.classes))
+    return _PageScorer(visit, len(source.bundle.classes))
 
 
 class _PageScorer:
     """Asks the page in Chromium. A photo that the page cannot read has scores NaN."""
 
-    def __init__(self, chromium: str, folder: Path, runtime: Runtime, classes: int) -> None:
-        self._chromium, self._folder, self._classes = chromium, folder, classes
-        names = (web_runtime.SCRIPT, web_runtime.WASM) if runtime.is_remote else ()
-        self._remote = {runtime.address(name): runtime.files[name] for name in names}
+    def __init__(self, visit: Visit, classes: int) -> None:
+        self._visit, self._classes = visit, classes
 
     def __call__(self, pictures: Pictures) -> np.ndarray:
-        photos = [_file(photo, square) for photo, square in zip(pictures.photos, pictures.squares, strict=True)]
-        # One photo alone gets no table.
-        rows = ask_page(self._chromium, self._folder, [*photos, photos[0]], self._remote)[:-1]
-        cells = [row[4 : 4 + self._classes] for row in rows]
+        cells = [row[4 : 4 + self._classes] for row in self._visit.rows(files_of(pictures))]
         return np.array([[float(cell) if cell else np.nan for cell in row] for row in cells], dtype=np.float32)
 
 
-def _file(photo: decode.Photo, square: np.ndarray) -> bytes:
-    """Returns the bytes of a photo: a file as it is if browsers read its format, else its square as PNG."""
-    try:
-        if isinstance(photo, bytes):
-            return photo
-        if isinstance(photo, Path) and decode.inspect(photo, 32).ending not in _UNREAD:
-            return decode.read_file(photo)
-    except PhotoError:  # gone meanwhile
-        pass
-    return _png(Image.fromarray(square))
-
-
-def _png(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return file.getvalue()
-
-
-def _template(name: str) -> str:
-    return (files("clothes.exporting") / "templates" / "web" / name).read_text("utf-8")
-
-
-def _title(bundle: Bundle) -> str:
-    """Returns the page's name for a tab and a phone: with that of the bundle, unless it is the bundled one."""
-    name = str(bundle.info.get("name") or "")
-    return f"What is it? · {name if name and bundle.path != BUNDLED else 'clothes'}"
-
-
-def _describe(bundle: Bundle, model: bytes, runtime: Runtime) -> dict[str, Any]:
-    """Returns what the page needs to answer, and what it says about the model."""
-    metrics = {
-        part: {key: found[key] for key in ("accuracy", "interval", "photos")}
-        for part, found in bundle.info.get("metrics", {}).items()
-        if part in ("test", "validation")
-    }
-    wasm = web_runtime.WASM
+def _describe(bundle: Bundle, model: bytes) -> dict[str, Any]:
+    """Returns what the page needs to answer, and what it says of its accuracy."""
     return {
         "classes": list(bundle.classes),
         "threshold": bundle.threshold,
         "image_size": bundle.image_size,
         "model": integrity(model),
-        "metrics": metrics,
-        "created": str(bundle.info.get("created", ""))[:10],
-        "licence": "bundled" if bundle.path == BUNDLED else "own",
-        "made_by": __version__,
-        "runtime": {
-            "version": web_runtime.VERSION,
-            "wasm": {"url": runtime.address(wasm), "integrity": web_runtime.INTEGRITY[wasm]},
+        "metrics": {
+            part: {key: found[key] for key in ("accuracy", "interval", "photos")}
+            for part, found in bundle.info.get("metrics", {}).items()
+            if part in ("test", "validation")
         },
     }
-
-
-def _write_runtime(runtime: Runtime, folder: Path) -> None:
-    """Writes LiteRT.js. Its one import of another package becomes one of the page's own runtime.js."""
-    place = folder / "runtime"
-    place.mkdir()
-    library = runtime.files[web_runtime.LIBRARY].decode()
-    (place / "litert.js").write_text(library.replace(_PACKAGE_IMPORT, _OWN_IMPORT), encoding="utf-8", newline="\n")
-    (place / "LICENSE.txt").write_text(_template("LICENSE-litert.txt"), encoding="utf-8")
-    for name in () if runtime.is_remote else (web_runtime.SCRIPT, web_runtime.WASM):
-        (folder / runtime.address(name)).write_bytes(runtime.files[name])
-
-
-def _write_html(runtime: Runtime, title: str, folder: Path) -> None:
-    own = f"'self' {web_runtime.CDN_HOST}" if runtime.is_remote else "'self'"
-    policy = {
-        "default-src": "'none'",
-        "script-src": f"{own} 'wasm-unsafe-eval'",
-        "connect-src": own,
-        "style-src": "'self'",
-        "img-src": "'self' blob:",
-        "manifest-src": "'self'",
-        "worker-src": "'self'",
-        "base-uri": "'none'",
-        "form-action": "'none'",
-    }
-    page = Template(_template("index.html")).substitute(
-        policy="; ".join(f"{name} {value}" for name, value in policy.items()),
-        title=html.escape(title),
-        script=runtime.address(web_runtime.SCRIPT),
-        integrity=web_runtime.INTEGRITY[web_runtime.SCRIPT],
-    )
-    (folder / "index.html").write_text(page, encoding="utf-8", newline="\n")
-
-
-def _write_manifest(title: str, folder: Path) -> None:
-    """Writes what a phone needs to install the page as an app, and its icons."""
-    for size in _ICONS:
-        (folder / f"icon-{size}.png").write_bytes(_png(_draw_icon(size)))
-    manifest = {
-        "name": title,
-        "short_name": "What is it?",
-        "start_url": "./",
-        "scope": "./",
-        "display": "standalone",
-        "background_color": "#ffffff",
-        "theme_color": _BLUE,
-        "icons": [
-            {"src": f"icon-{size}.png", "sizes": f"{size}x{size}", "type": "image/png", "purpose": purpose}
-            for size in _ICONS
-            for purpose in ("any", "maskable")
-        ],
-    }
-    (folder / "manifest.webmanifest").write_text(json.dumps(manifest, ensure_ascii=False, indent=1), encoding="utf-8")
-
-
-def _draw_icon(size: int) -> Image.Image:
-    """Returns a white shirt on blue, small enough to stay whole in any shape that a phone cuts out."""
-    image = Image.new("RGB", (4 * size, 4 * size), _BLUE)
-    shirt = [*_HALF_SHIRT, *((24 - x, y) for x, y in reversed(_HALF_SHIRT))]
-    points = [(image.width * (0.2 + 0.6 * x / 24), image.width * (0.2 + 0.6 * y / 24)) for x, y in shirt]
-    ImageDraw.Draw(image).polygon(points, fill="white")
-    return image.resize((size, size), Image.Resampling.LANCZOS)
-
-
-def _write_service_worker(runtime: Runtime, folder: Path) -> None:
-    """Writes what keeps the page offline: the addresses and checksums of all files, then the code."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    kept = {path.relative_to(folder).as_posix(): integrity(path.read_bytes()) for path in paths}
-    if runtime.is_remote:
-        kept |= {runtime.address(name): web_runtime.INTEGRITY[name] for name in (web_runtime.SCRIPT, web_runtime.WASM)}
-    listed = json.dumps(kept, indent=1)
-    version = base64.b32encode(hashlib.sha256(listed.encode()).digest()[:10]).decode().lower()
-    text = f'const VERSION = "{version}";\nconst FILES = {listed};\n\n{_template("service-worker.js")}'
-    (folder / "service-worker.js").write_text(text, encoding="utf-8", newline="\n")

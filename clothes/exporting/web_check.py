@@ -39,7 +39,7 @@ _FLAGS = (
     "--no-default-browser-check",
     "--no-first-run",
 )
-_SECONDS = 600
+_SECONDS, _SECONDS_PER_PHOTO = 300, 10  # of a page that answers, on a busy computer, too
 _FIRST_SECONDS = 120  # until it asks for the page
 
 
@@ -55,10 +55,10 @@ def ask_page(chromium: str, folder: Path, photos: Sequence[bytes], remote: Mappi
     `remote` are files of other hosts by address, given in their place: the check needs no network. Raises ExportError.
     """
     with _Server(folder, photos, remote) as server, _opened(chromium, f"{server.url}/check.html") as process:
-        started = time.monotonic()
+        started, limit = time.monotonic(), _SECONDS + _SECONDS_PER_PHOTO * len(photos)
         while not server.answered.wait(0.2):
             waited = time.monotonic() - started
-            if process.poll() is not None or waited > (_SECONDS if server.asked else _FIRST_SECONDS):
+            if process.poll() is not None or waited > (limit if server.asked else _FIRST_SECONDS):
                 raise _failed("it ended" if process.poll() is not None else "it does not answer")
     if server.problem:
         raise _failed(server.problem)

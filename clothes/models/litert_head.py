@@ -9,9 +9,10 @@ features -> / length -> dense layer -> softmax -> scores
 
 features -> dense layer -> sigmoid -> x scores -> similarity: the probability of each class and of no other thing
 
-`fix_batch` makes it one for a single picture at a time, as LiteRT.js wants it.
+`fix_batch` makes it one for a single picture at a time, as LiteRT.js wants it, and can leave outputs out.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,14 +89,19 @@ def add_rejection(model: bytes, rejection: np.ndarray) -> bytes:
     return _packed(schema, parsed, outputs | {b"similarity": add("MUL", factors, shape, schema.MulOptionsT())})
 
 
-def fix_batch(model: bytes) -> bytes:
-    """Returns the LiteRT model for one picture (1, size, size, 3) in place of any number of them."""
+def fix_batch(model: bytes, *, only: Collection[bytes] = ()) -> bytes:
+    """Returns the LiteRT model for one picture (1, size, size, 3) in place of any number of them.
+
+    With `only` it has these outputs alone, and the operators that they need.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     parsed = schema.ModelT.InitFromPackedBuf(model)
     for tensor in parsed.subgraphs[0].tensors:
         tensor.shapeSignature = None  # beside `shape`, which has a batch of 1
-    return _packed(schema, parsed, _outputs(parsed))
+    outputs = {name: index for name, index in _outputs(parsed).items() if name in only or not only}
+    _keep_needed(set(outputs.values()), parsed)
+    return _packed(schema, parsed, outputs)
 
 
 def _outputs(model: Any) -> dict[bytes, int]:
@@ -123,6 +129,22 @@ def _remove_after(features: int, model: Any) -> None:
             needs |= set(operator.outputs)
         else:
             kept.append(operator)
+    _keep(kept, model)
+
+
+def _keep_needed(outputs: set[int], model: Any) -> None:
+    """Removes the operators that no output needs."""
+    needed, kept = set(outputs), []
+    for operator in reversed(model.subgraphs[0].operators):
+        if needed & set(operator.outputs):
+            needed |= set(operator.inputs)
+            kept.append(operator)
+    _keep(kept[::-1], model)
+
+
+def _keep(kept: list[Any], model: Any) -> None:
+    """Removes all operators but these, and the constants of no other operator."""
+    graph = model.subgraphs[0]
     graph.operators = kept
     used = {graph.tensors[i].buffer for operator in kept for i in operator.inputs if i >= 0}
     for i, buffer in enumerate(model.buffers):

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+NAMES = Path(__file__).parent / "color_names.json"
+"""The colours of the survey by name."""
 _MOST_PIXELS, _CLUSTERS, _ROUNDS = 2000, 8, 8
 _MOST_COLORS, _LEAST_SHARE = 3, 0.1
 _LIGHTNESS = 0.7  # the weight of lightness in a distance, as light changes more within a garment than hue does
@@ -102,7 +104,7 @@ def _name(color: np.ndarray) -> str:
 @functools.cache
 def _names() -> tuple[tuple[str, ...], np.ndarray]:
     """The name of each colour of the survey, and the colours in CIELAB (N, 3)."""
-    listed = json.loads((Path(__file__).parent / "color_names.json").read_text(encoding="utf-8"))["names"]
+    listed = json.loads(NAMES.read_text(encoding="utf-8"))["names"]
     pairs = [(name, code) for name, codes in listed.items() for code in codes.values()]
     rgb = np.array([[int(code[i : i + 2], 16) for i in (1, 3, 5)] for _, code in pairs], np.uint8)
     return tuple(name for name, _ in pairs), _lab(_linear(rgb))

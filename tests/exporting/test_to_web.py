@@ -15,7 +15,7 @@ import pytest
 
 import clothes
 from clothes.errors import ExportError
-from clothes.exporting import to_web, web_check, web_runtime
+from clothes.exporting import web_check, web_page, web_runtime
 from clothes.exporting.web_check import find_chromium
 from clothes.exporting.web_runtime import CDN_HOST, LIBRARY, SCRIPT, WASM, Runtime, get_runtime, integrity
 from clothes.inference.bundle import Bundle
@@ -25,7 +25,8 @@ from tests.support.exports import files_below
 from tests.support.pictures import jpeg, smooth
 from tests.support.quick import OLD
 
-PAGE = {"index.html", "page.css", "page.js", "recogniser.js", "pixels.js", "runtime.js", "csv.js", "words.js"}
+CODE = {"page", "answers", "recogniser", "classifier", "model", "pixels", "runtime", "csv", "dom", "words", "own_words"}
+PAGE = {"index.html", "page.css", *(f"{name}.js" for name in CODE)}
 PARTS = PAGE | {"model.tflite", "model.json", "service-worker.js", "manifest.webmanifest", "icon-192.png"}
 FILES = PARTS | {"icon-512.png", "runtime/litert.js", "runtime/LICENSE.txt", "export.json"}
 LARGE = {f"runtime/{Path(name).name}" for name in (SCRIPT, WASM)}
@@ -34,7 +35,7 @@ needs_chromium = pytest.mark.skipif(find_chromium() is None, reason="no Chromium
 
 @pytest.fixture
 def no_chromium(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(to_web, "find_chromium", lambda: None)
+    monkeypatch.setattr(web_page, "find_chromium", lambda: None)
 
 
 @needs_chromium
@@ -87,7 +88,7 @@ def test_bundled_model_fits_into_15_megabytes(no_chromium: None, runtime_folder:
     ("part", "change", "message"),
     [
         ("pixels.js", ("blue += rgba[at + 2]", "blue += 0"), "web export does not agree with its bundle"),
-        ("recogniser.js", ('accelerator: "wasm"', 'accelerator: "none"'), "does not work in Chromium: The recogniser"),
+        ("model.js", ('accelerator: "wasm"', 'accelerator: "none"'), "does not work in Chromium: The recogniser"),
     ],
 )
 def test_page_that_answers_wrongly_is_not_kept(
@@ -98,9 +99,9 @@ def test_page_that_answers_wrongly_is_not_kept(
     change: tuple[str, str],
     message: str,
 ) -> None:
-    read = to_web._template
+    read = web_page._template
     assert change[0] in read(part)
-    monkeypatch.setattr(to_web, "_template", lambda name: read(name).replace(*change) if name == part else read(name))
+    monkeypatch.setattr(web_page, "_template", lambda name: read(name).replace(*change) if name == part else read(name))
     photos = tmp_path / "photos"
     photos.mkdir()
     for seed in range(12):
@@ -112,7 +113,7 @@ def test_page_that_answers_wrongly_is_not_kept(
 
 @needs_chromium
 def test_chromium_that_ends_is_an_error(runtime_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(to_web, "find_chromium", lambda: shutil.which("true"))
+    monkeypatch.setattr(web_page, "find_chromium", lambda: shutil.which("true"))
     with pytest.raises(ExportError, match="does not work in Chromium: it ended"):
         clothes.export(OLD, to="web", out=tmp_path / "out", runtime=str(runtime_folder))
     assert list(tmp_path.iterdir()) == []

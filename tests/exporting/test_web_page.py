@@ -4,7 +4,6 @@ import base64
 import os
 import time
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,20 @@ from clothes.inference.bundle import Bundle, read_bundle
 from clothes.inference.classifier import BUNDLED
 from clothes.inference.confidence import percent
 from clothes.photos import decode
-from clothes.system.csv_files import read_csv
 from tests.support.pictures import draw, encode, jpeg, make_photos, photo, smooth
 from tests.support.quick import OLD, train_quick
-from tests.support.static_page import choose, download_table, give, opened, static_host
+from tests.support.static_page import (
+    IS_KEPT,
+    STORED,
+    axe,
+    choose,
+    download_table,
+    give,
+    opened,
+    rows_of,
+    static_host,
+    violations,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -35,16 +44,9 @@ SQUARES = """async (pictures) => {
         return [...squareOf(canvas, width, height, size)];
     });
 }"""
-STORED = """async () => {
-    const addresses = async (name) => (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname);
-    const kept = await Promise.all((await caches.keys()).map(addresses));
-    const others = [Object.keys(localStorage), Object.keys(sessionStorage), await indexedDB.databases()];
-    return [...others, document.cookie, kept.flat().sort()];
-}"""
 REFUSE_CAMERA = """() => {
     navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotFoundError"); };
 }"""
-IS_KEPT = "async () => (await navigator.serviceWorker.ready).active.state === 'activated'"
 SPACES = str.maketrans({"\u00a0": " "})
 
 
@@ -68,10 +70,6 @@ def make_page(bundle: Bundle, runtime_folder: Path, folder: Path) -> Path:
     """The page without its check."""
     to_web(Source(bundle, runtime=str(runtime_folder)), folder)
     return folder
-
-
-def rows_of(data: bytes) -> list[list[str]]:
-    return [cells for _, cells in read_csv(data)]
 
 
 def answer(page: Any) -> str:
@@ -301,12 +299,12 @@ def test_phone_can_install_it(browser: Any, url: str) -> None:
 @pytest.mark.parametrize("width", [360, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_looks(browser: Any, url: str, width: int, scheme: str) -> None:
-    if not files_of_axe():
+    if not axe():
         pytest.skip("axe-core is not installed")
     look = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
     long = f"{'a-very-long-name-' * 8}.png"
     with opened(browser, url, **look) as page:
-        page.evaluate(files_of_axe())
+        page.evaluate(axe())
         found = {"start": violations(page)}
         choose(page, ("a.png", photo(1)))
         answer(page)
@@ -321,22 +319,3 @@ def test_looks(browser: Any, url: str, width: int, scheme: str) -> None:
         answer(page)
         found["live"] = violations(page)
     assert not {state: wrong for state, wrong in found.items() if wrong}
-
-
-def violations(page: Any) -> list[str]:
-    """What axe-core finds, and whether the page is wider than the screen."""
-    wrong = page.evaluate(
-        """async () => (await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa",
-            "best-practice"], resultTypes: ["violations"] }))
-            .violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 120)}`))"""
-    )
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-        wrong.append("wider than the screen")
-    return list(wrong)
-
-
-def files_of_axe() -> str:
-    try:
-        return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-    except ModuleNotFoundError:
-        return ""

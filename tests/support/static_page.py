@@ -6,8 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from clothes.system.csv_files import read_csv
 
 EVENT = """([kind, files]) => {
     const transfer = new DataTransfer();
@@ -18,6 +21,13 @@ EVENT = """([kind, files]) => {
         : new DragEvent(kind, { dataTransfer: transfer, cancelable: true });
     return document.dispatchEvent(given);
 }"""
+STORED = """async () => {
+    const addresses = async (name) => (await (await caches.open(name)).keys()).map(({ url }) => new URL(url).pathname);
+    const kept = await Promise.all((await caches.keys()).map(addresses));
+    const others = [Object.keys(localStorage), Object.keys(sessionStorage), await indexedDB.databases()];
+    return [...others, document.cookie, kept.flat().sort()];
+}"""
+IS_KEPT = "async () => (await navigator.serviceWorker.ready).active.state === 'activated'"
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -76,3 +86,26 @@ def download_table(page: Any) -> bytes:
         page.locator("a[download]").click()
     assert download.value.suggested_filename == "answers.csv"
     return Path(download.value.path()).read_bytes()
+
+
+def rows_of(data: bytes) -> list[list[str]]:
+    return [cells for _, cells in read_csv(data)]
+
+
+def violations(page: Any) -> list[str]:
+    """What axe-core finds, and whether the page is wider than the screen."""
+    wrong = page.evaluate(
+        """async () => (await axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa",
+            "best-practice"], resultTypes: ["violations"] }))
+            .violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 120)}`))"""
+    )
+    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+        wrong.append("wider than the screen")
+    return list(wrong)
+
+
+def axe() -> str:
+    try:
+        return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    except ModuleNotFoundError:
+        return ""

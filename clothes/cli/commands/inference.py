@@ -162,10 +162,13 @@ def export(
 def render_export(result: "clothes.Export") -> None:
     from clothes.inference.confidence import percent
 
-    show_table(
-        ["compared with the bundle", "same answers", "largest difference of a score"],
-        [[item.what, percent(item.agreement), f"{item.difference:.2g}"] for item in result.compared],
-    )
+    columns = ["compared with the bundle", "same answers", "largest difference of a score"]
+    rows = [[item.what, percent(item.agreement), f"{item.difference:.2g}"] for item in result.compared]
+    boxes = [item.box for item in result.compared if item.box is not None]
+    if boxes:
+        columns.append("of a box, of the longer side")
+        rows = [[*row, percent(box)] for row, box in zip(rows, boxes, strict=True)]
+    show_table(columns, rows)
     if result.conversion is not None:
         show(f"Largest difference of a score from the Keras network: {result.conversion:.2g}")
     show(*result.notes)

@@ -1,22 +1,16 @@
-// The page: drop, choose, paste, live camera, many photos with a table and a CSV file.
-import { answerOf, openRecogniser } from "./recogniser.js";
+// The page: drop, choose, paste, live camera, many photos with a table and a CSV file. answers.js says what the answers are.
+import * as answers from "./answers.js";
 import { csvOf } from "./csv.js";
-import { percent, WORDS } from "./words.js";
+import { copyOf, find, make } from "./dom.js";
+import { WORDS } from "./words.js";
 
-const BARS = 5;
-const SMOOTH = 0.6; // share of the earlier answers in the live one
 const THUMBNAIL = 96; // pixels
-const find = (selector) => document.querySelector(selector);
-const make = (name, properties = {}, ...children) => {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-};
-const [status, answer, many, picture, video, live] = [".status", ".answer", ".many", ".box img", ".box video", ".live"].map(find);
+const words = { ...WORDS, ...answers.words };
+const [status, answer, many, box, picture, video, live] = [".status", ".answer", ".many", ".box", ".box img", ".box video", ".live"].map(find);
 let recogniser = null;
 let turn = 0; // of the last question: an earlier one shows nothing any more
 
-const wordOf = (key) => key.split(".").reduce((words, part) => words[part], WORDS);
+const wordOf = (key) => key.split(".").reduce((found, part) => found[part], words);
 for (const part of document.querySelectorAll("[data-word]")) part.textContent = wordOf(part.dataset.word);
 
 const say = (text, isProblem = false) => {
@@ -24,18 +18,16 @@ const say = (text, isProblem = false) => {
   status.classList.toggle("problem", isProblem);
 };
 
-const bar = ([label, score]) => {
-  const fill = make("span", { className: "fill" });
-  fill.style.width = `${(score * 100).toFixed(2)}%`;
-  const track = make("span", { className: "track", role: "img", ariaLabel: percent(score) }, fill);
-  return make("li", {}, make("span", { textContent: label }), make("span", { className: "number", textContent: percent(score) }), track);
+const showInBox = (part) => {
+  for (const other of box.children) other.hidden = other !== part;
 };
-const showAnswer = ({ label, confidence, ranked, known }) => {
-  const small = make("small", { textContent: known ? WORDS.sure(confidence) : WORDS.guess(label, confidence) });
-  answer.replaceChildren(
-    make("p", { className: "verdict" }, `${known ? label : WORDS.unsure} `, small),
-    make("ul", { className: "bars" }, ...ranked.slice(0, BARS).map(bar)),
-  );
+// Shows an answer, and in the place of the photo what is drawn of it.
+const showAnswer = (found, copy) => {
+  const { parts, drawing } = answers.show(found, copy);
+  answer.replaceChildren(...parts);
+  if (!drawing) return;
+  box.append(drawing);
+  showInBox(drawing);
 };
 
 // Ends what the page shows. Returns the number of the new turn.
@@ -43,71 +35,71 @@ const begin = () => {
   stopCamera();
   URL.revokeObjectURL(picture.src);
   picture.removeAttribute("src");
-  picture.hidden = true;
-  find(".box .hint").hidden = false;
+  box.querySelector("canvas")?.remove();
+  showInBox(box.querySelector(".hint"));
   answer.replaceChildren();
   many.replaceChildren();
   document.body.classList.remove("listing");
   return ++turn;
 };
-const showInBox = (part) => {
-  find(".box .hint").hidden = true;
-  part.hidden = false;
-};
 
 const askOne = async (file) => {
   const mine = begin();
-  say(WORDS.working);
+  say(words.working);
   picture.src = URL.createObjectURL(file);
-  picture.alt = WORDS.photo;
+  picture.alt = words.photo;
   showInBox(picture);
   try {
-    const found = answerOf(recogniser.about, await recogniser.read(file));
+    let copy = null;
+    const found = await recogniser.read(file, (bitmap) => {
+      copy = answers.COPY && copyOf(bitmap, answers.COPY);
+    });
     if (mine !== turn) return;
     say("");
-    showAnswer(found);
+    showAnswer(found, copy);
   } catch {
     if (mine !== turn) return;
     begin();
-    say(WORDS.unreadable, true);
+    say(words.unreadable, true);
   }
 };
 
-const drawSmall = (bitmap, canvas) => {
-  const scale = Math.min(1, THUMBNAIL / Math.max(bitmap.width, bitmap.height));
-  Object.assign(canvas, { width: Math.max(1, bitmap.width * scale), height: Math.max(1, bitmap.height * scale) });
-  canvas.getContext("2d").drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-};
+// Adds a photo to the table. Returns its rows in the CSV file: one, or several, or what its problem is.
 const askRow = async (file, rows) => {
   const canvas = make("canvas", { width: 1, height: 1 });
   const cells = [make("td", {}, canvas), make("td", { textContent: file.name })];
-  let found = null;
+  let texts = [
+    [...answers.columnsOf(recogniser.about).map(() => ""), "not-a-photo"]
+  ];
   try {
-    found = answerOf(recogniser.about, await recogniser.read(file, (bitmap) => drawSmall(bitmap, canvas)));
-    cells.push(make("td", { textContent: found.known ? found.label : WORDS.many.unsure(found.label) }), make("td", { className: "number", textContent: percent(found.confidence) }));
+    const found = await recogniser.read(file, (bitmap) => copyOf(bitmap, THUMBNAIL, canvas));
+    cells.push(...answers.cellsOf(found).map((cell) => make("td", cell)));
+    texts = answers.rowsOf(found).map((row) => [...row, ""]);
   } catch {
-    cells.push(make("td", { className: "problem", colSpan: 2, textContent: WORDS.many.unreadable }));
+    cells.push(make("td", { className: "problem", colSpan: answers.heads.length, textContent: words.table.unreadable }));
   }
   rows.append(make("tr", {}, ...cells));
-  return [file.name, found];
+  return texts.map((row) => [file.name, ...row]);
 };
 const askMany = async (files) => {
   const mine = begin();
   const rows = make("tbody");
-  const answers = [];
-  const head = (textContent, more = {}) => make("th", { scope: "col", textContent, ...more });
-  const heads = [head(WORDS.many.photo, { colSpan: 2 }), head(WORDS.many.answer), head(WORDS.many.sure, { className: "number" })];
+  const lines = [
+    ["photo", ...answers.columnsOf(recogniser.about), "problem"]
+  ];
+  let done = 0;
+  const heads = [{ textContent: words.table.photo, colSpan: 2 }, ...answers.heads].map((head) => make("th", { scope: "col", ...head }));
   document.body.classList.add("listing");
   many.replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...heads)), rows));
   for (const file of files) {
-    answers.push(await askRow(file, rows));
+    lines.push(...await askRow(file, rows));
     if (mine !== turn) return;
-    say(WORDS.many.done(answers.length, files.length));
-    await new Promise((done) => setTimeout(done)); // the page stays usable
+    say(words.table.done(++done, files.length));
+    await new Promise((go) => setTimeout(go)); // the page stays usable
     if (mine !== turn) return;
   }
-  const text = new Blob([csvOf(recogniser.about.classes, answers)], { type: "text/csv" });
-  many.prepend(make("a", { className: "button", href: URL.createObjectURL(text), download: WORDS.many.file, textContent: WORDS.many.download }));
+  const text = new Blob([csvOf(lines)], { type: "text/csv" });
+  many.prepend(make("a", { className: "button", href: URL.createObjectURL(text), download: words.table.file, textContent: words.table.download }));
 };
 const ask = (files) => {
   if (!recogniser || !files.length) return;
@@ -119,18 +111,15 @@ const stopCamera = () => {
   video.srcObject?.getTracks().forEach((track) => track.stop());
   video.srcObject = null;
   video.hidden = true;
-  live.textContent = WORDS.camera.start;
+  live.textContent = words.camera.start;
   answer.ariaLive = "polite";
 };
-const blend = (before, now) => before === undefined ? now : SMOOTH * before + (1 - SMOOTH) * now;
-// One frame at a time. The answer is smoothed, and so is how sure it is.
+// One frame at a time.
 const watch = async (mine) => {
-  const smooth = { scores: [], certainty: undefined };
+  const look = recogniser.watch();
   while (mine === turn && video.srcObject) {
-    const { scores, certainty } = await recogniser.look(video);
-    smooth.scores = scores.map((score, index) => blend(smooth.scores[index], score));
-    smooth.certainty = blend(smooth.certainty, certainty);
-    if (mine === turn && video.srcObject) showAnswer(answerOf(recogniser.about, smooth));
+    const found = await look(video);
+    if (mine === turn && video.srcObject) showAnswer(found);
     await new Promise(requestAnimationFrame);
   }
 };
@@ -145,11 +134,11 @@ const startCamera = async () => {
   } catch (error) {
     if (mine !== turn) return;
     stopCamera();
-    return say(WORDS.camera[error.name] ?? WORDS.camera.other, true);
+    return say(words.camera[error.name] ?? words.camera.other, true);
   }
   say("");
   showInBox(video);
-  live.textContent = WORDS.camera.stop;
+  live.textContent = words.camera.stop;
   answer.ariaLive = "off"; // a screen reader could not follow
   watch(mine);
 };
@@ -157,7 +146,7 @@ live.onclick = () => {
   if (!recogniser) return;
   if (!video.srcObject) return startCamera();
   begin();
-  say(WORDS.ready);
+  say(words.ready);
 };
 
 find("input").onchange = (event) => {
@@ -175,21 +164,19 @@ for (const name of ["dragover", "dragleave", "drop", "paste"]) {
   });
 }
 
-const describe = ({ classes, metrics, created, licence, made_by: version, runtime }) => {
-  const part = "test" in metrics ? "test" : "validation";
-  const lines = [WORDS.about.classes(classes)];
-  if (metrics[part]) lines.push(WORDS.about.accuracy(part, metrics[part]));
-  if (created) lines.push(WORDS.about.created(created));
-  const last = [WORDS.about.licence[licence], WORDS.about.made(version, runtime.version)];
-  return [lines, [WORDS.about.privacy], last].map((texts) => make("p", { textContent: texts.join(" ") }));
+const describe = (about) => {
+  const lines = [...answers.describe(about), ...about.created ? [words.about.created(about.created)] : []];
+  const last = [words.about.licence[about.licence], words.about.made(about.made_by, about.runtime.version)];
+  return [lines, [words.about.privacy], last].map((texts) => make("p", { textContent: texts.join(" ") }));
 };
 
 try {
-  recogniser = await openRecogniser();
+  recogniser = await answers.open();
+  live.hidden = !recogniser.watch;
   find(".about").replaceChildren(...describe(recogniser.about));
-  say(WORDS.ready);
+  say(words.ready);
   document.body.dataset.ready = "";
 } catch (error) {
-  say(WORDS.failed(error.message ?? error), true);
+  say(words.failed(error.message ?? error), true);
 }
 navigator.serviceWorker?.register("service-worker.js", { updateViaCache: "none" }).catch(() => {}); // works online alone

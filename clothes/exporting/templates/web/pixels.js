@@ -5,19 +5,19 @@ const GAP = 2; // Pillow's reducing_gap: a large photo is first reduced to this 
 const BITS = 22; // of the fractions of a weight, as Pillow has them
 
 // Python's round: halves go to the even neighbour.
-const round = (value) => {
+export const round = (value) => {
   const down = Math.floor(value);
-  return value - down === 0.5 ? down + (down % 2) : Math.round(value);
+  return value - down === 0.5 ? down + Math.abs(down % 2) : Math.round(value);
 };
 
 // Draws rows of a picture on white. Returns RGBA.
-const readRows = (source, width, top, rows) => {
+const readRows = (source, left, top, width, rows) => {
   const canvas = Object.assign(document.createElement("canvas"), { width, height: rows });
   const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   context.imageSmoothingEnabled = false;
   context.fillStyle = "white";
   context.fillRect(0, 0, width, rows);
-  context.drawImage(source, 0, top, width, rows, 0, 0, width, rows);
+  context.drawImage(source, left, top, width, rows, 0, 0, width, rows);
   return context.getImageData(0, 0, width, rows).data;
 };
 
@@ -46,8 +46,8 @@ const reduceRows = (rgba, width, rows, across, down, target, offset) => {
   return offset;
 };
 
-// A picture in RGB whose sides are divided by whole numbers.
-const reduce = (source, width, height, across, down) => {
+// A part of a picture in RGB whose sides are divided by whole numbers.
+const reduce = (source, [left, start], width, height, across, down) => {
   const columns = Math.ceil(width / across);
   const lines = Math.ceil(height / down);
   const data = new Uint8Array(3 * columns * lines);
@@ -55,15 +55,14 @@ const reduce = (source, width, height, across, down) => {
   let offset = 0;
   for (let top = 0; top < height; top += band) {
     const rows = Math.min(band, height - top);
-    offset = reduceRows(readRows(source, width, top, rows), width, rows, across, down, data, offset);
+    offset = reduceRows(readRows(source, left, start + top, width, rows), width, rows, across, down, data, offset);
   }
   return { data, width: columns, height: lines };
 };
 
-// For each of `size` pixels the first pixel that it is made of and the weights: a triangle as wide as the scale. The
-// length has 32 bits in Pillow.
-const weightsOf = (length, pixels, size) => {
-  const scale = Math.fround(length) / size;
+// For each of `size` pixels, which lie `scale` apart in a line of `pixels`: the first pixel that it is made of, and the
+// weights, which are a triangle as wide as the scale and add up to one.
+export const trianglesOf = (scale, pixels, size) => {
   const support = Math.max(1, scale);
   return Array.from({ length: size }, (_, index) => {
     const centre = (index + 0.5) * scale;
@@ -71,9 +70,12 @@ const weightsOf = (length, pixels, size) => {
     const end = Math.min(pixels, Math.trunc(centre + support + 0.5));
     const raw = Array.from({ length: end - first }, (_, n) => Math.max(0, 1 - Math.abs((n + first - centre + 0.5) / support)));
     const sum = raw.reduce((total, weight) => total + weight, 0);
-    return { first, weights: raw.map((weight) => Math.trunc(0.5 + weight / sum * 2 ** BITS)) };
+    return { first, weights: raw.map((weight) => weight / sum) };
   });
 };
+
+// The same in whole numbers. The length has 32 bits in Pillow.
+const weightsOf = (length, pixels, size) => trianglesOf(Math.fround(length) / size, pixels, size).map(({ first, weights }) => ({ first, weights: weights.map((weight) => Math.trunc(0.5 + weight * 2 ** BITS)) }));
 
 // Resizes lines of `count` pixels that lie `step` apart; the lines lie `next` apart, and `lines` of them are there.
 const resizeLines = (data, wanted, lines, [step, next], target, [targetStep, targetNext]) => {
@@ -90,11 +92,11 @@ const resizeLines = (data, wanted, lines, [step, next], target, [targetStep, tar
   }
 };
 
-// A picture of this size -> RGB of another size: bilinear with antialiasing.
-const resize = (source, width, height, innerWidth, innerHeight) => {
+// The part of a picture at this corner and of this size -> RGB of another size: bilinear with antialiasing.
+const resize = (source, corner, width, height, innerWidth, innerHeight) => {
   const across = Math.max(1, Math.floor(width / innerWidth / GAP));
   const down = Math.max(1, Math.floor(height / innerHeight / GAP));
-  let picture = reduce(source, width, height, across, down);
+  let picture = reduce(source, corner, width, height, across, down);
   if (picture.width !== innerWidth || width !== across * innerWidth) {
     const data = new Uint8Array(3 * innerWidth * picture.height);
     const weights = weightsOf(width / across, picture.width, innerWidth);
@@ -110,22 +112,39 @@ const resize = (source, width, height, innerWidth, innerHeight) => {
   return picture.data;
 };
 
-// A bitmap or a video of this width and height -> RGB of a square, the rest gray.
-export const squareOf = (source, width, height, size) => {
+// Where a picture of this width and height lies in a square: the sides and the upper left corner.
+export const placeIn = (width, height, size) => {
   const scale = size / Math.max(width, height);
   const [innerWidth, innerHeight] = [width, height].map((side) => Math.max(1, round(side * scale)));
   const [left, top] = [innerWidth, innerHeight].map((side) => Math.floor((size - side) / 2));
-  const inner = resize(source, width, height, innerWidth, innerHeight);
+  return { left, top, width: innerWidth, height: innerHeight };
+};
+
+// A bitmap or a video, or the part of this width and height at `left` and `top` -> RGB of a square, the rest gray.
+export const squareOf = (source, width, height, size, left = 0, top = 0) => {
+  const place = placeIn(width, height, size);
+  const inner = resize(source, [left, top], width, height, place.width, place.height);
   const square = new Uint8Array(3 * size * size).fill(GRAY);
-  for (let row = 0; row < innerHeight; row++) {
-    square.set(inner.subarray(3 * innerWidth * row, 3 * innerWidth * (row + 1)), 3 * ((top + row) * size + left));
+  for (let row = 0; row < place.height; row++) {
+    square.set(inner.subarray(3 * place.width * row, 3 * place.width * (row + 1)), 3 * ((place.top + row) * size + place.left));
   }
   return square;
 };
 
 // A file -> a bitmap: upright by its EXIF, colours as they are in the file.
-export const decode = (file) => createImageBitmap(file, {
+const decode = (file) => createImageBitmap(file, {
   imageOrientation: "from-image",
   colorSpaceConversion: "none",
   premultiplyAlpha: "none",
 });
+
+// Returns a function: a file -> what `answer` says of its bitmap, which `look` gets before. Throws for an unreadable file.
+export const readWith = (answer) => async (file, look) => {
+  const bitmap = await decode(file);
+  try {
+    look(bitmap);
+    return await answer(bitmap);
+  } finally {
+    bitmap.close();
+  }
+};

@@ -1,4 +1,4 @@
-// The words of the page.
+// The words that every page has. Those of its kind are in own_words.js.
 export const percent = (share) => {
   if (share > 0 && share < 0.001) return "< 0.1\u00a0%";
   const tenths = Math.floor(share * 1000 + 1e-9);
@@ -6,16 +6,12 @@ export const percent = (share) => {
 };
 
 export const WORDS = {
-  title: "What is it?",
   drop: "Drop or paste photos here.",
   choose: "Choose photos",
   photo: "Your photo",
   ready: "Show me a photo: the answer appears here.",
   working: "Looking …",
   failed: (reason) => `The recogniser cannot start here (${reason}). Update this browser or use another, and load the page again.`,
-  sure: (share) => `${percent(share)} sure`,
-  unsure: "Not sure",
-  guess: (label, share) => `Best guess: ${label}, ${percent(share)}. Perhaps it is none of these.`,
   unreadable: "This photo cannot be used: the browser cannot read it. Save it as a usual JPEG or PNG.",
   camera: {
     start: "Live camera",
@@ -25,22 +21,15 @@ export const WORDS = {
     NotFoundError: "No camera is connected. Connect one and try again, or choose photos.",
     other: "The camera cannot be used; perhaps another program has it. Close that one and try again.",
   },
-  many: {
+  table: {
     done: (done, total) => done < total ? `${done} of ${total} photos` : `${total} photos`,
     photo: "Photo",
-    answer: "Answer",
-    sure: "Sure",
-    unsure: (label) => `not sure (${label}?)`,
     unreadable: "cannot be read here",
     download: "Download as CSV",
     file: "answers.csv",
   },
   about: {
     title: "About",
-    lead: "Show me a photo of one piece of clothing.",
-    classes: (names) => `This model knows ${names.length} kinds: ${names.join(", ")}.`,
-    accuracy: (part, { accuracy, interval: [low, high], photos }) =>
-      `It was right on ${percent(accuracy)} of ${photos} ${part} photos (95\u00a0% interval ${percent(low)} to ${percent(high)}).`,
     created: (date) => `Made on ${date}.`,
     privacy: "Your photos stay in this browser: nothing of them is sent or kept. After the first visit the page works without a network.",
     licence: {

@@ -1,0 +1,31 @@
+// What a garment is called, and how sure that is: the answers of both networks about a region, joined as in
+// clothes.outfits.naming. `crop` holds what the classifier says: the scores by name, and its certainty.
+const FLOOR = 1e-3; // added to each probability before its logarithm
+
+export const NOT_ASKED = { scores: new Map(), certainty: 0.5 }; // for a kind that the classifier does not know
+
+// The probability of each name of a region, highest first: pairs.
+export const namesOf = ({ classes, kinds, outfit }, region, crop) => {
+  const own = kinds[region.kind].filter((name) => classes.includes(name));
+  const isTold = (name) => crop.scores.has(name);
+  const options = own.some(isTold) ? classes.filter(isTold) : own;
+  const [atMap, atCrop] = outfit.naming;
+  const logs = options.map((name) => atMap * Math.log(region.strengths[classes.indexOf(name)] + FLOOR) + atCrop * Math.log((crop.scores.get(name) ?? 0) + FLOOR));
+  const largest = Math.max(...logs);
+  const shares = logs.map((value) => Math.exp(value - largest));
+  const sum = shares.reduce((total, share) => total + share, 0);
+  return options.map((name, index) => [name, shares[index] / sum]).sort((a, b) => b[1] - a[1]);
+};
+
+const logOdds = (probability) => {
+  const clipped = Math.min(Math.max(probability, 0.01), 0.99);
+  return Math.log(clipped / (1 - clipped));
+};
+
+// The probability that a region is a garment of its first name.
+export const confidenceOf = ({ classes, kinds, outfit }, names, region, crop) => {
+  const strength = kinds[region.kind].reduce((sum, name) => sum + (region.strengths[classes.indexOf(name)] ?? 0), 0);
+  const evidence = [logOdds(names[0][1]), logOdds(strength), logOdds(crop.certainty), Math.log(region.area + 1e-4)];
+  const [constant, ...weights] = outfit.certainty;
+  return 1 / (1 + Math.exp(-weights.reduce((sum, weight, index) => sum + weight * evidence[index], constant)));
+};

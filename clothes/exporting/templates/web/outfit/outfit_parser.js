@@ -1,0 +1,116 @@
+// A photo -> the garments in it, as clothes.OutfitParser gives them in Python: what, where, how sure and which colour.
+import { openClassifier } from "./classifier.js";
+import { readColors } from "./colors.js";
+import { openModel, readAbout } from "./model.js";
+import { confidenceOf, namesOf, NOT_ASKED } from "./naming.js";
+import { readWith } from "./pixels.js";
+import { BACKGROUND, findRegions, withoutEdge } from "./regions.js";
+import { viewOf, widened } from "./view.js";
+
+const CELL = 8; // pixels of the picture
+const MARGIN = 0.1; // of a crop, as a share of its sides
+const SMALL = 0.55; // share of the photo's longer side: if people and garments lie in less, they are looked at again, larger
+const AROUND = 0.2; // of what is looked at again
+
+const mirrored = (picture, size) => {
+  const turned = new Uint8Array(picture.length);
+  for (let at = 0; at < size * size; at++) {
+    const from = at - at % size + size - 1 - at % size;
+    turned.set(picture.subarray(3 * from, 3 * from + 3), 3 * at);
+  }
+  return turned;
+};
+
+// The map of a view, a plane for each class: the mean of the picture's and of its mirror image's.
+const seeWith = (run, classes) => async ({ picture, size, place }) => {
+  const side = size / CELL;
+  const [seen, other] = [(await run(picture)).regions, (await run(mirrored(picture, size))).regions];
+  const isInside = (cell, start, length) => cell >= Math.floor(start / CELL) && cell < Math.ceil((start + length) / CELL);
+  return classes.map((name, index) => Float32Array.from({ length: side * side }, (_, at) => {
+    const [row, column] = [Math.floor(at / side), at % side];
+    if (!isInside(row, place.top, place.height) || !isInside(column, place.left, place.width)) return name === BACKGROUND ? 1 : 0;
+    return (seen[at * classes.length + index] + other[(row * side + side - 1 - column) * classes.length + index]) / 2;
+  }));
+};
+
+// The box of all that is no background, as shares of the map's sides, if there is a garment.
+const shownIn = (cells, { classes, kinds }) => {
+  const garments = cells.filter((_, index) => Object.values(kinds).flat().includes(classes[index]));
+  if (!garments[0].some((_, at) => garments.reduce((sum, plane) => sum + plane[at], 0) > 0.5)) return null;
+  const background = cells[classes.indexOf(BACKGROUND)];
+  const side = Math.sqrt(background.length);
+  const places = [...background.keys()].filter((at) => background[at] < 0.5);
+  if (!places.length) return null;
+  const [rows, columns] = [places.map((at) => Math.floor(at / side)), places.map((at) => at % side)];
+  return [Math.min(...columns), Math.min(...rows), Math.max(...columns) + 1, Math.max(...rows) + 1].map((cell) => cell / side);
+};
+
+// A garment's own pixels in the picture, one for each pixel of its mask.
+const pixelsOf = ({ picture, size }, { mask, side }) => {
+  const inner = withoutEdge(mask, side);
+  const step = size / side;
+  return [...inner.keys()].filter((at) => inner[at]).map((at) => {
+    const from = 3 * (Math.floor(at / side) * step * size + at % side * step);
+    return [...picture.subarray(from, from + 3)];
+  });
+};
+
+const overlap = (one, other) => {
+  const [across, down] = [0, 1].map((axis) => Math.max(0, Math.min(one[axis + 2], other[axis + 2]) - Math.max(one[axis], other[axis])));
+  return across * down / ((one[2] - one[0]) * (one[3] - one[1]));
+};
+// Drops a garment of the same label as a larger one that it touches.
+const withoutRepeats = (garments) => garments.reduce((kept, garment) => (
+  kept.some(({ label, box }) => label === garment.label && overlap(garment.box, box) > 0.3) ? kept : [...kept, garment]
+), []);
+
+export const openOutfitParser = async () => {
+  const about = await readAbout();
+  const colorsOf = await readColors();
+  const see = seeWith(await openModel("model.tflite", about.model, about.image_size), about.classes);
+  const classify = await openClassifier("classifier.tflite", about.classifier);
+
+  // A person who is small in the photo is looked at from nearer.
+  const look = async (bitmap) => {
+    const view = viewOf(bitmap, about.image_size);
+    const cells = await see(view);
+    const shown = shownIn(cells, about);
+    if (!shown || Math.max(shown[2] - shown[0], shown[3] - shown[1]) >= SMALL) return [view, cells];
+    const nearer = viewOf(bitmap, about.image_size, widened(view.box(shown), bitmap, AROUND));
+    return [nearer, await see(nearer)];
+  };
+  const cropOf = async (bitmap, view, region) => {
+    const { classes } = about.classifier;
+    if (!about.kinds[region.kind].some((name) => classes.includes(name))) return NOT_ASKED;
+    const [left, top, right, bottom] = widened(view.box(region.box), bitmap, MARGIN);
+    const { scores, certainty } = await classify(bitmap, right - left, bottom - top, left, top);
+    return { scores: new Map(classes.map((name, index) => [name, scores[index]])), certainty };
+  };
+  const garmentOf = async (bitmap, view, region) => {
+    const crop = await cropOf(bitmap, view, region);
+    const names = namesOf(about, region, crop);
+    const confidence = confidenceOf(about, names, region, crop);
+    return {
+      label: names[0][0],
+      confidence,
+      known: confidence >= about.outfit.known,
+      box: view.box(region.box),
+      area: Math.min(1, region.area * view.share),
+      colors: colorsOf(pixelsOf(view, region)),
+      view,
+      region,
+    };
+  };
+
+  return {
+    about,
+    // The largest garment comes first.
+    read: readWith(async (bitmap) => {
+      const [view, cells] = await look(bitmap);
+      const found = [];
+      for (const region of findRegions(cells, about, about.outfit.least_area / view.share)) found.push(await garmentOf(bitmap, view, region));
+      const shown = found.filter(({ confidence }) => confidence >= about.outfit.shown).sort((a, b) => b.area - a.area);
+      return { garments: withoutRepeats(shown), width: bitmap.width, height: bitmap.height };
+    }),
+  };
+};
