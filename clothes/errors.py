@@ -50,6 +50,10 @@ class OutOfMemoryError(TrainingError):
     """A batch does not fit into memory."""
 
 
+class WorkerError(TrainingError):
+    """Another process of the same training has ended, or cannot take part."""
+
+
 class TuningError(ClothesError):
     """A search cannot continue, or the existing one is of other photos or settings."""
 
@@ -78,6 +82,7 @@ _EXTRAS = {
     "drive": ("google", "google_auth_oauthlib", "googleapiclient"),
     "export": ("onnx", "onnxruntime", "tf2onnx"),
     "ray": ("ray", "pyarrow"),
+    "jax": ("jax",),
 }
 # The extra that installs each optional module, for the error if it is missing.
 EXTRAS = {module: extra for extra, modules in _EXTRAS.items() for module in modules}

@@ -21,6 +21,7 @@ TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in
 HEAVY = {
     "tensorflow": {"models.conversion"},
     "keras": {"models.backend"},
+    "jax": {"training.workers"},
     "cv2": {"training.augmentation", "training.backgrounds", "training.outfits"},
     "sklearn": {"evaluation.linear_probe"},
     "gradio": {"web"},

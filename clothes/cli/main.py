@@ -21,11 +21,13 @@ from clothes.cli.commands import (
     training,
     web,
 )
+from clothes.cli.launcher import end_worker
 from clothes.cli.options import missing_package
 from clothes.cli.output import note, show
 from clothes.errors import ClothesError
 from clothes.system.files import DISK_ERRORS
 from clothes.system.version import __version__
+from clothes.training.workers.place import INDEX
 
 app = typer.Typer(
     name="clothes",
@@ -83,6 +85,8 @@ def main() -> NoReturn:
         status = 0
     except Exception as error:
         status = _note_error(error)
+    if os.environ.get(INDEX):
+        end_worker(status)
     sys.exit(status)
 
 

@@ -4,6 +4,7 @@ TensorFlow and LiteRT print lines to stderr when they start and convert, whateve
 are raised, not printed, and are not affected.
 """
 
+import ctypes
 import os
 import threading
 from collections.abc import Iterator
@@ -13,14 +14,19 @@ _LOCK = threading.RLock()
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Silences stderr at the level of the file descriptor."""
+def quiet(*, stdout: bool = False) -> Iterator[None]:
+    """Silences stderr, and if asked stdout, at the level of the file descriptor."""
     with _LOCK:
-        null, stderr = os.open(os.devnull, os.O_WRONLY), os.dup(2)
-        os.dup2(null, 2)
+        null = os.open(os.devnull, os.O_WRONLY)
+        kept = {number: os.dup(number) for number in ((1, 2) if stdout else (2,))}
+        for number in kept:
+            os.dup2(null, number)
         try:
             yield
         finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+            if stdout:
+                ctypes.CDLL(None).fflush(None)  # what C still holds back
+            for number, copy in kept.items():
+                os.dup2(copy, number)
+                os.close(copy)
             os.close(null)

@@ -15,11 +15,14 @@ from clothes.training.backgrounds import photo_box
 
 cv2.setNumThreads(0)  # one thread makes the batches; the other cores are for the network
 _WARP = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+_SMALLER, _BLURRED = 0, 1  # kinds of damage; 2 is a JPEG
 
 
-def augment(pictures: np.ndarray, config: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Returns changed copies of uint8 pictures (N, size, size, 3)."""
-    out = np.empty_like(pictures)
+def augment(
+    pictures: np.ndarray, config: Augmentation, rng: np.random.Generator, *, only: slice = slice(None)
+) -> np.ndarray:
+    """Returns changed copies of uint8 pictures (N, size, size, 3), or of `only` some of them, changed no otherwise."""
+    wanted, out = range(len(pictures))[only], np.empty_like(pictures[only])
     matrices = _affine_matrices(len(pictures), pictures.shape[1], config, rng)
     tables = _color_tables(len(pictures), config.color, rng) if config.color else None
     gray = rng.random(len(pictures)) < config.gray
@@ -28,16 +31,21 @@ def augment(pictures: np.ndarray, config: Augmentation, rng: np.random.Generator
     for i, picture in enumerate(pictures):
         if config.border == "any":
             mode, color = _border(rng)
+        damage = _damage(rng) if config.degrade and rng.random() < config.degrade else None
+        if i not in wanted:
+            continue
+        if config.border == "any":
             picture = _with_border(picture, mode, color)
-        cv2.warpAffine(picture, matrices[i], picture.shape[:2], out[i], _WARP, mode, color)
+        changed = out[wanted.index(i)]
+        cv2.warpAffine(picture, matrices[i], picture.shape[:2], changed, _WARP, mode, color)
         if tables is not None:
-            cv2.LUT(out[i], tables[i], dst=out[i])
+            cv2.LUT(changed, tables[i], dst=changed)
         if gray[i]:
-            out[i] = cv2.cvtColor(out[i], cv2.COLOR_RGB2GRAY)[..., None]
-        if config.degrade and rng.random() < config.degrade:
-            out[i] = _degraded(out[i], rng)
+            changed[:] = cv2.cvtColor(changed, cv2.COLOR_RGB2GRAY)[..., None]
+        if damage:
+            changed[:] = _degraded(changed, *damage)
         top, left, height, width, *fill = boxes[i]
-        out[i, top : top + height, left : left + width] = fill
+        changed[top : top + height, left : left + width] = fill
     return out
 
 
@@ -64,17 +72,22 @@ def _with_border(picture: np.ndarray, mode: int, color: tuple[int, int, int]) ->
     return cv2.copyMakeBorder(photo, top, height - bottom, left, width - right, mode, value=color)
 
 
-def _degraded(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _damage(rng: np.random.Generator) -> tuple[int, float]:
+    """Returns what a picture loses by, and how much of it."""
+    kind = int(rng.integers(3))
+    if kind == _SMALLER:
+        return kind, rng.uniform(0.2, 0.7)
+    return kind, rng.uniform(0.003, 0.012) if kind == _BLURRED else int(rng.integers(10, 50))
+
+
+def _degraded(picture: np.ndarray, kind: int, amount: float) -> np.ndarray:
     """Lowers the resolution, blurs, or compresses as a JPEG of low quality."""
     size = picture.shape[:2]
-    kind = rng.integers(3)
-    if kind == 0:
-        scale = rng.uniform(0.2, 0.7)
-        return cv2.resize(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), size)
-    if kind == 1:
-        return cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.003, 0.012) * size[0])
-    quality = int(rng.integers(10, 50))
-    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    if kind == _SMALLER:
+        return cv2.resize(cv2.resize(picture, None, fx=amount, fy=amount, interpolation=cv2.INTER_AREA), size)
+    if kind == _BLURRED:
+        return cv2.GaussianBlur(picture, (0, 0), amount * size[0])
+    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(amount)])[1]
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR))
 
 

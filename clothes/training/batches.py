@@ -19,23 +19,33 @@ Batch = tuple[np.ndarray, np.ndarray]  # pictures uint8 (N, size, size, 3), targ
 _AHEAD = 4  # batches made in advance
 
 
-def batches(pictures: Pictures, config: TrainConfig, classes: int, *, epoch: int, step: int = 0) -> Iterator[Batch]:
+def batches(
+    pictures: Pictures,
+    config: TrainConfig,
+    classes: int,
+    *,
+    epoch: int,
+    step: int = 0,
+    share: tuple[int, int] = (0, 1),
+) -> Iterator[Batch]:
     """Yields the batches of an epoch from `step` on. Photos left over from full batches wait for another epoch.
 
-    Each batch depends on (seed, epoch, step) alone, so a resumed training sees the same batches.
+    Each batch depends on (seed, epoch, step) alone, so a resumed training sees the same batches. With a `share`, which
+    is (number from 0, of how many), only this part of each batch is made; its photos change as in the whole.
     """
     order = balanced_order(pictures.labels, config.balance, np.random.default_rng([config.seed, epoch]))
     size = min(config.batch_size, len(pictures))
+    mine = slice(share[0] * size // share[1], (share[0] + 1) * size // share[1])
     others = np.flatnonzero(pictures.labels < 0)
     for number in range(step, len(order) // size):
         chosen = order[number * size : (number + 1) * size]
         rng = np.random.default_rng([config.seed, epoch, number])
-        targets = make_targets(pictures, chosen, classes, config)
+        targets = make_targets(pictures, chosen[mine], classes, config)
         pixels = pictures.pixels[chosen]
         if config.augmentation.background:
             behind = pictures.pixels[rng.permutation(others)[:size]]
             pixels = replace_backgrounds(pixels, config.augmentation.background, behind, rng)
-        yield augment(pixels, config.augmentation, rng), targets
+        yield augment(pixels, config.augmentation, rng, only=mine), targets
 
 
 def steps_per_epoch(photos: int, batch_size: int) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from clothes.config import Config
-from clothes.errors import RunError, TrainingError
+from clothes.errors import RunError, TrainingError, WorkerError
 from clothes.inference.metrics import apply_temperature
 from clothes.inference.run import Run
 from clothes.photos.split_file import Split
@@ -23,6 +23,7 @@ from clothes.training.callbacks import StopTrainingError, TrainingCallback, Wait
 from clothes.training.datasets import Pictures, decode
 from clothes.training.split_and_config import Changes, choose_config
 from clothes.training.teacher import Teacher
+from clothes.training.workers.group import require_even_shares
 
 if TYPE_CHECKING:
     from clothes.training.training_loop import Trainer
@@ -40,6 +41,7 @@ class GradientDescent:
         self, config: Config | None, changes: Changes, split: Split, callback: TrainingCallback
     ) -> Config:
         config = choose_config(config, changes, split)
+        require_even_shares(min(config.train.batch_size, len(split.part("train"))))
         self._ask_teacher(split, callback)  # before the time that is left is counted
         return config
 
@@ -70,8 +72,10 @@ class GradientDescent:
         trainer = Trainer(run.config, split.classes, prepared["train"], prepared["validation"])
         with _explained(run, trainer):
             began, stop = time.perf_counter(), None
+            trainer.team.show_photos(split, prepared["train"].taught)
             try:
                 _run_epochs(run, trainer, split.fingerprint, callback, resume=resume)
+                trainer.team.end()
             except StopTrainingError as error:
                 if not checkpoints.has_newer_epoch(run):  # the bundle is of the best epoch already, or there is none
                     raise
@@ -110,8 +114,9 @@ def _run_epochs(run: Run, trainer: "Trainer", photos: str, callback: TrainingCal
             trainer.save(folder, photos=photos)
             run.write_history(trainer.state.history)
             callback.on_epoch(row)
-    except BaseException:
-        if is_between_steps:  # the callback stops the training: keep the steps of this epoch
+    except BaseException as error:
+        # The callback stops the training, or a worker is lost before its step: keep the steps of this epoch.
+        if is_between_steps or isinstance(error, WorkerError):
             trainer.save(folder, photos=photos)
         raise
 
@@ -125,6 +130,7 @@ def _needed_bytes(trainer: "Trainer") -> int:
 @contextmanager
 def _explained(run: Run, trainer: "Trainer") -> Iterator[None]:
     """Adds to an error of the disk or of the training which checkpoint is kept and how to continue."""
+    go_on = f"clothes train {quote(run.photos)} --out {quote(run.path)} --resume"
     before = f" The run that was there before lies in {run.replaced.path} until then." if run.replaced else ""
     try:
         yield
@@ -133,8 +139,11 @@ def _explained(run: Run, trainer: "Trainer") -> Iterator[None]:
     except OSError as error:
         raise RunError(
             f"{run.path} cannot be written to: {error.strerror}. What was learnt up to the last checkpoint is kept. "
-            f"Have {megabytes(_needed_bytes(trainer))} free there, and go on with: clothes train {quote(run.photos)} "
-            f"--out {quote(run.path)} --resume{before}"
+            f"Have {megabytes(_needed_bytes(trainer))} free there, and go on with: {go_on}{before}"
+        ) from None
+    except WorkerError as error:
+        raise WorkerError(
+            f"{error} What was learnt until then is kept. Go on with: {go_on}, and --workers or the same launcher"
         ) from None
     except TrainingError as error:
         kept = f" The checkpoint of epoch {trainer.state.epoch} is kept in {run.path}." if trainer.state.epoch else ""

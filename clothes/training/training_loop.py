@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,13 +24,19 @@ from clothes.training.batches import Batch, balanced_order, batches, make_target
 from clothes.training.checkpoints import Arrays, State, read_checkpoints, write_checkpoint
 from clothes.training.datasets import Pictures
 from clothes.training.training_step import (
+    Alone,
+    assign,
     choose_precision,
     for_one_device,
     learning_rate,
-    make_optimizer,
+    make_network,
     training_step,
-    update_weights,
+    values,
 )
+from clothes.training.workers.group import joined
+
+if TYPE_CHECKING:
+    from clothes.training.workers.leader import Leader
 
 _BETWEEN_EPOCHS = 0.15  # seconds, about, for the checkpoint, the history and the start of the batches
 _COPIES = 6  # of the weights: themselves, gradients, two of the optimizer, averages, the best
@@ -51,14 +57,21 @@ class Trainer:
         self.state = State()
         self.steps = steps_per_epoch(len(train), self.config.batch_size)
         self._require_memory()
-        keras.utils.set_random_seed(self.config.seed)
         self._precision = choose_precision(self.config, config.model)
-        self.model = build_model(config.model, self.classes, precision=self._precision)
-        self.model.compile(
-            make_optimizer(self.config), "categorical_crossentropy", metrics=["accuracy"], jit_compile="auto"
-        )
-        self.model.optimizer.build(self.model.trainable_variables)
+        self.model = make_network(config, self.classes)
+        self.team = self._make_team()
         self._reset_average_and_best()
+
+    def _make_team(self) -> "Alone | Leader":
+        """Returns what takes the steps: this process alone, or as worker 0 of several."""
+        group = joined()
+        if group is None:
+            return Alone()
+        from clothes.training.workers.leader import Leader  # late: JAX
+
+        config = self.full_config.changed({"train": {"precision": self._precision}})
+        batch = min(self.config.batch_size, len(self.pictures))
+        return Leader(group, self.model, config, classes=self.classes, batch=batch)
 
     def _require_memory(self) -> None:
         """Raises OutOfMemoryError before a network is built that this machine cannot hold."""
@@ -73,7 +86,7 @@ class Trainer:
             )
 
     def _reset_average_and_best(self) -> None:
-        self.average = _values(self.model.trainable_variables)
+        self.average: list[Any] = values(self.model.trainable_variables)
         self.best_weights = self.model.get_weights()
         self._best_scores: np.ndarray | None = None  # of the best weights, unless they come from a checkpoint
 
@@ -112,10 +125,11 @@ class Trainer:
             if config.patience and state.epoch - state.best_epoch >= config.patience:
                 return
             began = time.perf_counter() - state.seconds
+            self.team.begin(state.epoch, state.step)
             for pictures, targets in prefetch(self._batches(state.epoch, state.step)):
                 done, total = self.progress
                 loss, accuracy = training_step(
-                    self.model, self.average, pictures, targets, config, step=done, steps=total
+                    self.model, self.average, pictures, targets, config, step=done, steps=total, update=self.team.update
                 )
                 if not math.isfinite(loss):
                     raise self._diverged("is no number any more")
@@ -129,7 +143,8 @@ class Trainer:
             yield row
 
     def _batches(self, epoch: int, step: int = 0) -> Iterator[Batch]:
-        return batches(self.pictures, self.config, self.classes, epoch=epoch, step=step)
+        share = self.team.share
+        return batches(self.pictures, self.config, self.classes, epoch=epoch, step=step, share=share)
 
     def _finish_epoch(self, began: float, on_step: Progress) -> dict[str, float]:
         """Validates and moves on to the next epoch. Raises DivergenceError if the loss is NaN or has exploded."""
@@ -167,13 +182,14 @@ class Trainer:
     @contextmanager
     def _averaged(self) -> Iterator[None]:
         """Gives the network the averaged weights for the block."""
-        current = _values(self.model.trainable_variables)
+        current = values(self.model.trainable_variables)
         try:
             if self.config.ema:
-                _assign(self.model.trainable_variables, self.average)
+                # Copies: JAX deletes what it predicts with.
+                assign(self.model.trainable_variables, values(self.average))
             yield
         finally:
-            _assign(self.model.trainable_variables, current)
+            assign(self.model.trainable_variables, current)
 
     def _validation_scores(self, model: keras.Model, progress: Progress = lambda done, total: None) -> np.ndarray:
         chosen = np.flatnonzero(self.validation.labels >= 0)
@@ -206,15 +222,17 @@ class Trainer:
 
     def seconds_left(self) -> float:
         """Returns the estimated seconds of the remaining epochs, from a few steps that are undone."""
-        before = _values(self._variables())
+        before = values(self._variables())
         pictures, targets = next(self._batches(self.state.epoch))
         times = []
+        self.team.begin_trial(_TIMED_STEPS)
         for _ in range(_TIMED_STEPS):
             began = time.perf_counter()
-            update_weights(self.model, pictures, targets)
+            self.team.update(self.model, pictures, targets)
             times.append(time.perf_counter() - began)
-        _assign(self._variables(), before)
-        validation_steps = len(self.validation) / len(targets) / 3  # a forward pass takes a third of a step
+        assign(self._variables(), before)
+        batch = len(targets) * self.team.share[1]
+        validation_steps = len(self.validation) / batch / 3  # a forward pass takes a third of a step
         epoch = min(times) * (self.steps + validation_steps) + _BETWEEN_EPOCHS  # the first step compiles
         return epoch * (self.config.epochs - self.state.epoch)
 
@@ -232,14 +250,15 @@ class Trainer:
         """
         for state, arrays in read_checkpoints(folder, of=self._identity(photos), like=self.arrays()):
             self.state = state
-            _assign(self._variables(), arrays["variables"])
+            assign(self._variables(), arrays["variables"])
             self.average, self.best_weights, self._best_scores = arrays["average"], arrays["best"], None
             return True
         return False
 
     def arrays(self) -> Arrays:
         """Returns the arrays of a checkpoint."""
-        return {"variables": _values(self._variables()), "average": self.average, "best": self.best_weights}
+        average = values(self.average)
+        return {"variables": values(self._variables()), "average": average, "best": self.best_weights}
 
     def _identity(self, photos: str) -> dict[str, Any]:
         return {"config": self.full_config.to_dict(), "photos": photos}
@@ -247,12 +266,3 @@ class Trainer:
     def _variables(self) -> list[keras.Variable]:
         """Returns all variables of the network, its dropout's random state included, and of the optimizer."""
         return [*self.model.variables, *self.model.optimizer.variables]
-
-
-def _values(variables: list[keras.Variable]) -> list[np.ndarray]:
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
-
-
-def _assign(variables: list[keras.Variable], values: list[np.ndarray]) -> None:
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

@@ -1,39 +1,59 @@
 """One training step: learning rate, forward pass, gradients, weight update, averaged weights. Also the optimizer."""
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from clothes.config import ModelConfig, TrainConfig
+from clothes.config import Config, ModelConfig, TrainConfig
 from clothes.errors import OutOfMemoryError
+from clothes.models.architectures import build_model
 from clothes.models.backend import keras
+from clothes.photos.split_file import Split
+from clothes.system.stderr import quiet
 
 _AVERAGE_EVERY = 4  # steps; averaging the weights after each step costs time and gains nothing
+
+Update = Callable[[keras.Model, np.ndarray, np.ndarray], tuple[float, float]]
+
+
+def make_network(config: Config, classes: int) -> keras.Model:
+    """Returns a new network with its optimizer, ready for training steps. The same seed gives the same weights."""
+    with quiet():  # Keras imports TensorFlow here, whatever the backend
+        keras.utils.set_random_seed(config.train.seed)
+    model = build_model(config.model, classes, precision=choose_precision(config.train, config.model))
+    model.compile(make_optimizer(config.train), "categorical_crossentropy", metrics=["accuracy"], jit_compile="auto")
+    model.optimizer.build(model.trainable_variables)
+    return model
 
 
 def training_step(
     model: keras.Model,
-    average: list[np.ndarray],
+    average: list[Any],
     pictures: np.ndarray,
     targets: np.ndarray,
     config: TrainConfig,
     *,
     step: int,
     steps: int,
+    update: Update | None = None,
 ) -> tuple[float, float]:
     """Learns from uint8 pictures (N, size, size, 3) with targets (N, classes). Returns loss and accuracy of the batch.
 
-    This is step number `step` of `steps`. `average` is the exponential moving average of the weights, updated in place.
+    This is step number `step` of `steps`. `average` is the exponential moving average of the weights, which this
+    replaces in the list; its tensors stay where the weights are, on a GPU too. `update` is another way to update the
+    weights than that of one process.
     """
     model.optimizer.learning_rate = learning_rate(config, step, steps)
-    loss, accuracy = update_weights(model, pictures, targets)
+    loss, accuracy = (update or update_weights)(model, pictures, targets)
     if config.ema and step % _AVERAGE_EVERY == 0:
         # Keras' use_ema has no lower momentum in the first steps: after 100 steps its average is still near the start.
         taken = step // _AVERAGE_EVERY
         momentum = min(config.ema**_AVERAGE_EVERY, (1 + taken) / (10 + taken))
-        for mean, variable in zip(average, model.trainable_variables, strict=True):
-            mean += (1 - momentum) * (keras.ops.convert_to_numpy(variable) - mean)
+        for i, variable in enumerate(model.trainable_variables):
+            average[i] = average[i] + (1 - momentum) * (keras.ops.stop_gradient(variable.value) - average[i])
     return loss, accuracy
 
 
@@ -46,6 +66,25 @@ def update_weights(model: keras.Model, pictures: np.ndarray, targets: np.ndarray
             raise
         raise _too_large(model, pictures, targets) from error
     return float(loss), float(accuracy)
+
+
+class Alone:
+    """The one process of a training. `clothes.training.workers.leader.Leader` is that of a training on several."""
+
+    share = (0, 1)  # of each batch: the first part of one
+    update = staticmethod(update_weights)
+
+    def show_photos(self, split: Split, taught: np.ndarray | None) -> None:
+        pass
+
+    def begin(self, epoch: int, step: int) -> None:
+        pass
+
+    def begin_trial(self, steps: int) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -121,3 +160,14 @@ def choose_precision(config: TrainConfig, model: ModelConfig) -> str:
         return "float32"
     flags = cpu.read_text(encoding="utf-8")
     return "mixed_bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
+
+
+def values(variables: Sequence[Any]) -> list[np.ndarray]:
+    """Returns copies of the values of variables or tensors."""
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def assign(variables: Sequence[keras.Variable], new: Sequence[Any]) -> None:
+    """Gives variables these values."""
+    for variable, value in zip(variables, new, strict=True):
+        variable.assign(value)

@@ -127,6 +127,10 @@ def test_predicting_on_ray_without_its_extra_is_one_sentence(tmp_path: Path, mon
     assert not (tmp_path / "answers").exists()
 
 
+def test_training_on_workers_is_refused_early(place: Path) -> None:
+    assert imported(["train photos --workers 2"], ("jax",), hide=True) == {"train photos --workers 2": (1, [])}
+
+
 @pytest.mark.slow
 def test_the_report_of_a_quick_model_needs_no_tensorflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("matplotlib", "jinja2", "sklearn"):

@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("cv2", reason="training needs the extra 'train'")
 
 from clothes.config import Augmentation
-from clothes.photos.decode import letterbox
+from clothes.photos.decode import LETTERBOX_GRAY, letterbox
 from clothes.training.augmentation import augment
 
 STILL = Augmentation(flip=False, rotation=0, zoom=(1, 1), stretch=0, shear=0, shift=0, color=0, gray=0, erase=0)
@@ -15,6 +15,15 @@ STILL = Augmentation(flip=False, rotation=0, zoom=(1, 1), stretch=0, shear=0, sh
 def test_no_augmentation_changes_nothing() -> None:
     pictures = np.random.default_rng(0).integers(0, 256, (4, 20, 20, 3), dtype=np.uint8)
     assert np.array_equal(augment(pictures, STILL, np.random.default_rng(0)), pictures)
+
+
+def test_some_pictures_change_as_they_do_among_all() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (12, 24, 24, 3), dtype=np.uint8)
+    pictures[::2, :4] = pictures[::2, -4:] = LETTERBOX_GRAY
+    config = Augmentation(turn=0.3, gray=0.3, erase=0.5, border="any", degrade=0.7)
+    whole = augment(pictures, config, np.random.default_rng(3))
+    for some in (slice(0, 6), slice(6, 12), slice(5, 6)):
+        assert np.array_equal(augment(pictures, config, np.random.default_rng(3), only=some), whole[some])
 
 
 def test_flips_and_shifts_are_exact() -> None:

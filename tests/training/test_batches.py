@@ -30,6 +30,21 @@ def test_batches_depend_on_seed_and_epoch_alone() -> None:
     assert one[0][1].max() == pytest.approx(0.9 + 0.1 / 3)
 
 
+def test_shares_of_a_batch_make_up_the_whole() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 24, 24, 3), dtype=np.uint8)
+    pixels[:30, :, :8] = pixels[:30, :, 16:] = pixels[:30, :8] = pixels[:30, 16:] = 250  # garments on white
+    labels = np.arange(50) % 4 - 1
+    pictures = Pictures(pixels, labels, taught=np.random.default_rng(1).random((50, 3), dtype=np.float32))
+    config = TrainConfig(batch_size=12, augmentation=Augmentation(border="any", degrade=0.5, background=0.5))
+    whole = list(batches(pictures, config, 3, epoch=2, step=1))
+    shares = [list(batches(pictures, config, 3, epoch=2, step=1, share=(i, 3))) for i in range(3)]
+    for number, (pictures_of_all, targets_of_all) in enumerate(whole):
+        parts = [share[number] for share in shares]
+        assert [len(part) for part, _ in parts] == [4, 4, 4]
+        assert np.array_equal(np.concatenate([part for part, _ in parts]), pictures_of_all)
+        assert np.array_equal(np.concatenate([targets for _, targets in parts]), targets_of_all)
+
+
 def test_every_photo_comes_once_an_epoch() -> None:
     pictures = Pictures(
         np.arange(40, dtype=np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 3), np.uint8), np.zeros(40, int)

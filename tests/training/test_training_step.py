@@ -10,7 +10,8 @@ pytest.importorskip("keras", reason="training needs the extra 'train'")
 import clothes
 from clothes.errors import TrainingError
 from clothes.models.architectures import build_model
-from clothes.training.training_step import learning_rate, make_optimizer, update_weights
+from clothes.models.backend import keras
+from clothes.training.training_step import learning_rate, make_optimizer, training_step, update_weights, values
 from tests.support.pictures import SMALL
 
 
@@ -21,6 +22,28 @@ def test_the_learning_rate_warms_up_and_goes_to_nearly_zero() -> None:
     assert max(rates) == rates[10] == pytest.approx(1.0)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert rates[-1] < 0.001
+
+
+def test_the_averaged_weights_are_those_that_numpy_computes_to_the_bit() -> None:
+    """Checkpoints of a training that began when NumPy averaged them go on to the same weights."""
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(5)])
+    model.compile(keras.optimizers.SGD())
+    rng, config = np.random.default_rng(0), clothes.TrainConfig(ema=0.99)
+    average, expected = values(model.trainable_variables), values(model.trainable_variables)
+
+    def update(*_: object) -> tuple[float, float]:
+        for variable in model.trainable_variables:
+            variable.assign(rng.normal(size=variable.shape).astype(np.float32))
+        return 1.0, 0.5
+
+    for step in range(400):
+        training_step(model, average, np.zeros(0), np.zeros(0), config, step=step, steps=400, update=update)
+        if step % 4 == 0:
+            momentum = min(0.99**4, (1 + step // 4) / (10 + step // 4))
+            for mean, variable in zip(expected, values(model.trainable_variables), strict=True):
+                mean += (1 - momentum) * (variable - mean)
+    assert all(np.array_equal(a, b) for a, b in zip(values(average), expected, strict=True))
+    assert all(value.dtype == np.float32 for value in values(average))
 
 
 def too_much(limit: int, real: Callable[..., object]) -> Callable[..., object]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import clothes
+from clothes.cli.launcher import Workers, join_workers
 from clothes.cli.options import AsJson, PhotosFolder, require
 from clothes.cli.output import note, show, show_files, show_json, show_table
 from clothes.cli.signals import hint_if_stopped
@@ -93,6 +94,7 @@ def train(
     trunk: Trunk = None,
     folds: Folds = None,
     teacher: Teacher = None,
+    workers: Workers = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the run in --out.")] = False,
 ) -> None:
@@ -104,17 +106,15 @@ def train(
     Example: clothes train photos --model efficientnet-lite0 --minutes 30
     """
     settings = Config.read(config) if config else None
-    if QUICK not in (model, settings and settings.model.architecture) and not (resume and out and _is_quick(out)):
+    is_quick = QUICK in (model, settings and settings.model.architecture) or bool(resume and out and _is_quick(out))
+    if not is_quick:
         require("Training", "train", "report")
+    join_workers(photos, workers, is_quick=is_quick)
     from clothes.cli.live_display import training_display
 
     network = {"architecture": model, "image_size": image_size, "weights": weights}
-
-    def hint() -> str:
-        folder = display.run.path if display.run else out if resume else None
-        return (folder and f"Continue with:  clothes train {quote(photos)} --out {quote(folder)} --resume") or ""
-
-    with training_display() as display, hint_if_stopped(hint):
+    earlier = out if resume else None
+    with training_display() as display, hint_if_stopped(lambda: _go_on(photos, display.run, earlier, workers)):
         run = clothes.train(
             photos,
             out=out,
@@ -140,6 +140,12 @@ def train(
 
 def _is_quick(run: Path) -> bool:
     return clothes.Run.open(run).config.model.architecture == QUICK
+
+
+def _go_on(photos: Path, run: "clothes.Run | None", earlier: Path | None, workers: int | None) -> str:
+    """How to continue this training, or the earlier one; nothing if there is none yet."""
+    folder, shared = run.path if run else earlier, f" --workers {workers}" if workers else ""
+    return f"Continue with:  clothes train {quote(photos)} --out {quote(folder)} --resume{shared}" if folder else ""
 
 
 def render_training(run: "clothes.Run", photos: Path, *, plot: Path) -> None:

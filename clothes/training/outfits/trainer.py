@@ -13,7 +13,7 @@ from clothes.errors import DivergenceError
 from clothes.models.backend import keras
 from clothes.outfits.kinds import BACKGROUND, CLASSES, GARMENTS
 from clothes.training.outfits.batches import Batch
-from clothes.training.training_step import training_step
+from clothes.training.training_step import training_step, values
 
 ops = keras.ops
 
@@ -121,7 +121,7 @@ def train(
 
     Returns the averaged trainable weights. A batch is made while the one before it is learnt. Raises DivergenceError.
     """
-    average = [ops.convert_to_numpy(variable).copy() for variable in parser.trainable_variables]
+    average: list[Any] = values(parser.trainable_variables)
     step, planned, started = 0, steps, time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(next, batches)
@@ -137,4 +137,4 @@ def train(
             after_step(step, loss, accuracy)
             if step >= _STEPS_TO_MEASURE and math.isfinite(seconds):
                 planned = min(steps, int(step * seconds / (time.monotonic() - started)))
-    return average
+    return values(average)
