@@ -185,7 +185,9 @@ def _start(ray: Any, address: str | None) -> None:
         try:
             ray.init(address=address, **silent)
         except Exception as error:  # of many kinds, as the reasons are
-            raise ClothesError(f"No Ray cluster can be used at {address}: {_first_line(error)}") from None
+            reason = _first_line(error).rstrip(".")
+            hint = "" if "RAY_AUTH_MODE" in os.environ else " If it has a token, set RAY_AUTH_MODE=token."
+            raise ClothesError(f"No Ray cluster can be used at {address}: {reason}.{hint}") from None
         return
     for tries in range(1, _STARTS + 1):
         try:

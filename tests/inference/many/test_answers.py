@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +17,7 @@ from clothes.errors import BundleError, ClothesError, PhotosError, RunError
 from clothes.inference.bundle import MODEL, read_bundle
 from clothes.inference.classifier import BUNDLED
 from clothes.inference.many import answers as answers_module
+from clothes.inference.many import ray_engine
 from clothes.inference.many.answers import LIST, Answers, open_answers
 from clothes.inference.many.photo_list import find_photos
 from clothes.inference.many.ray_engine import Part, stop_at_failures
@@ -158,6 +160,20 @@ def test_it_stops_when_most_parts_fail_and_not_for_some() -> None:
     assert len([next(tried) for _ in range(7)]) == 7
     with pytest.raises(ClothesError, match=r"The bucket is closed\. So did 5 parts of 8"):
         next(tried)
+
+
+@pytest.mark.parametrize("mode", ["", "token"])
+def test_a_cluster_that_lets_nobody_in_says_what_to_set(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    def init(**_: object) -> None:
+        raise ConnectionError("ray client connection timeout\nat ...")
+
+    monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+    if mode:
+        monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    hint = "" if mode else " If it has a token, set RAY_AUTH_MODE=token."
+    with pytest.raises(ClothesError) as raised:
+        ray_engine._start(SimpleNamespace(init=init), "ray://head:10001")
+    assert str(raised.value) == f"No Ray cluster can be used at ray://head:10001: ray client connection timeout.{hint}"
 
 
 def test_a_model_travels_by_content_and_is_tried_where_it_arrives(
