@@ -159,6 +159,7 @@ def measure_all(asked: argparse.Namespace, environments: Path) -> None:
         if name == "all" and asked.minutes and epochs and few:
             epochs = fit_epochs(epochs, asked.minutes, few, len(parts["train"]))
         row: dict[str, Any] = {"way": way.name, "data": name, "round": turn, "load": os.getloadavg()[0]}
+        row["cores"] = os.cpu_count()
         try:
             place = make_environment(way, environments)
             row |= describe_environment(way, place)

@@ -11,6 +11,8 @@ from clothes.inference.metrics import mcnemar, wilson_interval
 
 Row = dict[str, Any]
 OURS, THEIRS = "#d1495b", "#6b7a90"
+MOST_LOAD = 2  # of a core, on average over a minute; what was measured just before counts, too
+NOT_SHOWN = "–"
 ALIKE = "clothes, Sequential"  # starts from nothing, like the peers
 TITLES = {"all": "All photos, ten classes", "few": "200 photos, three classes"}
 
@@ -40,6 +42,11 @@ def gather(rows: Sequence[Row], what: str) -> list[float]:
     return [max(row["training"]["megabytes"], row["predicting megabytes"]) for row in rows]
 
 
+def is_at_rest(rows: Sequence[Row]) -> bool:
+    """Whether the machine had little other work: seconds of other rows are not shown."""
+    return max(row["load"] / row["cores"] for row in rows) <= MOST_LOAD
+
+
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
     """Returns theirs divided by ours, by medians; of several measurements with the least and the greatest ratio."""
     middle = statistics.median(theirs) / statistics.median(ours)
@@ -63,7 +70,8 @@ def measured_table(groups: dict[str, list[Row]]) -> list[str]:
     )  # fmt: skip
     for name, rows in groups.items():
         share, low, high = accuracy(rows)
-        took = [statistics.median(gather(rows, what)) for what in ("training", "processor", "first", "rate")]
+        took = {what: statistics.median(gather(rows, what)) for what in ("training", "processor", "first", "rate")}
+        seconds = (f"{took['training']:.0f}", f"{took['processor']:.0f}", f"{took['first']:.2f}", f"{took['rate']:.0f}")
         memory = [statistics.median(row["training"]["megabytes"] for row in rows)]
         memory.append(statistics.median(row["predicting megabytes"] for row in rows))
         lines.append(
@@ -71,10 +79,7 @@ def measured_table(groups: dict[str, list[Row]]) -> list[str]:
                 f"**{name}**" if BY_NAME[name].is_ours else name,
                 rows[0]["epochs"] or "its own",
                 f"{share:.3f} ({low:.3f} to {high:.3f})",
-                f"{took[0]:.0f}",
-                f"{took[1]:.0f}",
-                f"{took[2]:.2f}",
-                f"{took[3]:.0f}",
+                *(seconds if is_at_rest(rows) else (NOT_SHOWN, seconds[1], NOT_SHOWN, NOT_SHOWN)),
                 f"{memory[0]:,.0f}, {memory[1]:,.0f}",
             )
         )
@@ -94,10 +99,10 @@ def ratio_table(groups: dict[str, list[Row]]) -> list[str]:
         pairs = list(zip(ours[0]["right"], rows[0]["right"], strict=True))
         p = mcnemar(sum(a and not b for a, b in pairs), sum(b and not a for a, b in pairs))
         points = 100 * (accuracy(rows)[0] - accuracy(ours)[0])
-        kinds = ("training", "first", "rate", "memory")
-        lines.append(
-            line(name, f"{points:+.1f}", f"{p:.2g}", *(ratio(gather(ours, k), gather(rows, k)) for k in kinds))
-        )
+        ratios = [ratio(gather(ours, what), gather(rows, what)) for what in ("training", "first", "rate", "memory")]
+        if not is_at_rest([*ours, *rows]):
+            ratios[:3] = [NOT_SHOWN] * 3
+        lines.append(line(name, f"{points:+.1f}", f"{p:.2g}", *ratios))
     return lines
 
 
@@ -126,6 +131,8 @@ def tables(rows: Sequence[Row]) -> str:
             some = next(iter(groups.values()))[0]
             lines += [f"{title}: {some['train photos']:,} to train, {len(some['right'])} to test.", ""]
             lines += [*measured_table(groups), ""]
+            if not all(is_at_rest(rows) for rows in groups.values()):
+                lines += [f"{NOT_SHOWN}: the machine had other work, so these seconds would mean nothing.", ""]
             if ALIKE in groups:
                 lines += [f"Against {ALIKE}:", "", *ratio_table(groups), ""]
     lines += [*facts_table(rows), ""]
@@ -186,7 +193,8 @@ def draw_few(groups: dict[str, list[Row]], path: Path) -> None:
         ax.barh(y, share, 0.62, color=color)
         ax.errorbar(share, y, xerr=[[share - low], [high - share]], color="#333333", capsize=2, linewidth=1)
         seconds = statistics.median(gather(groups[name], "training"))
-        ax.text(high + 0.015, y, f"{share:.2f} in {seconds:.0f} s", va="center")
+        took = f" in {seconds:.0f} s" if is_at_rest(groups[name]) else ""
+        ax.text(high + 0.015, y, f"{share:.2f}{took}", va="center")
     ax.set_yticks(range(len(order)), order)
     ax.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1])
     ax.tick_params(axis="y", length=0)
@@ -197,5 +205,7 @@ def draw_few(groups: dict[str, list[Row]], path: Path) -> None:
 def draw_plots(rows: Sequence[Row], folder: Path) -> None:
     """Draws peers.svg, accuracy against seconds on all photos, and peers-few.svg, accuracy from 200 photos."""
     style()
-    draw_seconds(grouped(rows, "all"), folder / "peers.svg")
-    draw_few(grouped(rows, "few"), folder / "peers-few.svg")
+    if found := {name: some for name, some in grouped(rows, "all").items() if is_at_rest(some)}:
+        draw_seconds(found, folder / "peers.svg")
+    if found := grouped(rows, "few"):
+        draw_few(found, folder / "peers-few.svg")

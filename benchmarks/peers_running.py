@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.peers_ways import Way
 from tests.support.processes import below
 
-LIMIT = 1800  # seconds of a command
+LIMIT = 3600  # seconds of a command
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,8 @@ def row(way: str, right: int, *, data: str = "all", seconds: float = 10, **more:
         "way": way,
         "data": data,
         "round": 0,
+        "load": 1.5,
+        "cores": 2,
         "version": "1.2",
         "installed": 1234.5,
         "epochs": 5,
@@ -128,6 +130,14 @@ def test_tables_show_intervals_ratios_and_failures() -> None:
     assert "| Keras tutorial | -20.0 | 1.9e-06 | 3.5 | 2 (1.3 to 6) | 1 (0.91 to 1.1) | 1 |" in text
     assert "| **clothes, Sequential** | 1.2 | nothing | 1,234 | 2 | yes |" in text
     assert text.endswith("AutoGluon, all: failed: no weights")
+
+
+def test_seconds_beside_other_work_are_not_shown() -> None:
+    rows = [row("clothes, Sequential", 80), row("Keras tutorial", 60, seconds=35, load=9.0)]
+    text = peers_report.tables(rows)
+    assert "| Keras tutorial | 5 | 0.600 (0.502 to 0.691) | – | 70 | – | – | 900, 300 |" in text
+    assert "| Keras tutorial | -20.0 | 1.9e-06 | – | – | – | 1 |" in text
+    assert "| **clothes, Sequential** | 5 | 0.800 (0.711 to 0.867) | 10 | 20 | 2.00 | 105 | 900, 300 |" in text
 
 
 def test_labels_of_equal_points_do_not_cover_each_other() -> None:
