@@ -27,7 +27,7 @@ def variables(server: str) -> dict[str, str]:
 
 def make_bucket(server: str, name: str) -> fs.S3FileSystem:
     """Makes a bucket. Returns the file system to look into it."""
-    attempts = fs.AwsStandardS3RetryStrategy(max_attempts=10)
+    attempts = fs.AwsDefaultS3RetryStrategy(max_attempts=10)
     system = fs.S3FileSystem(
         access_key="test",
         secret_key="test",

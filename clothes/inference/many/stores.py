@@ -17,7 +17,7 @@ from clothes.errors import ClothesError, PhotoError
 from clothes.photos import decode
 from clothes.system.files import write_bytes
 
-_ATTEMPTS = 10  # of a request to S3, each after a longer pause: more than a minute in all
+_ATTEMPTS = 12  # of a request to S3, each after a longer pause: more than a minute in all
 _SCHEMES = ("s3", "gs", "az")
 _REFUSED = ("ACCESS_DENIED", "HTTP status 403", "PERMISSION_DENIED", "403 Forbidden")
 
@@ -92,7 +92,8 @@ def _s3(bucket: str) -> Any:
     return fs.S3FileSystem(
         endpoint_override=endpoint,
         region=region or (None if endpoint else fs.resolve_s3_region(bucket)),
-        retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+        # Through pyarrow, the standard strategy ends after a hundred attempts of all requests of a process together.
+        retry_strategy=fs.AwsDefaultS3RetryStrategy(max_attempts=_ATTEMPTS),
     )
 
 

@@ -15,6 +15,7 @@ from clothes.inference.many import stores
 from clothes.inference.many.answers import open_answers
 from clothes.inference.many.photo_list import find_photos
 from clothes.inference.many.stores import Store, read_photo
+from tests.support import s3_server as s3_server_module
 from tests.support.many_photos import answer_here, check_rows, labels, make_some_broken, rows
 from tests.support.s3_server import make_bucket, s3_server, upload, variables
 
@@ -48,6 +49,15 @@ def test_photos_of_a_bucket_are_answered_into_a_bucket(bucket: fs.S3FileSystem, 
             assert len(skipped) == (2 if len(expected) == 2 else 0)
             answers.write(expected[0], answer_here(labels(), answers.photos(expected[0])))
     check_rows(rows("shop/other answers", bucket), photos, broken=1)
+
+
+def test_hundreds_of_answers_that_fail_are_asked_for_again(
+    bucket: fs.S3FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store("s3://shop").write("a.jpg", b"12345")
+    monkeypatch.setattr(s3_server_module, "_FAILING", 2)  # one of two
+    for _ in range(150):
+        assert read_photo("s3://shop/a.jpg") == b"12345"
 
 
 def test_a_list_in_a_bucket(bucket: fs.S3FileSystem) -> None:
