@@ -61,9 +61,9 @@ def test_drawn_outfits_hold_garments_that_are_found() -> None:
     ("part", "change"),
     [
         ("outfit/regions.js", ("FINER = 4", "FINER = 2")),
-        ("outfit/naming.js", ("atCrop * Math.log", "0 * Math.log")),
-        ("outfit/colors.js", ("LIGHTNESS = 0.7", "LIGHTNESS = 4")),
-        ("outfit/view.js", ("share * size * scale)", "share * size * scale * 1.1)")),
+        pytest.param("outfit/naming.js", ("atCrop * Math.log", "0 * Math.log"), marks=pytest.mark.slow),
+        pytest.param("outfit/colors.js", ("LIGHTNESS = 0.7", "LIGHTNESS = 4"), marks=pytest.mark.slow),
+        pytest.param("outfit/view.js", ("* size * scale)", "* size * scale * 1.1)"), marks=pytest.mark.slow),
     ],
 )
 def test_page_that_answers_otherwise_is_not_kept(

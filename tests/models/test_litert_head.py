@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 import clothes
+from clothes.inference.bundle import MODEL, read_bundle
+from clothes.inference.classifier import BUNDLED_OUTFIT
 from clothes.inference.litert import LiteModel
 from clothes.inference.litert_verifier import verify_litert
-from clothes.models.litert_head import Head, add_rejection, replace_head
+from clothes.models.litert_head import Head, add_rejection, fix_batch, replace_head
 from tests.support.bundle_damage import rename_output
 
 MADE = Path(__file__).parents[1] / "data" / "made-by-0.1.0" / "finished"
@@ -99,3 +101,14 @@ def test_a_model_without_features_and_one_of_another_size_are_refused() -> None:
         replace_head(model, make_head(8, 3))
     with pytest.raises(ValueError, match="it has no features"):
         replace_head(rename_output(model, b"features", b"others"), make_head(1280, 3))
+
+
+def test_a_model_that_keeps_one_output_has_neither_the_others_nor_their_operators() -> None:
+    whole = LiteModel(read_bundle(BUNDLED_OUTFIT).file(MODEL))
+    part = LiteModel(fix_batch(whole.data, only=(b"regions",)))
+    picture = np.random.default_rng(0).integers(0, 256, (320, 320, 3), np.uint8)
+    found = part.run_all(picture)
+    assert list(found) == ["regions"]
+    assert np.array_equal(found["regions"], whole.run_all(picture)["regions"])
+    assert len(part.run_layers(picture)) < len(whole.run_layers(picture))
+    assert list(LiteModel(fix_batch(whole.data)).run_all(picture)) == list(whole.run_all(picture))
