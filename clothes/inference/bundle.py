@@ -51,9 +51,10 @@ class OutfitInfo(TypedDict):
     """How the answers about a region are joined and what is shown of them: see `clothes.outfits.naming`."""
 
     naming: tuple[float, float]
-    certainty: tuple[float, float, float, float, float]
+    certainty: tuple[float, float, float, float, float, float, float, float]
     least_area: Share
     shown: Share
+    shown_worn: Share
     known: Share
     measured: NotRequired[dict[str, float]]  # on the validation photos
 

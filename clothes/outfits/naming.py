@@ -1,7 +1,8 @@
 """What a garment is called, and how sure that is: the answers of both networks about a region, joined.
 
 The map says what the region looks like in its photo, the classifier what its crop looks like. How much each counts, and
-how sure the joined answer is, are fitted on validation photos (`clothes.training.outfits.calibration`).
+how sure the joined answer is, are fitted on validation photos (`clothes.training.outfits.calibration`). What the photo
+shows as a whole counts, too: a garment that is worn looks less like its class than one laid flat.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,8 @@ from clothes.outfits.kinds import KINDS
 from clothes.outfits.regions import Region
 
 _FLOOR = 1e-3  # added to each probability before its logarithm
+_PERSON = 0.01  # share of the map: if more shows a person, garments are worn
+_MOST_REGIONS = 4  # that count: more of them say nothing more
 
 
 class Crop(NamedTuple):
@@ -21,6 +24,13 @@ class Crop(NamedTuple):
 
     scores: Mapping[str, float]
     certainty: float
+
+
+class Scene(NamedTuple):
+    """What a photo shows as a whole: the share of its map that is skin and hair, and the number of its regions."""
+
+    person: float
+    regions: int
 
 
 NOT_ASKED = Crop({}, 0.5)
@@ -32,14 +42,15 @@ class Naming:
     """The entry `outfit` of bundle.json.
 
     `naming` are the weights of the logarithms of map and crop. `certainty` are a constant and the weights of what
-    `evidence` returns. `least_area` is the smallest share of the photo, `shown` the lowest confidence of a garment, and
-    `known` that of one whose name is accepted.
+    `evidence` returns. `least_area` is the smallest share of the photo, `shown` the lowest confidence of a garment,
+    `shown_worn` that of one in a photo with a person, and `known` that of one whose name is accepted.
     """
 
     naming: tuple[float, float]
-    certainty: tuple[float, float, float, float, float]
+    certainty: tuple[float, ...]
     least_area: float
     shown: float
+    shown_worn: float
     known: float
 
     @classmethod
@@ -66,22 +77,39 @@ class Naming:
         shares /= shares.sum()
         return {options[i]: float(shares[i]) for i in np.argsort(-shares, kind="stable")}
 
-    def confidence(self, names: Mapping[str, float], region: Region, classes: Sequence[str], crop: Crop) -> float:
+    def confidence(
+        self, names: Mapping[str, float], region: Region, classes: Sequence[str], crop: Crop, scene: Scene
+    ) -> float:
         """Returns the probability that a region is a garment of its first name."""
         constant, *weights = self.certainty
-        return float(1 / (1 + np.exp(-(constant + np.dot(weights, evidence(names, region, classes, crop))))))
+        return float(1 / (1 + np.exp(-(constant + np.dot(weights, evidence(names, region, classes, crop, scene))))))
+
+    def least(self, scene: Scene) -> float:
+        """Returns the lowest confidence of a garment in such a photo."""
+        return self.shown_worn if scene.person > _PERSON else self.shown
+
+
+EVIDENCE = 7
 
 
 def evidence(
-    names: Mapping[str, float], region: Region, classes: Sequence[str], crop: Crop
-) -> tuple[float, float, float, float]:
-    """Returns the log-odds of the first name, of the region's kind and of the crop, and the logarithm of the area."""
+    names: Mapping[str, float], region: Region, classes: Sequence[str], crop: Crop, scene: Scene
+) -> tuple[float, ...]:
+    """Returns the EVIDENCE numbers from which a region's confidence follows.
+
+    They are the log-odds of the first name, of the region's kind and of the crop; the logarithms of the area and of the
+    person's share; the product of the crop's and the person's; and the number of regions.
+    """
+    at_crop, person = _log_odds(crop.certainty), float(np.log(scene.person + _FLOOR))
     strength = sum(float(region.strengths[classes.index(name)]) for name in KINDS[region.kind] if name in classes)
     return (
         _log_odds(next(iter(names.values()))),
         _log_odds(strength),
-        _log_odds(crop.certainty),
+        at_crop,
         float(np.log(region.area + 1e-4)),
+        person,
+        at_crop * person,
+        float(min(scene.regions, _MOST_REGIONS)),
     )
 
 

@@ -1,7 +1,7 @@
 """`load_outfit(bundle)` -> OutfitParser: photo -> the garments in it, on LiteRT, without TensorFlow."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
@@ -11,8 +11,8 @@ from clothes.errors import BundleError, PhotoError
 from clothes.inference.bundle import Bundle, read_bundle
 from clothes.inference.classifier import BUNDLED_OUTFIT, Classifier, check_first_probe, load, map_photos, open_model
 from clothes.outfits.colors import Color, name_colors
-from clothes.outfits.kinds import BACKGROUND, GARMENTS, KINDS
-from clothes.outfits.naming import NOT_ASKED, Crop, Naming
+from clothes.outfits.kinds import BACKGROUND, GARMENTS, KINDS, PERSON
+from clothes.outfits.naming import NOT_ASKED, Crop, Naming, Scene
 from clothes.outfits.regions import Region, find_regions, without_edge
 from clothes.outfits.view import Box, View
 from clothes.photos import decode
@@ -97,8 +97,10 @@ class OutfitParser:
         """Returns the garments of a photo, and what it may hold. Raises PhotoError."""
         pixels = decode.read(photo)
         view, cells, scores = self.look(pixels)
-        found = [self._garment(pixels, view, region) for region in self.regions(view, cells)]
-        shown = [garment for garment in found if garment.confidence >= self.naming.shown]
+        regions = self.regions(view, cells)
+        scene = self.scene(cells, regions)
+        found = [self._garment(pixels, view, region, scene) for region in regions]
+        shown = [garment for garment in found if garment.confidence >= self.naming.least(scene)]
         shown.sort(key=lambda garment: -garment.area)
         name = os.fspath(photo) if isinstance(photo, str | os.PathLike) else None
         return Outfit(_without_repeats(shown), scores, name)
@@ -147,6 +149,9 @@ class OutfitParser:
     def regions(self, view: View, cells: np.ndarray) -> list[Region]:
         return find_regions(cells, self.classes, least=self.naming.least_area / view.share)
 
+    def scene(self, cells: np.ndarray, regions: Sequence[Region]) -> Scene:
+        return Scene(float(cells[..., self.classes.index(PERSON)].mean()), len(regions))
+
     def crop(self, pixels: np.ndarray, view: View, region: Region) -> Crop:
         """Returns what the classifier says of a region's crop."""
         if not set(KINDS[region.kind]) & set(self.classifier.classes):
@@ -155,10 +160,10 @@ class OutfitParser:
         outputs = self.classifier.outputs(np.ascontiguousarray(pixels[top:bottom, left:right]))
         return Crop(dict(zip(self.classifier.classes, outputs.scores.tolist(), strict=True)), outputs.certainty)
 
-    def _garment(self, pixels: np.ndarray, view: View, region: Region) -> Garment:
+    def _garment(self, pixels: np.ndarray, view: View, region: Region, scene: Scene) -> Garment:
         crop = self.crop(pixels, view, region)
         names = self.naming.names(region, self.classes, crop)
-        confidence = self.naming.confidence(names, region, self.classes, crop)
+        confidence = self.naming.confidence(names, region, self.classes, crop, scene)
         small = view.picture[:: len(view.picture) // len(region.mask), :: len(view.picture) // len(region.mask)]
         return Garment(
             label=next(iter(names)),

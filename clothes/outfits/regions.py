@@ -39,16 +39,14 @@ def find_regions(cells: np.ndarray, classes: Sequence[str], *, least: float) -> 
     """Returns the regions of a map float32 (h, w, classes) of probabilities that cover at least this share of it.
 
     All parts of a kind on one person are one region, as an arm or a bag may divide a garment. A person is what hangs
-    together of anything but background. Shoes that stand apart without a person are a pair.
+    together of anything but background, with the shoes below it. Other shoes that stand alone are a pair.
     """
     names = [BACKGROUND, PERSON, *KINDS]
     members = [[i for i, name in enumerate(classes) if KIND_OF.get(name, name) == kind] for kind in names]
     sums = np.stack([cells[..., chosen].sum(axis=-1) for chosen in members], axis=-1)
     fine = enlarge(sums, FINER)
     coarse_kind, fine_kind = sums.argmax(axis=-1), fine.argmax(axis=-1)
-    wearers = join(coarse_kind != 0)
-    if not (coarse_kind == 1).any():
-        wearers = _pair_up(wearers, coarse_kind == names.index("feet"))
+    wearers = _with_feet(join(coarse_kind != 0), coarse_kind == names.index("feet"))
     found = []
     for wearer in np.unique(wearers[wearers > 0]):
         for kind in range(2, len(names)):
@@ -77,10 +75,17 @@ def _without_edges(regions: list[Region]) -> list[Region]:
     return kept
 
 
-def _pair_up(wearers: np.ndarray, feet: np.ndarray) -> np.ndarray:
-    """Gives all wearers that are shoes alone one number."""
-    numbers = [n for n in np.unique(wearers[feet]) if feet[wearers == n].all()]
-    return np.where(np.isin(wearers, numbers), numbers[0], wearers) if numbers else wearers
+def _with_feet(wearers: np.ndarray, feet: np.ndarray) -> np.ndarray:
+    """Gives shoes that stand alone the number of the largest wearer in the same columns, or else all of them one."""
+    numbers = np.unique(wearers[wearers > 0])
+    alone = [n for n in numbers if feet[wearers == n].all()]
+    others = sorted(set(numbers) - set(alone), key=lambda n: -(wearers == n).sum())
+    result = wearers.copy()
+    for shoe in alone:
+        columns = (wearers == shoe).any(axis=0)
+        above = (n for n in others if (columns & (wearers == n).any(axis=0)).any())
+        result[wearers == shoe] = next(above, alone[0])
+    return result
 
 
 def join(mask: np.ndarray) -> np.ndarray:

@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 
 from clothes.outfits.kinds import CLASSES
-from clothes.outfits.naming import NOT_ASKED, Crop, Naming
+from clothes.outfits.naming import NOT_ASKED, Crop, Naming, Scene
 from clothes.outfits.regions import Region
 
-NAMING = Naming(naming=(1.0, 1.0), certainty=(0.0, 1.0, 0.0, 1.0, 0.0), least_area=0.003, shown=0.3, known=0.5)
+NAMING = Naming(
+    naming=(1.0, 1.0),
+    certainty=(0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.5),
+    least_area=0.003,
+    shown=0.4,
+    shown_worn=0.2,
+    known=0.5,
+)
+WORN, LAID = Scene(0.05, 3), Scene(0.001, 1)
 
 
 def region(kind: str, **strengths: float) -> Region:
@@ -30,6 +38,18 @@ def test_a_kind_that_the_classifier_does_not_know_has_the_map_s_names() -> None:
 def test_a_crop_that_the_classifier_takes_for_another_thing_lowers_the_confidence() -> None:
     shirt, scores = region("inner", shirt=0.9), {"shirt": 0.9, "t-shirt": 0.1}
     names = NAMING.names(shirt, CLASSES, Crop(scores, 0.9))
-    sure, even, other = (NAMING.confidence(names, shirt, CLASSES, Crop(scores, share)) for share in (0.9, 0.5, 0.1))
+    sure, even, other = (
+        NAMING.confidence(names, shirt, CLASSES, Crop(scores, share), LAID) for share in (0.9, 0.5, 0.1)
+    )
     assert sure > even > other
-    assert NAMING.confidence(names, shirt, CLASSES, NOT_ASKED) == even
+    assert NAMING.confidence(names, shirt, CLASSES, NOT_ASKED, LAID) == even
+
+
+def test_other_regions_beside_it_raise_the_confidence_and_a_person_lowers_what_is_asked_of_it() -> None:
+    shirt = region("inner", shirt=0.9)
+    names = NAMING.names(shirt, CLASSES, NOT_ASKED)
+    alone, beside, among_many, in_a_crowd = (
+        NAMING.confidence(names, shirt, CLASSES, NOT_ASKED, Scene(0.001, count)) for count in (1, 2, 4, 9)
+    )
+    assert alone < beside < among_many == in_a_crowd
+    assert NAMING.least(WORN) == NAMING.shown_worn < NAMING.least(LAID) == NAMING.shown

@@ -88,6 +88,17 @@ def test_two_people_have_their_own_garments(parser: clothes.OutfitParser) -> Non
     assert all(garment.box[2] <= 240 or garment.box[0] >= 240 for garment in garments)
 
 
+def test_shoes_apart_from_the_pants_are_one_pair_of_the_person_above(parser: clothes.OutfitParser) -> None:
+    parts = [part for part in wearer() if part[0] != "shoes"]
+    image = draw_outfit(*parts, ("shoes", (60, 335, 105, 355)), ("shoes", (135, 335, 180, 355)))
+    assert labels(parser.garments(image)) == ["pants", "shirt", "shoes"]
+    two = draw_outfit(
+        *parts, *[(name, (a + 240, b, c + 240, d)) for name, (a, b, c, d) in parts],
+        ("shoes", (80, 335, 150, 355)), ("shoes", (320, 335, 390, 355)), size=(480, 360),
+    )  # fmt: skip
+    assert labels(parser.garments(two)) == ["pants", "pants", "shirt", "shirt", "shoes", "shoes"]
+
+
 def test_shoes_that_stand_apart_are_one_pair(parser: clothes.OutfitParser) -> None:
     image = draw_outfit(("shoes", (30, 150, 90, 300)), ("shoes", (150, 150, 210, 300)))
     assert labels(parser.garments(image)) == ["shoes"]
@@ -162,10 +173,10 @@ def test_an_unreadable_photo_is_an_answer_of_its_own(parser: clothes.OutfitParse
 
 def test_an_unsure_name_is_not_known_and_an_unlikely_garment_not_shown(color_bundle: Path, tmp_path: Path) -> None:
     image = draw_outfit(*wearer())
-    unsure = clothes.load_outfit(write_color_bundle(tmp_path / "unsure", certainty=[-4.8, 1.0, 0.0, 0.0, 0.0]))
+    unsure = clothes.load_outfit(write_color_bundle(tmp_path / "unsure", certainty=[-4.8, 1.0, *[0.0] * 6]))
     garments = unsure.garments(image)
     assert garments and not any(garment.known for garment in garments)
-    none = clothes.load_outfit(write_color_bundle(tmp_path / "none", certainty=[-9.0, 1.0, 0.0, 0.0, 0.0]))
+    none = clothes.load_outfit(write_color_bundle(tmp_path / "none", certainty=[-9.0, 1.0, *[0.0] * 6]))
     assert none.garments(image) == []
 
 

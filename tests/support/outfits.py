@@ -25,9 +25,10 @@ COLORS = {
 SIZE = 256
 INFO = {
     "naming": [1.0, 0.0],  # the classifier has no say: it learnt from photos, not from rectangles
-    "certainty": [0.0, 1.0, 0.0, 0.0, 0.0],
+    "certainty": [0.0, 1.0, *[0.0] * 6],
     "least_area": 0.003,
     "shown": 0.3,
+    "shown_worn": 0.3,
     "known": 0.5,
 }
 

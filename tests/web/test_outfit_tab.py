@@ -80,6 +80,6 @@ def test_a_page_without_a_parser_has_no_such_tab(predict_url: str) -> None:
 
 
 def test_a_guess_is_shown_as_one(parser: clothes.OutfitParser, tmp_path: Path) -> None:
-    unsure = clothes.load_outfit(write_color_bundle(tmp_path / "bundle", certainty=[-4.8, 1.0, 0.0, 0.0, 0.0]))
+    unsure = clothes.load_outfit(write_color_bundle(tmp_path / "bundle", certainty=[-4.8, 1.0, *[0.0] * 6]))
     pixels = np.asarray(draw_outfit(*wearer()))
     assert "Not sure: shirt?" in outfit_html(pixels, unsure.parse(pixels))

@@ -1,6 +1,7 @@
 """Fits how a parser joins and judges its answers, on validation photos: the entry `outfit` of its bundle."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -8,12 +9,19 @@ from typing import Any
 import numpy as np
 
 from clothes.outfits.kinds import CLASSES, GARMENTS
-from clothes.outfits.naming import Crop, Naming, evidence
+from clothes.outfits.naming import EVIDENCE, Crop, Naming, Scene, evidence
 from clothes.outfits.outfit_parser import OutfitParser
 from clothes.outfits.regions import Region
 from clothes.training.outfits.examples import Example
 
-START = Naming(naming=(1.0, 1.0), certainty=(0.0, 1.0, 1.0, 0.0, 0.0), least_area=0.003, shown=0.3, known=0.5)
+START = Naming(
+    naming=(1.0, 1.0),
+    certainty=(0.0, 1.0, 1.0, *(0.0,) * (EVIDENCE - 2)),
+    least_area=0.003,
+    shown=0.3,
+    shown_worn=0.3,
+    known=0.5,
+)
 SMALLEST = 0.004  # share of the photo: the least that counts as a garment
 _NEAR = 0.3  # least intersection over union of a region and a garment that are one
 _WEIGHTS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.3)
@@ -31,11 +39,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Judged:
-    """A photo's candidates, its garments, and the kind of photo that it is."""
+    """A photo's candidates, its garments, the kind of photo that it is, and what it shows as a whole."""
 
     candidates: tuple[Candidate, ...]
     garments: frozenset[str]
     kind: str
+    scene: Scene
 
 
 def calibrate(parser: OutfitParser, examples: Iterable[Example]) -> dict[str, Any]:
@@ -43,12 +52,13 @@ def calibrate(parser: OutfitParser, examples: Iterable[Example]) -> dict[str, An
     photos = [judge(parser, example) for example in examples]
     candidates = [candidate for photo in photos for candidate in photo.candidates]
     naming = replace(START, naming=_fit_naming(candidates, parser.classes))
-    naming = replace(naming, certainty=_fit_certainty(naming, candidates, parser.classes))
+    naming = replace(naming, certainty=_fit_certainty(naming, photos, parser.classes))
     answers = [(photo, _answers(naming, photo, parser.classes)) for photo in photos]
     thresholds = np.arange(0.1, 0.5, 0.02).round(2).tolist()
-    shown = max(thresholds, key=lambda least: sum(measure(answers, least).values()))
-    measured = {"photos": len(photos)} | {key: round(abs(value), 4) for key, value in measure(answers, shown).items()}
-    return asdict(replace(naming, shown=shown)) | {"measured": measured}
+    tried = (replace(naming, shown=one, shown_worn=other) for one, other in itertools.product(thresholds, repeat=2))
+    naming = max(tried, key=lambda one: sum(measure(answers, one).values()))
+    measured = {"photos": len(photos)} | {key: round(abs(value), 4) for key, value in measure(answers, naming).items()}
+    return asdict(naming) | {"measured": measured}
 
 
 def judge(parser: OutfitParser, example: Example) -> Judged:
@@ -56,10 +66,11 @@ def judge(parser: OutfitParser, example: Example) -> Judged:
     view, cells, _ = parser.look(example.pixels)
     garments = garments_of(example)
     found = []
-    for region in parser.regions(view, cells):
+    regions = parser.regions(view, cells)
+    for region in regions:
         truth = _truth(view.mask(region.mask), example, garments)
         found.append(Candidate(region, parser.crop(example.pixels, view, region), truth))
-    return Judged(tuple(found), garments, example.kind)
+    return Judged(tuple(found), garments, example.kind, parser.scene(cells, regions))
 
 
 def garments_of(example: Example) -> frozenset[str]:
@@ -88,13 +99,17 @@ def _answers(naming: Naming, photo: Judged, classes: Sequence[str]) -> list[tupl
     answers = []
     for candidate in photo.candidates:
         names = naming.names(candidate.region, classes, candidate.crop)
-        answers.append((next(iter(names)), naming.confidence(names, candidate.region, classes, candidate.crop)))
+        confidence = naming.confidence(names, candidate.region, classes, candidate.crop, photo.scene)
+        answers.append((next(iter(names)), confidence))
     return answers
 
 
-def measure(answers: Sequence[tuple[Judged, list[tuple[str, float]]]], least: float) -> dict[str, float]:
-    """Returns what is good, and minus what is bad, if garments of this confidence are shown."""
-    shown = [(photo, {name for name, confidence in found if confidence >= least}) for photo, found in answers]
+def measure(answers: Sequence[tuple[Judged, list[tuple[str, float]]]], naming: Naming) -> dict[str, float]:
+    """Returns what is good, and minus what is bad, with these thresholds."""
+    shown = [
+        (photo, {name for name, confidence in found if confidence >= naming.least(photo.scene)})
+        for photo, found in answers
+    ]
 
     def mean(kind: str, of: Callable[[Judged, set[str]], bool]) -> float:
         values = [of(photo, names) for photo, names in shown if photo.kind == kind]
@@ -127,22 +142,26 @@ def _fit_naming(candidates: Sequence[Candidate], classes: Sequence[str]) -> tupl
     return max(itertools.product(_WEIGHTS, _WEIGHTS), key=likelihood)
 
 
-def _fit_certainty(
-    naming: Naming, candidates: Sequence[Candidate], classes: Sequence[str]
-) -> tuple[float, float, float, float, float]:
-    """Fits a logistic regression of whether the first name of a region is true, by Newton's method."""
-    rows, right = [], []
-    for one in candidates:
-        names = naming.names(one.region, classes, one.crop)
-        rows.append((1.0, *evidence(names, one.region, classes, one.crop)))
-        right.append(next(iter(names)) == one.truth)
+def _fit_certainty(naming: Naming, photos: Sequence[Judged], classes: Sequence[str]) -> tuple[float, ...]:
+    """Fits a logistic regression of whether the first name of a region is true, by Newton's method.
+
+    All kinds of photos count the same, however many regions they have.
+    """
+    rows, right, kinds = [], [], []
+    for photo in photos:
+        for one in photo.candidates:
+            names = naming.names(one.region, classes, one.crop)
+            rows.append((1.0, *evidence(names, one.region, classes, one.crop, photo.scene)))
+            right.append(next(iter(names)) == one.truth)
+            kinds.append(photo.kind)
     if not rows:
         return START.certainty
-    x, y, weights = np.array(rows), np.array(right, float), np.zeros(5)
-    penalty = _PENALTY * np.diag([0.01, 1, 1, 1, 1])
+    x, y, weights = np.array(rows), np.array(right, float), np.zeros(1 + EVIDENCE)
+    counts = Counter(kinds)
+    shares = np.array([len(kinds) / len(counts) / counts[kind] for kind in kinds])
+    penalty = _PENALTY * np.diag([0.01, *(1,) * EVIDENCE])
     for _ in range(30):
         p = 1 / (1 + np.exp(-x @ weights))
-        gradient = x.T @ (y - p) - penalty @ weights
-        weights = weights + np.linalg.solve((x * (p * (1 - p))[:, None]).T @ x + penalty, gradient)
-    constant, name, kind, crop, area = weights.round(4).tolist()
-    return constant, name, kind, crop, area
+        gradient = x.T @ (shares * (y - p)) - penalty @ weights
+        weights = weights + np.linalg.solve((x * (shares * p * (1 - p))[:, None]).T @ x + penalty, gradient)
+    return tuple(weights.round(4).tolist())

@@ -2,9 +2,9 @@
 import { openClassifier } from "./classifier.js";
 import { readColors } from "./colors.js";
 import { openModel, readAbout } from "./model.js";
-import { confidenceOf, namesOf, NOT_ASKED } from "./naming.js";
+import { confidenceOf, leastIn, namesOf, NOT_ASKED } from "./naming.js";
 import { readWith } from "./pixels.js";
-import { BACKGROUND, findRegions, withoutEdge } from "./regions.js";
+import { BACKGROUND, count, findRegions, PERSON, withoutEdge } from "./regions.js";
 import { viewOf, widened } from "./view.js";
 
 const CELL = 8; // pixels of the picture
@@ -86,10 +86,10 @@ export const openOutfitParser = async () => {
     const { scores, certainty } = await classify(bitmap, right - left, bottom - top, left, top);
     return { scores: new Map(classes.map((name, index) => [name, scores[index]])), certainty };
   };
-  const garmentOf = async (bitmap, view, region) => {
+  const garmentOf = async (bitmap, view, region, scene) => {
     const crop = await cropOf(bitmap, view, region);
     const names = namesOf(about, region, crop);
-    const confidence = confidenceOf(about, names, region, crop);
+    const confidence = confidenceOf(about, names, region, crop, scene);
     return {
       label: names[0][0],
       confidence,
@@ -107,9 +107,12 @@ export const openOutfitParser = async () => {
     // The largest garment comes first.
     read: readWith(async (bitmap) => {
       const [view, cells] = await look(bitmap);
+      const regions = findRegions(cells, about, about.outfit.least_area / view.share);
+      const person = cells[about.classes.indexOf(PERSON)];
+      const scene = { person: count(person) / person.length, regions: regions.length };
       const found = [];
-      for (const region of findRegions(cells, about, about.outfit.least_area / view.share)) found.push(await garmentOf(bitmap, view, region));
-      const shown = found.filter(({ confidence }) => confidence >= about.outfit.shown).sort((a, b) => b.area - a.area);
+      for (const region of regions) found.push(await garmentOf(bitmap, view, region, scene));
+      const shown = found.filter(({ confidence }) => confidence >= leastIn(about, scene)).sort((a, b) => b.area - a.area);
       return { garments: withoutRepeats(shown), width: bitmap.width, height: bitmap.height };
     }),
   };

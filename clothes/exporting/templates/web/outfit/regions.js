@@ -61,12 +61,23 @@ const largestOf = (planes) => Uint8Array.from(planes[0], (_, at) => planes.reduc
 
 const addUp = (planes) => planes.reduce((sum, plane) => sum.map((value, at) => value + plane[at]));
 
-// Gives all wearers that are shoes alone one number.
-const pairUp = (wearers, isFoot) => {
-  const others = new Set(wearers.filter((_, at) => !isFoot[at]));
-  const feet = [...new Set(wearers.filter((_, at) => isFoot[at]))].filter((number) => !others.has(number));
-  const pair = Math.min(...feet);
-  return wearers.map((number) => feet.includes(number) ? pair : number);
+// Gives shoes that stand alone the number of the largest wearer in the same columns, or else all of them one.
+const withFeet = (wearers, isFoot, side) => {
+  const sizes = new Map();
+  const columns = new Map();
+  const others = new Set();
+  wearers.forEach((number, at) => {
+    if (!number) return;
+    sizes.set(number, (sizes.get(number) ?? 0) + 1);
+    columns.set(number, (columns.get(number) ?? new Set()).add(at % side));
+    if (!isFoot[at]) others.add(number);
+  });
+  const inOrder = [...sizes.keys()].sort((a, b) => a - b);
+  const alone = inOrder.filter((number) => !others.has(number));
+  const largestFirst = inOrder.filter((number) => others.has(number)).sort((a, b) => sizes.get(b) - sizes.get(a));
+  const above = (shoe) => largestFirst.find((number) => [...columns.get(shoe)].some((column) => columns.get(number).has(column)));
+  const joined = new Map(alone.map((shoe) => [shoe, above(shoe) ?? alone[0]]));
+  return wearers.map((number) => joined.get(number) ?? number);
 };
 
 // One garment's place. `mask` has FINER pixels a cell, `strengths` is the mean of the map, `area` a share of the map.
@@ -106,8 +117,7 @@ export const findRegions = (cells, { classes, kinds, upper }, least) => {
   const sums = names.map((name) => addUp([new Float32Array(side * side), ...cells.filter((_, index) => (kinds[name] ?? [name]).includes(classes[index]))]));
   const coarse = largestOf(sums);
   const fine = largestOf(sums.map((plane) => enlarge(plane, side, FINER)));
-  let wearers = join(coarse.map((kind) => kind !== 0), side);
-  if (!coarse.includes(names.indexOf(PERSON))) wearers = pairUp(wearers, coarse.map((kind) => kind === names.indexOf("feet")));
+  const wearers = withFeet(join(coarse.map((kind) => kind !== 0), side), coarse.map((kind) => kind === names.indexOf("feet")), side);
   const found = [];
   for (const wearer of [...new Set(wearers)].filter(Boolean).sort((a, b) => a - b)) {
     for (let kind = 2; kind < names.length; kind++) {
