@@ -118,6 +118,8 @@ def _worker(index: int, count: int, address: str) -> Iterator[_Worker]:
     """Runs this same command as a worker for the block, which ends it if it still runs."""
     place = {COORDINATOR: address, COUNT: str(count), INDEX: str(index)}
     environment = os.environ | place | {"KERAS_BACKEND": "jax", _LAUNCHED: "1"}
+    if count > 1:  # one GPU each, where there are any
+        environment["JAX_LOCAL_DEVICE_IDS"] = str(index)
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "clothes", *sys.argv[1:]],
