@@ -27,7 +27,9 @@ HEAVY = {
     "gradio": {"web"},
     "matplotlib": {"report.plot_labels", "report.plots"},
     "jinja2": {"report.rendering"},
-    "ai_edge_litert": {"inference.litert", "inference.litert_verifier", "models.litert_head"},
+    "ai_edge_litert": {
+        *("inference.litert", "inference.litert_verifier", "models.litert_head", "models.value_ranges"),
+    },
     "typer": {"cli"},
     "rich": {"cli", "system.terminal_text"},
     "onnx": {"exporting.to_onnx"},

@@ -111,11 +111,16 @@ def _outputs(model: Any) -> dict[bytes, int]:
 
 def _packed(schema: Any, model: Any, outputs: dict[bytes, int]) -> bytes:
     """Returns the bytes of a model with these outputs."""
-    import flatbuffers
-
     model.subgraphs[0].outputs = np.array(list(outputs.values()), np.int32)
     model.signatureDefs[0].outputs = [_tensor_map(schema, name, index) for name, index in outputs.items()]
     model.metadata, model.metadataBuffer = [], None  # they describe the graph as it was
+    return pack(model)
+
+
+def pack(model: Any) -> bytes:
+    """Returns the bytes of a model that was parsed by the schema."""
+    import flatbuffers
+
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

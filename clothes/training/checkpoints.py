@@ -1,7 +1,8 @@
 """Checkpoints: folders written completely or not at all, each of one config and one set of photos.
 
     manifest.json   the progress of the training, its config, the fingerprint of the photos, the checksums
-    arrays.bin      the network with the random state of its dropout, the optimizer, the averaged and the best weights
+    arrays.bin      the network with the random state of its dropout, the optimizer, the averaged and the best weights,
+                    the scores of the best weights for the validation photos
 
 The state of the shuffle needs no storage: batches are a function of seed, epoch and step.
 """
@@ -28,6 +29,7 @@ FOLDER = "checkpoints"  # of a run
 KEPT = 3
 _FORMAT = 1
 _MANIFEST, _ARRAYS = "manifest.json", "arrays.bin"
+_SCORES = "scores"  # the part that checkpoints of earlier versions lack, and that is empty before the first epoch
 
 Arrays = dict[str, list[np.ndarray]]
 
@@ -62,8 +64,8 @@ def write_checkpoint(folder: Path, *, of: Mapping[str, Any], state: State, array
 def read_checkpoints(folder: Path, *, of: Mapping[str, Any], like: Arrays) -> Iterator[tuple[State, Arrays]]:
     """Yields state and arrays of the intact checkpoints of the same training, newest first.
 
-    Their shapes and dtypes are those of `like`. Raises RunError after the last one, if the folder has any: no
-    checkpoint can be resumed.
+    Their shapes and dtypes are those of `like`, whose "scores" may be missing. Raises RunError after the last one, if
+    the folder has any: no checkpoint can be resumed.
     """
     reasons = []
     for path in _found(folder):
@@ -108,8 +110,7 @@ def _read(path: Path, of: Mapping[str, Any], like: Arrays) -> tuple[State, Array
     different = [what for what in of if json.dumps(made_for[what]) != json.dumps(of[what])]
     if different:
         raise ValueError(f"it is of another {' and another '.join(different)}")
-    if info["arrays"] != _described(like):
-        raise ValueError("it does not fit this network")
+    like = _held(info["arrays"], like)
     size = sum(value.nbytes for values in like.values() for value in values)
     data, start = read_verified(path / _ARRAYS, info["files"][_ARRAYS], max_bytes=size), 0
     arrays: Arrays = {part: [] for part in like}
@@ -118,6 +119,15 @@ def _read(path: Path, of: Mapping[str, Any], like: Arrays) -> tuple[State, Array
             arrays[part].append(np.frombuffer(data, value.dtype, value.size, start).reshape(value.shape).copy())
             start += value.nbytes
     return _read_state(info["state"]), arrays
+
+
+def _held(described: object, like: Arrays) -> Arrays:
+    """Returns those arrays of `like` that a checkpoint holds. Raises ValueError if they are others."""
+    without = {part: values for part, values in like.items() if part != _SCORES}
+    for arrays in (like, without | {_SCORES: []}, without):
+        if described == _described(arrays):
+            return arrays
+    raise ValueError("it does not fit this network")
 
 
 def _read_state(data: dict[str, Any]) -> State:

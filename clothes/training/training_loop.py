@@ -88,7 +88,7 @@ class Trainer:
     def _reset_average_and_best(self) -> None:
         self.average: list[Any] = values(self.model.trainable_variables)
         self.best_weights = self.model.get_weights()
-        self._best_scores: np.ndarray | None = None  # of the best weights, unless they come from a checkpoint
+        self._best_scores: np.ndarray | None = None  # of the best weights, unless an old checkpoint lacks them
 
     def begin(self, *, progress: Progress = lambda done, total: None) -> None:
         """Loads ImageNet weights if the config asks for them, and fits the last layer to the features they give."""
@@ -248,17 +248,20 @@ class Trainer:
 
         Raises RunError if it has checkpoints, but none that fits.
         """
-        for state, arrays in read_checkpoints(folder, of=self._identity(photos), like=self.arrays()):
+        scores = np.empty((np.count_nonzero(self.validation.labels >= 0), self.classes), np.float32)
+        like = self.arrays() | {"scores": [scores]}
+        for state, arrays in read_checkpoints(folder, of=self._identity(photos), like=like):
             self.state = state
             assign(self._variables(), arrays["variables"])
-            self.average, self.best_weights, self._best_scores = arrays["average"], arrays["best"], None
+            self.average, self.best_weights = arrays["average"], arrays["best"]
+            self._best_scores = next(iter(arrays.get("scores", [])), None)
             return True
         return False
 
     def arrays(self) -> Arrays:
         """Returns the arrays of a checkpoint."""
-        average = values(self.average)
-        return {"variables": values(self._variables()), "average": average, "best": self.best_weights}
+        best = {"best": self.best_weights, "scores": [] if self._best_scores is None else [self._best_scores]}
+        return {"variables": values(self._variables()), "average": values(self.average)} | best
 
     def _identity(self, photos: str) -> dict[str, Any]:
         return {"config": self.full_config.to_dict(), "photos": photos}

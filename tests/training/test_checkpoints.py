@@ -41,6 +41,21 @@ def test_a_checkpoint_comes_back_as_it_was(tmp_path: Path) -> None:
     assert arrays["best"] == []
 
 
+@pytest.mark.parametrize("scores", [None, [], [np.full((5, 3), 0.5, np.float32)]])
+def test_the_scores_may_be_missing(tmp_path: Path, scores: list[np.ndarray] | None) -> None:
+    """Earlier versions wrote none, and before the first epoch there are none."""
+    like = arrays_of(0) | {"scores": [np.empty((5, 3), np.float32)]}
+    arrays = arrays_of(1) | ({} if scores is None else {"scores": scores})
+    write_checkpoint(tmp_path / "c", of=OF, state=state_of(1), arrays=arrays)
+    found = next(read_checkpoints(tmp_path / "c", of=OF, like=like))[1]
+    assert found.keys() == arrays.keys()
+    assert np.array_equal(found.get("scores", []), scores or [])
+    other = like | {"scores": [np.empty((4, 3), np.float32)]}
+    if scores:
+        with pytest.raises(RunError, match="does not fit this network"):
+            next(read_checkpoints(tmp_path / "c", of=OF, like=other))
+
+
 def test_the_last_three_are_kept_and_the_newest_whole_one_is_read(tmp_path: Path) -> None:
     for epoch in range(1, 6):
         write(tmp_path / "c", epoch)

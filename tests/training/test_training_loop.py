@@ -101,6 +101,7 @@ def test_the_best_network_gives_the_scores_that_were_measured_also_after_a_resto
     assert are_equal(network.get_weights(), trainer.best_weights)
     other = make_trainer(run.split, SMALL)
     assert other.restore(tmp_path / "checkpoints", photos="of this test")
+    assert np.array_equal(other._best_scores, trainer._best_scores)  # nothing is predicted again
     assert np.array_equal(other.best_network()[1], scores)
 
 
