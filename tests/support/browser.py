@@ -1,4 +1,4 @@
-"""The fixture `browser`: a headless Chromium with a camera that it draws. And what axe-core finds on a page."""
+"""The fixture `browser`: a headless Chromium with a camera that it draws. And what is wrong on a page."""
 
 import os
 import shutil
@@ -27,6 +27,18 @@ _VIOLATIONS = """async () => {
     const { violations } = await axe.run(document, { runOnly: tags, rules, resultTypes: ["violations"] });
     return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 120)}`));
 }"""
+_CUT_OFF = """() => {
+    const scrolls = (part) =>
+        part && (/auto|scroll/.test(getComputedStyle(part).overflowX) || scrolls(part.parentElement));
+    return [...document.querySelectorAll(".gradio-container *")].filter((part) => {
+        if (!part.checkVisibility() || part.closest(".visually-hidden")) return false;
+        const { left, right, width } = part.getBoundingClientRect();
+        if (width && (left < -1 || right > innerWidth + 1)) return !scrolls(part.parentElement);
+        const { scrollWidth, clientWidth, scrollHeight, clientHeight } = part;
+        if (part.matches("button, label, .cell span") && scrollWidth > clientWidth + 1) return clientWidth > 0;
+        return part.matches(".cell span") && scrollHeight > clientHeight + 1;
+    }).map((part) => `cut off: ${part.outerHTML.slice(0, 120)}`);
+}"""
 
 
 @pytest.fixture(scope="module")  # while it is open, this thread can run no other event loop
@@ -53,3 +65,8 @@ def load_axe(page: Any) -> None:
 def violations(page: Any) -> list[str]:
     """What of WCAG 2.2 AA a page violates, with the HTML."""
     return list(page.evaluate(_VIOLATIONS))
+
+
+def cut_off(page: Any) -> list[str]:
+    """The HTML of what reaches over the edge of the window, where nobody can scroll to it, or of its own box."""
+    return list(page.evaluate(_CUT_OFF))

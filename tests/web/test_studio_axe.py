@@ -1,4 +1,4 @@
-"""The studio's page by axe-core: WCAG 2.2 AA in each station and state, light and dark, wide and narrow."""
+"""The studio's page in each station and state, light and dark, wide and narrow: by axe-core, and all in view."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from clothes.studio import jobs
 from clothes.studio.project import Project
-from tests.support.browser import load_axe, violations
+from tests.support.browser import cut_off, load_axe, violations
 from tests.support.jobs import make_project, wait_until_ended
 from tests.support.pictures import photo
 from tests.support.studio_browser import STATIONS, drop, opened
@@ -45,6 +45,7 @@ LOOKS = pytest.mark.parametrize(
     ],
     ids=lambda look: f"{look['viewport']['width']}-{look['color_scheme']}",
 )
+RUN = "20261129-114001"  # as the studio names them
 EPOCHS = [
     {"epoch": n, "loss": 1 / n, "accuracy": 1 - 0.5 / n, "val_loss": 1.1 / n, "val_accuracy": 0.9 - 0.4 / n}
     for n in range(1, 8)
@@ -53,14 +54,14 @@ SEEN = {"what": "The training could not write its files: No space left.", "safe"
 
 
 class Viewer:
-    """Goes to the states of a page and collects what axe-core finds in each."""
+    """Goes to the states of a page and collects what is wrong in each."""
 
     def __init__(self, page: Any) -> None:
         self.page, self.found = page, dict[str, list[str]]()
         load_axe(page)
 
     def check(self, state: str) -> None:
-        if wrong := violations(self.page):
+        if wrong := violations(self.page) + cut_off(self.page):
             self.found[state] = wrong
 
     def station(self, name: str) -> None:
@@ -93,20 +94,23 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
         one.write_bytes(other.read_bytes())
         other.write_bytes(kept)
     for kind in ("train", "test", "report", "check"):
-        jobs.start(project, kind, **({} if kind == "check" else {"run": "a"}))  # type: ignore[arg-type]
+        jobs.start(project, kind, **({} if kind == "check" else {"run": RUN}))  # type: ignore[arg-type]
         assert wait_until_ended(project, kind).state == "done"  # type: ignore[arg-type]
     for seed in range(3):
         (project.unsorted / f"loose{seed}.png").write_bytes(photo(90 + seed))
     return project
 
 
-def test_axe_sees_a_fault(browser: Any, tmp_path: Path) -> None:
+def test_faults_are_seen(browser: Any, tmp_path: Path) -> None:
     with served_studio(tmp_path) as url, opened(browser, url) as page:
         viewer = Viewer(page)
         page.evaluate("document.querySelector('.undo').textContent = ''")
         page.evaluate("document.querySelector('.folder').style.color = 'rgb(120 120 120 / 50%)'")
+        page.evaluate("document.querySelector('.private').style.marginInlineEnd = '-90vw'")
         viewer.check("faulty")
-        assert {line.partition(":")[0] for line in viewer.found["faulty"]} == {"button-name", "color-contrast"}
+        assert {line.partition(":")[0] for line in viewer.found["faulty"]} == {
+            *("button-name", "color-contrast", "cut off"),
+        }
 
 
 @LOOKS
@@ -173,7 +177,7 @@ def test_trainings(browser: Any, project: Project, look: dict[str, Any]) -> None
         "failed": {"state": "failed", "offers": ["go on", "again"], "problem": SEEN | {"next": "go on"}},
         "died": {"state": "died", "offers": ["again"], "problem": SEEN | {"next": "again"}},
     }
-    training = {"kind": "train", "run": "a", "stage": "train", "epoch": 7, "epochs": 20, "done": 7, "total": 20}
+    training = {"kind": "train", "run": RUN, "stage": "train", "epoch": 7, "epochs": 20, "done": 7, "total": 20}
     with served_studio(project.root) as url, opened(browser, url, **look) as page:
         viewer = Viewer(page)
         viewer.station("train")

@@ -1,7 +1,7 @@
 // A grid of any number of photos, of which only those in view are in the document.
 const CELL = 104; // pixels at least, with the gap
 const CAPTIONED_CELL = 116;
-const CAPTION = 38; // two lines
+const CAPTION = 55; // three lines
 const CHUNK = 200; // photos of one question
 const ROWS_AHEAD = 2;
 
@@ -106,7 +106,9 @@ const makeGrid = (host, { label, fetchItems, onSelect, onKey = () => {}, caption
 
   const changed = () => {
     draw();
+    const before = list.getBoundingClientRect().top;
     onSelect?.([...chosen], grid);
+    scrollBy(0, list.getBoundingClientRect().top - before); // the second click of two hits the same photo
   };
   const toggle = (index) => {
     if (!onSelect) return enlarge(itemAt(index));

@@ -10,7 +10,7 @@ const duration = (seconds) => {
 const WORDS = {
   // Runs are named by date and time.
   runName: (run) => run.replace(/^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)/, (_, year, month, day, hour, minute, second) => `${year}-${month}-${day} ${hour}:${minute}:${second}`),
-  run: ({ run, validation, test }) => `${WORDS.runName(run)}, ${test ? `${percent(test.accuracy)} in the test` : `${percent(validation?.accuracy ?? 0)} to choose by`}`,
+  run: ({ run, validation, test }) => `${WORDS.runName(run)}, ${test ? `${percent(test.accuracy)} in the test` : `${percent(validation?.accuracy ?? 0)}, not tested`}`,
   studio: "clothes studio",
   private: "Nothing leaves this computer",
   steps: { photos: "Photos", check: "Check", train: "Train", test: "Test", improve: "Improve", use: "Use" },
