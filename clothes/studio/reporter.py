@@ -25,7 +25,7 @@ _LOOKS_PER_WRITE, _WHILE_YOUNG = 5, 2
 _YOUNG = 50  # looks: many jobs are done by then
 _GRACE = 4.0  # seconds for a stage without progress to end by itself
 _KEPT_STAGES = ("train", "save")  # what is lost if the process is ended there
-_SAVING, _SAVING_SEQUENTIAL = 10.0, 4.0  # seconds, about, to write the bundle of a network
+_SAVING, _SAVING_SEQUENTIAL = 5.0, 4.0  # seconds, about, to write the bundle of a network
 
 
 class Reporter(AbstractContextManager["Reporter"]):

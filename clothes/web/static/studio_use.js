@@ -16,6 +16,7 @@ const showAnswer = (answer) => {
   said.replaceChildren(
     make("p", { className: "verdict", textContent: answer.known ? best : WORDS.use.unsure(best) }),
     table([WORDS.test.class, "", ""], scores.map(([label, score]) => [label, meter(score, 1), percent(score)]), "scores"),
+    answer.known ? "" : hint(WORDS.use.unsureHint),
   );
 };
 // The photo goes to the photos of its class, so that the next training learns from it.

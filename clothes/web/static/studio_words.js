@@ -264,6 +264,7 @@ const WORDS = {
     live: "Live camera",
     stop: "Stop the camera",
     unsure: (label) => `Not sure; perhaps ${label}`,
+    unsureHint: "Of these classes it is most like that one, and perhaps it is none of them.",
     outfit: "Whole outfit",
     outfitHint: "Every garment in the photo, by the model that comes with clothes: it has names of its own.",
     layers: "What each layer sees",
