@@ -14,6 +14,7 @@ s3 (not by default; needs moto): 2,000 photos, 5 % broken, from and into a bucke
 """
 
 import argparse
+import http.client
 import os
 import secrets
 import shutil
@@ -22,7 +23,6 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -123,9 +123,12 @@ def measure_bucket(source: Path, folder: Path) -> None:
         path.write_bytes(b"<html>")
     with s3_server(failing=False) as server:  # what is in its buckets stays in this process
         make_bucket(server, "shop")
+        connection = http.client.HTTPConnection(server.removeprefix("http://"), timeout=60)
         for path in photos.iterdir():  # pyarrow would take three requests a file
-            request = urllib.request.Request(f"{server}/shop/photos/{path.name}", path.read_bytes(), method="PUT")
-            urllib.request.urlopen(request).close()
+            connection.request("PUT", f"/shop/photos/{path.name}", path.read_bytes())
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            answer.read()
     words, runs = command("s3://shop/photos", "--engine", "ray", "--out", "s3://shop/answers"), 1
     with s3_server() as server:
         while subprocess.run(words, env=os.environ | variables(server)).returncode:
