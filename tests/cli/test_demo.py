@@ -45,6 +45,7 @@ def test_the_demo_from_start_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     for name in ("bundle/bundle.json", "history.png", "confusion.png", "predictions.csv", "evaluation.json"):
         assert (root / "run" / name).exists()
     assert json.loads((root / "run" / "evaluation.json").read_text())["accuracy"] > 0.8
+    assert len((root / "run" / "history.csv").read_text().splitlines()) == 1 + 15  # which take most of the time
     lines = shown.out.splitlines()
     assert lines[-2].startswith("Test accuracy")
     assert lines[-1] == "Open the web page with:  clothes serve --model shown-2/run/bundle"
