@@ -17,7 +17,7 @@ from clothes.errors import ConfigError, WorkerError
 from clothes.system.stderr import quiet
 from clothes.training.workers.place import COORDINATOR, Place
 
-_SILENCE = 30  # seconds without a sign of life after which a worker counts as dead
+_SILENCE = 100  # seconds without a sign of life after which a worker counts as dead
 _FAREWELL = 10  # seconds within which all leave
 _MEETING = 600  # seconds within which all come
 _NO_LIMIT = 10**9  # milliseconds
