@@ -38,18 +38,20 @@ def served_model(model: keras.Model, *, temperature: float, rejection: np.ndarra
     return keras.Model(model.inputs[0], outputs)
 
 
-def to_litert(network: keras.Model, config: ModelConfig, *, temperature: float = 1.0, examples: np.ndarray) -> bytes:
+def to_litert(
+    network: keras.Model, config: ModelConfig, *, temperature: float = 1.0, examples: np.ndarray | None
+) -> bytes:
     """Returns a LiteRT model from uint8 pictures to `scores` (probabilities at this temperature) and `features`.
 
-    It computes in 8 bits with value ranges from `examples`, uint8 (N, size, size, 3); the sequential network computes
-    in float32 with 8-bit weights.
+    It computes in 8 bits with value ranges from `examples`, uint8 (N, size, size, 3). Without them it computes in
+    float32 with 8-bit weights, as the sequential network always does.
     """
     if keras.backend.backend() == "tensorflow":
         return _export(network, config, temperature, examples)
     with tempfile.TemporaryDirectory(prefix="clothes-") as folder:
         path = Path(folder)
-        np.savez(path / "arrays.npz", examples, *network.get_weights())
-        job = json.dumps({"model": vars(config), "temperature": temperature})
+        np.savez(path / "arrays.npz", *network.get_weights(), *([] if examples is None else [examples]))
+        job = json.dumps({"model": vars(config), "temperature": temperature, "in_8_bits": examples is not None})
         done = subprocess.run(
             [sys.executable, "-m", "clothes.models.conversion", folder, job],
             env=os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
@@ -62,7 +64,7 @@ def to_litert(network: keras.Model, config: ModelConfig, *, temperature: float =
         return (path / "model.tflite").read_bytes()
 
 
-def _export(network: keras.Model, config: ModelConfig, temperature: float, examples: np.ndarray) -> bytes:
+def _export(network: keras.Model, config: ModelConfig, temperature: float, examples: np.ndarray | None) -> bytes:
     served = served_model(network, temperature=temperature)
     return convert_served(served, examples=None if config.architecture == "sequential" else examples)
 
@@ -104,7 +106,8 @@ def convert_served(served: keras.Model, *, examples: np.ndarray | None) -> bytes
 def _main(folder: str, job: str) -> None:
     described = json.loads(job)
     with np.load(Path(folder) / "arrays.npz", allow_pickle=False) as arrays:
-        examples, *weights = (arrays[f"arr_{i}"] for i in range(len(arrays.files)))
+        weights = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
+    examples = weights.pop() if described["in_8_bits"] else None
     config = ModelConfig(**described["model"])
     network = build_model(config, weights[-1].shape[0])
     network.set_weights(weights)

@@ -31,13 +31,16 @@ def write_run_bundle(run: Run, trainer: Trainer, split: Split, *, seconds: float
     trained, expected = trainer.best_network()
     temperature = calibrate_temperature(expected, labels[labels >= 0])
     spread = np.linspace(0, len(photos) - 1, min(_EXAMPLES, len(photos))).astype(int)  # over all classes
-    model = to_litert(trained, config, temperature=temperature, examples=photos.pixels[spread])
-    rejection = fit_rejection(LiteModel(model), photos)
-    lite = LiteModel(model if rejection is None else add_rejection(model, rejection))
-    outputs = list(map_in_threads(lite.run, pixels))
-    scores = np.stack([output.scores for output in outputs])
-    difference = np.abs(scores[labels >= 0] - apply_temperature(expected, temperature)).mean()
-    if not difference < _LARGEST_DIFFERENCE:  # true for NaN too
+    for examples in (photos.pixels[spread], None):  # without, it computes in float32: slower, and always near
+        model = to_litert(trained, config, temperature=temperature, examples=examples)
+        rejection = fit_rejection(LiteModel(model), photos)
+        lite = LiteModel(model if rejection is None else add_rejection(model, rejection))
+        outputs = list(map_in_threads(lite.run, pixels))
+        scores = np.stack([output.scores for output in outputs])
+        difference = np.abs(scores[labels >= 0] - apply_temperature(expected, temperature)).mean()
+        if difference < _LARGEST_DIFFERENCE:  # false for NaN
+            break
+    else:
         raise BundleError(
             f"The converted model answers differently from the trained one (by {difference:.3f} on average), so no "
             f"bundle was written. The training itself is kept in {run.path / 'checkpoints'}."

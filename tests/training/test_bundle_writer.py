@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ import pytest
 pytest.importorskip("keras", reason="training needs the extra 'train'")
 
 import clothes
-from clothes.errors import MissingExtraError
+from clothes.errors import BundleError, MissingExtraError
 from clothes.models.pretrained import weights_file
+from clothes.training import bundle_writer
 from clothes.training.train import train
 from tests.support.commands import run_command
 from tests.support.pictures import SMALL, draw, make_photos
@@ -32,6 +34,28 @@ def test_a_fine_tuned_network(photos: Path, tmp_path: Path) -> None:
     assert (scores.shape, features.shape) == ((3,), (1280,))
     size = (run.path / "bundle" / "model.tflite").stat().st_size
     assert size < 5_600_000  # 3.4 million weights of 8 bits
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_float_right", [True, False])
+def test_a_network_that_8_bits_change_too_much_computes_in_float32(
+    is_float_right: bool, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert, in_8_bits = bundle_writer.to_litert, []
+
+    def convert_badly(*given: Any, temperature: float, examples: np.ndarray | None) -> bytes:
+        in_8_bits.append(examples is not None)
+        is_right = examples is None and is_float_right
+        return convert(*given, temperature=temperature if is_right else 100 * temperature, examples=examples)
+
+    monkeypatch.setattr(bundle_writer, "to_litert", convert_badly)
+    if is_float_right:
+        run = train(photos, out=tmp_path / "run", config=SMALL)
+        assert clothes.verify(run.path).holds
+    else:
+        with pytest.raises(BundleError, match="answers differently"):
+            train(photos, out=tmp_path / "run", config=SMALL)
+    assert in_8_bits == [True, False]
 
 
 @pytest.mark.slow
