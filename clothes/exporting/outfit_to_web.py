@@ -67,13 +67,13 @@ def outfit_to_web(source: Source, folder: Path) -> Finder:
     if visit is None:
         source.notes.append(
             "There is no Chromium here, so the page was not opened: neither its code nor its LiteRT.js were checked, "
-            "only that its two models are those of `clothes outfit`."
+            "only that its two models are those of the bundles."
         )
         parser.model, parser.classifier.model = _RegionsModel(models[MODEL]), LiteModel(models[_CLASSIFIER])
         return _finder(parser)
     source.notes.append(
         "The page itself was asked, in Chromium: the names of all garments of a picture, which of them are sure, and "
-        "their colours are those of `clothes outfit`, or the picture is not counted as the same."
+        "their colours are those that Python gives, or the picture is not counted as the same."
     )
     return lambda pictures: _read(visit.rows(files_of(pictures)))
 

@@ -141,6 +141,11 @@ def test_photos_and_where_they_come_from(browser: Any, project: Project, look: d
             page.get_by_text(title, exact=True).click()
         viewer.button("Open a page for the phone")
         page.locator(".qr").wait_for()
+        page.locator(".projects ul").evaluate("list => list.append(document.createElement('li'))")
+        page.locator(".projects li").last.evaluate(
+            "(item, name) => { item.innerHTML = `<button>${name}</button> <span class=hint>${name}</span>`; }",
+            "a_long_name_" * 12,
+        )
         viewer.check("sources")
         viewer.button("Use the camera")
         page.locator(".shooting video").wait_for()

@@ -183,9 +183,9 @@ def _start(ray: Any, address: str | None) -> None:
     silent = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address:
         try:
-            ray.init(address=address, **silent)
+            _join(ray, address, silent)
         except Exception as error:  # of many kinds, as the reasons are
-            reason = _first_line(error).rstrip(".")
+            reason = _first_line(error).rstrip(".:")
             hint = "" if "RAY_AUTH_MODE" in os.environ else " If it has a token, set RAY_AUTH_MODE=token."
             raise ClothesError(f"No Ray cluster can be used at {address}: {reason}.{hint}") from None
         return
@@ -198,6 +198,16 @@ def _start(ray: Any, address: str | None) -> None:
             ray.shutdown()
             if tries == _STARTS:
                 raise ClothesError(f"Ray does not start on this computer: {_first_line(error)}") from None
+
+
+def _join(ray: Any, address: str, options: dict[str, Any]) -> None:
+    for _ in range(_STARTS - 1):
+        try:
+            ray.init(address=address, **options)
+            return
+        except ConnectionAbortedError:  # the cluster could not start a process for this client: often it can at once
+            ray.shutdown()
+    ray.init(address=address, **options)
 
 
 def _first_line(error: Exception) -> str:
