@@ -44,6 +44,8 @@ class TimeLeft:
         measured = passed / done * (self.share * self._total - self._done) if done > 0 else None
         if self._stage != "train":
             return measured if self._expected is None and self._stage not in ("look", "decode", "fit") else None
+        if measured is None and self._expected is None:
+            return None
         expected = max(0.0, (self._expected or 0.0) - passed)
         if measured is None:
             return expected + self._saving

@@ -44,6 +44,8 @@ def test_the_time_left_of_a_training_follows_its_own_speed(clock: Clock, first: 
     left = TimeLeft()
     left.step("decode", 5, 10)
     assert left.seconds() is None  # the training itself is not known yet
+    left.step("train", first, 700)
+    assert left.seconds() is None  # nor is how long its steps take
     left.begin_training(100.0, saving=8.0)
     assert left.seconds() == 108.0
     steps = 700
