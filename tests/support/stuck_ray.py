@@ -9,7 +9,11 @@ import os
 import sys
 import time
 
-os.environ |= {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_USAGE_STATS_ENABLED": "0"}  # every port on loopback
+os.environ |= {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # every port on loopback
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # below `uv run` as elsewhere
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 
 import ray
 

@@ -65,6 +65,9 @@ def _wait_for_a_worker(ray: Any) -> None:
     if ray.wait([first], timeout=_PATIENCE)[0]:
         try:
             ray.get(first)
+        except ray.exceptions.RuntimeEnvSetupError as error:
+            hint = "If it was started below `uv run`, start it with RAY_ENABLE_UV_RUN_RUNTIME_ENV=0."
+            raise ClothesError(f"The cluster cannot start a worker: {_first_line(error)} {hint}") from None
         except ray.exceptions.RayError as error:
             raise ClothesError(f"A worker of the cluster cannot run clothes: {_first_line(error)}") from None
         return

@@ -42,6 +42,7 @@ def cluster() -> Iterator[dict[str, str]]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # as there: every port is on loopback
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # below `uv run` as elsewhere
         "CLIENT": f"ray://127.0.0.1:{client}",
     }
     words = ["--head", "--block", "--node-ip-address=127.0.0.1", "--port=0", f"--ray-client-server-port={client}"]
