@@ -15,6 +15,7 @@ from clothes.inference.metrics import wilson_interval
 
 _RESAMPLES = 1000  # of the bootstrap
 _MAX_CONFUSIONS = 3
+_SHOWN = 0.001  # the least accuracy gained that is told as a number
 _TYPICAL_EXPONENT = 0.31  # of the error of image classification (Hestness et al., 2017, arXiv 1712.00409)
 _DISTINCTIVE_PARTS = Path(__file__).with_name("distinctive_parts.json")  # garment -> what tells it from similar ones
 
@@ -85,6 +86,10 @@ class Recommendations:
         """Returns sentences for people, the most useful first."""
         return [self.describe_need(), *(pair.describe() for pair in self.confusions), *self.describe_curve()]
 
+    @property
+    def doubling_helps(self) -> bool:
+        return self.doubling.value >= _SHOWN
+
     def describe_need(self) -> str:
         best = self.needs[0]
         if best.gain.value <= 0:
@@ -105,7 +110,9 @@ class Recommendations:
     def describe_curve(self) -> list[str]:
         points = ", ".join(f"{percent(found.value)} with {photos:,}" for photos, found in self.curve)
         gain = f"Twice as many photos of the same kind would add about {_points(self.doubling)}."
-        if self.doubling.low <= 0.001:
+        if not self.doubling_helps:
+            gain = f"Twice as many photos of the same kind would add less than {100 * _SHOWN:.1f} points."
+        elif self.doubling.low <= 0.001:
             gain += " They may also add nothing: the remaining errors may need other photos."
         origin = (
             "Each point is one training; another seed would move it slightly."

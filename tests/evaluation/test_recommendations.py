@@ -53,6 +53,16 @@ def test_text_says_when_the_ranking_is_uncertain_or_unknown() -> None:
     assert "--retrain" not in close.lines()[-1]
 
 
+def test_a_gain_that_rounds_to_nothing_is_not_told_as_a_number() -> None:
+    truth = np.repeat(np.arange(3), 100)
+    curve = [Point(n, np.ones(300)) for n in (100, 200, 300, 400)]
+    labels = np.repeat(np.arange(3), 100)
+    perfect = recommend(CLASSES, curve, train=labels, truth=truth, answers=truth, retrained=False)
+    assert not perfect.doubling_helps
+    assert perfect.describe_curve()[1] == "Twice as many photos of the same kind would add less than 0.1 points."
+    assert recommendations({}, train=(9, 9, 9)).doubling_helps
+
+
 def test_another_validation_photo_takes_little_more_memory() -> None:
     peaks = []
     for count in (2000, 4000):
