@@ -13,7 +13,7 @@ from clothes.errors import DivergenceError
 from clothes.models.backend import keras
 from clothes.outfits.kinds import BACKGROUND, CLASSES, GARMENTS
 from clothes.training.outfits.batches import Batch
-from clothes.training.training_step import training_step, values
+from clothes.training.training_step import for_one_device, training_step, values
 
 ops = keras.ops
 
@@ -42,7 +42,7 @@ def compile_parser(parser: keras.Model, weights: np.ndarray, config: TrainConfig
     slow = [variable for layer in parser.layers if _is_trunk(layer) for variable in layer.trainable_variables]
     optimizer = Optimizer(slow, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
     cells = parser.output_shape[1] * parser.output_shape[2]
-    parser.compile(optimizer, loss=make_loss(weights, cells), metrics=[make_accuracy(cells)])
+    parser.compile(for_one_device(optimizer), loss=make_loss(weights, cells), metrics=[make_accuracy(cells)])
 
 
 def _is_trunk(layer: keras.Layer) -> bool:
