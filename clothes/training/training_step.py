@@ -53,7 +53,8 @@ def training_step(
         taken = step // _AVERAGE_EVERY
         momentum = min(config.ema**_AVERAGE_EVERY, (1 + taken) / (10 + taken))
         for i, variable in enumerate(model.trainable_variables):
-            average[i] = average[i] + (1 - momentum) * (keras.ops.stop_gradient(variable.value) - average[i])
+            change = (1 - momentum) * (keras.ops.stop_gradient(variable.value) - average[i])
+            average[i] = change + average[i]  # in this order: PyTorch adds no tensor to an array
     return loss, accuracy
 
 
