@@ -27,7 +27,10 @@ from clothes.photos import decode
 from clothes.system.files import megabytes
 from clothes.system.version import __version__
 
-_PARTS = ("page.js", "pixels.js", "model.js", "classifier.js", "runtime.js", "csv.js", "dom.js", "words.js")
+_PARTS = (
+    *("page.js", "pixels.js", "model.js", "classifier.js", "download.js", "runtime.js"),
+    *("csv.js", "dom.js", "words.js"),
+)
 _CSS = "page.css"
 _ICONS = (192, 512)  # pixels
 _HALF_SHIRT = ((12, 4), (15, 2), (19, 3), (22, 8), (19, 10), (18, 9), (18, 21))  # on a grid of 24; the right half
@@ -146,11 +149,13 @@ def _write_runtime(runtime: Runtime, folder: Path) -> None:
 
 
 def _write_html(runtime: Runtime, title: str, folder: Path) -> None:
-    own = f"'self' {web_runtime.CDN_HOST}" if runtime.is_remote else "'self'"
+    addresses = [runtime.address(name) for name in (web_runtime.SCRIPT, web_runtime.WASM)]
+    # A CDN holds packages of anyone: these two files alone are allowed.
+    scripts, data = (f"'self' {address}" if runtime.is_remote else "'self'" for address in addresses)
     policy = {
         "default-src": "'none'",
-        "script-src": f"{own} 'wasm-unsafe-eval'",
-        "connect-src": own,
+        "script-src": f"{scripts} 'wasm-unsafe-eval'",
+        "connect-src": data,
         "style-src": "'self'",
         "img-src": "'self' blob:",
         "manifest-src": "'self'",
@@ -161,7 +166,7 @@ def _write_html(runtime: Runtime, title: str, folder: Path) -> None:
     page = Template(_template("index.html")).substitute(
         policy="; ".join(f"{name} {value}" for name, value in policy.items()),
         title=html.escape(title),
-        script=runtime.address(web_runtime.SCRIPT),
+        script=addresses[0],
         integrity=web_runtime.INTEGRITY[web_runtime.SCRIPT],
     )
     (folder / "index.html").write_text(page, encoding="utf-8", newline="\n")

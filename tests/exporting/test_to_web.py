@@ -25,7 +25,8 @@ from tests.support.exports import files_below
 from tests.support.pictures import jpeg, smooth
 from tests.support.quick import OLD
 
-CODE = {"page", "answers", "recogniser", "classifier", "model", "pixels", "runtime", "csv", "dom", "words", "own_words"}
+CODE = {"page", "answers", "recogniser", "classifier", "model", "pixels", "runtime", "download"}
+CODE |= {"csv", "dom", "words", "own_words"}
 PAGE = {"index.html", "page.css", *(f"{name}.js" for name in CODE)}
 PARTS = PAGE | {"model.tflite", "model.json", "service-worker.js", "manifest.webmanifest", "icon-192.png"}
 FILES = PARTS | {"icon-512.png", "runtime/litert.js", "runtime/LICENSE.txt", "export.json"}

@@ -1,13 +1,7 @@
 // A LiteRT model: a square picture -> all its outputs by name, as clothes.inference.litert gives them in Python.
+import { download } from "./download.js";
 import { loadAndCompile, loadLiteRt, Tensor } from "./runtime/litert.js";
 import { wasm } from "./runtime.js";
-
-// A host may have been given another model since: ask it.
-export const download = async (url, integrity = "") => {
-  const response = await fetch(url, { integrity, cache: "no-cache" });
-  if (!response.ok) throw new Error(`${response.status} ${url}`);
-  return response;
-};
 
 // model.json: what the page knows of its models.
 export const readAbout = async () => {

@@ -177,6 +177,6 @@ try {
   say(words.ready);
   document.body.dataset.ready = "";
 } catch (error) {
-  say(words.failed(error.message ?? error), true);
+  say(error.name === "NetworkError" ? words.missing(error.message) : words.failed(error.message ?? error), true);
 }
 navigator.serviceWorker?.register("service-worker.js", { updateViaCache: "none" }).catch(() => {}); // works online alone

@@ -1,10 +1,11 @@
 // Starts the wasm of LiteRT.js, in place of its own package @litertjs/wasm-utils: from the address and with the checksum
 // that model.json names. The script beside it is in index.html, with its checksum too.
+import { download, notLoaded } from "./download.js";
+
 export const wasm = { url: "", integrity: "" };
 
 const instantiate = async (imports) => {
-  const response = await fetch(wasm.url, { integrity: wasm.integrity });
-  if (!response.ok) throw new Error(`${response.status} ${wasm.url}`);
+  const response = await download(wasm.url, wasm.integrity);
   try {
     return await WebAssembly.instantiateStreaming(response.clone(), imports);
   } catch { // a host that names no type of the file
@@ -13,6 +14,7 @@ const instantiate = async (imports) => {
 };
 
 export const createWasmLib = (Library) => new Promise((resolve, reject) => {
+  if (!globalThis.ModuleFactory) throw notLoaded(document.querySelector("script[integrity]").src);
   const instantiateWasm = (imports, receive) => {
     instantiate(imports).then(({ instance, module }) => receive(instance, module), reject);
   };

@@ -12,6 +12,7 @@ export const WORDS = {
   ready: "Show me a photo: the answer appears here.",
   working: "Looking …",
   failed: (reason) => `The recogniser cannot start here (${reason}). Update this browser or use another, and load the page again.`,
+  missing: (url) => `The recogniser cannot start here: ${url} cannot be loaded, or is not the file that belongs to this page. Check the network, and load the page again.`,
   unreadable: "This photo cannot be used: the browser cannot read it. Save it as a usual JPEG or PNG.",
   camera: {
     start: "Live camera",

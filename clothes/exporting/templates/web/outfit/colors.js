@@ -1,5 +1,5 @@
 // The pixels of a garment -> its colours by everyday names, as in clothes.outfits.colors. The names are color_names.json.
-import { download } from "./model.js";
+import { download } from "./download.js";
 import { round } from "./pixels.js";
 
 const MOST_PIXELS = 2000;
