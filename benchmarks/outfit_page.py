@@ -8,7 +8,8 @@ opens it and chooses the photos as a visitor does, and compares its CSV file wit
 Prints photos with the same garments (names, and which are sure), and of these: the intersection over union of the boxes
 (mean and least), the largest difference of a confidence, garments with the same colours, by name and by hex code; then
 megabytes of the folder and as gzip sends it, seconds of the first answer from a warm cache (median and largest; a photo
-of 12 million pixels), photos a second (median over the runs), and the page's processor time a photo.
+of 12 million pixels), photos a second (median over the runs), the page's processor time a photo, and answers a second
+to a live camera that sees the first photo.
 """
 
 import argparse
@@ -31,10 +32,11 @@ from clothes.inference.classifier import BUNDLED_OUTFIT
 from clothes.photos import decode
 from tests.support.browser import CHROMIUM, FLAGS
 from tests.support.pictures import encode
-from tests.support.static_page import download_table, rows_of, static_host
+from tests.support.static_page import download_table, hold, rows_of, shown, static_host
 
 Row = dict[str, str]
 ANSWER = ".garments, .verdict"
+LIVE_SECONDS = 10
 
 
 def tables(data: bytes) -> dict[str, list[Row]]:
@@ -90,6 +92,17 @@ def measure_first(playwright: Any, url: str, photo: bytes, runs: int) -> str:
     return f"{statistics.median(firsts):.2f} ({max(firsts):.2f})"
 
 
+def measure_live(page: Any, photo: Image.Image) -> str:
+    """Returns the answers a second to a live camera, and how many garments the last one has."""
+    hold(page, encode(photo, "PNG"))
+    page.get_by_role("button", name="Live camera").click()
+    page.wait_for_selector(ANSWER)
+    since = len(shown(page, 0))
+    page.wait_for_timeout(1000 * LIVE_SECONDS)
+    rate = len(shown(page, since)) / LIVE_SECONDS
+    return f"{rate:.1f} ({page.locator('.garments li').count()} garments)"
+
+
 def measure(folder: Path, photos: list[Path], runs: int) -> tuple[dict[str, list[Row]], dict[str, str]]:
     """Returns the page's garments of each photo, and what it takes."""
     large = encode(Image.open(photos[0]).convert("RGB").resize((3000, 4000)), "JPEG", quality=90)
@@ -105,12 +118,14 @@ def measure(folder: Path, photos: list[Path], runs: int) -> tuple[dict[str, list
         rates = [many_answers(page, given) for _ in range(runs)]
         computed = processor_seconds(browser) - before
         found = tables(download_table(page))
+        live = measure_live(page, Image.open(photos[0]).convert("RGB"))
         browser.close()
     return found, {
         "MB of the folder, by gzip": f"{sum(map(len, contents)) / 1e6:.1f}, {sum(map(len, packed)) / 1e6:.1f}",
         "first answer, s": first,
         "photos/s": f"{statistics.median(rates):.2f}",
         "processor time a photo, s": f"{computed / runs / len(given):.2f}",
+        "live answers a second": live,
     }
 
 

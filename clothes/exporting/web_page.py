@@ -28,7 +28,7 @@ from clothes.system.files import megabytes
 from clothes.system.version import __version__
 
 _PARTS = (
-    *("page.js", "pixels.js", "model.js", "classifier.js", "download.js", "runtime.js"),
+    *("page.js", "pixels.js", "model.js", "classifier.js", "download.js", "runtime.js", "smoothing.js"),
     *("csv.js", "dom.js", "words.js"),
 )
 _CSS = "page.css"

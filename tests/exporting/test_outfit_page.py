@@ -1,5 +1,7 @@
 """The static page of a bundle of outfits in a headless Chromium: its answers are those of Python, part by part."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,13 +23,16 @@ from tests.support.outfits import draw_outfit, wearer, write_color_bundle
 from tests.support.pictures import encode, jpeg, smooth
 from tests.support.static_page import (
     IS_KEPT,
+    REFUSE_CAMERA,
     STORED,
     axe,
     choose,
     download_table,
     give,
+    hold,
     opened,
     rows_of,
+    shown,
     static_host,
     violations,
 )
@@ -42,6 +47,15 @@ FIND_REGIONS = """async ([maps, about, least]) => {
     const { findRegions } = await import("./regions.js");
     return maps.map((planes) => findRegions(planes.map((plane) => Float32Array.from(plane)), about, least)
         .map(({ kind, box, area, strengths }) => [kind, box, area, [...strengths]]));
+}"""
+# What is drawn over the live picture: its name, whether it is as large, and its alpha at the shirt's left edge, in its
+# middle, and at the edge of the pants.
+BOXES = """() => {
+    const [canvas, video] = [".box canvas", ".box video"].map((name) => document.querySelector(name));
+    const sizes = [canvas, video].map((part) => JSON.stringify(part.getBoundingClientRect()));
+    const alphas = (x, y) => canvas.getContext("2d").getImageData(x - 4, y, 9, 1).data.filter((_, at) => at % 4 === 3);
+    const alpha = ([x, y]) => Math.max(...alphas(x, y));
+    return [canvas.ariaLabel, sizes[0] === sizes[1], [[65, 160], [120, 160], [75, 280]].map(alpha)];
 }"""
 JACKET = [("outwear", (60, 70, 100, 230)), ("outwear", (140, 70, 180, 230))]
 
@@ -164,7 +178,7 @@ def test_a_photo_is_chosen_dropped_and_pasted_and_each_garment_opens(
     browser: Any, url: str, parser: clothes.OutfitParser
 ) -> None:
     with opened(browser, url) as page:
-        assert page.title() == "Whole outfit · clothes" and not page.locator(".live").is_visible()
+        assert page.title() == "Whole outfit · clothes"
         assert "knows 7 garments: outwear, shirt, t-shirt, dress, pants, shoes, bag." in page.inner_text(".about")
         choose(page, ("me.png", png(*wearer(), *JACKET)))
         rows = page.locator(".garments summary")
@@ -214,6 +228,60 @@ def test_a_garment_alone_is_all_that_keeps_its_colours(browser: Any, url: str) -
     assert shares[0] > 0.6 and shares[1] == 0
 
 
+def test_camera_frames_and_names_what_is_worn_and_stops(browser: Any, url: str) -> None:
+    with opened(browser, url) as page:
+        hold(page, png(*wearer()))
+        page.get_by_role("button", name="Live camera").click()
+        rows = page.locator(".garments li")
+        rows.first.wait_for()
+        assert [text.split()[0] for text in rows.all_inner_texts()] == ["shirt", "pants", "shoes"]
+        assert page.locator("details").count() == 0 and page.get_attribute(".answer", "aria-live") == "off"
+        assert page.evaluate(BOXES) == ["The photo with shirt, pants, shoes", True, [255, 0, 255]]
+        track = page.evaluate_handle("document.querySelector('video').srcObject.getTracks()[0]")
+        page.get_by_role("button", name="Stop camera").click()
+        page.get_by_text("Show me a photo: the answer appears here.").wait_for()
+        assert track.get_property("readyState").json_value() == "ended"
+        assert page.locator(".garments, .box canvas").count() == 0 and not page.locator("video").is_visible()
+        page.evaluate(REFUSE_CAMERA)
+        page.get_by_role("button", name="Live camera").click()
+        page.get_by_text("No camera is connected.").wait_for()
+
+
+def test_live_answers_are_smoothed_and_those_of_the_latest_frame(browser: Any, url: str) -> None:
+    with opened(browser, url) as page:
+        hold(page, png(*wearer()))
+        page.get_by_role("button", name="Live camera").click()
+        row = page.locator(".garments li").first
+        row.filter(has_text="99.0").wait_for()
+        start = hold(page, png(*(("t-shirt" if name == "shirt" else name, box) for name, box in wearer())))
+        row.filter(has_text="t-shirt").wait_for()
+        page.wait_for_timeout(2000)
+        shares = [float(text.replace("\u00a0", " ").split(" %")[0].split()[-1]) for text in shown(page, start)]
+        assert min(shares) < 90 < shares[-1]  # neither name is sure while one takes the place of the other
+        start = hold(page, png())
+        page.get_by_text("No clothing found.").wait_for()
+        assert shown(page, start).index("No clothing found.") <= 4  # of a camera's 30 a second none waits
+        assert page.locator("video").is_visible() and page.locator(".box canvas").count() == 0
+        hold(page, png(*wearer()))
+        row.wait_for()
+        assert page.locator(".box canvas").is_visible()
+
+
+def test_camera_is_not_sure_as_a_photo_is(browser: Any, folder: Path, tmp_path: Path) -> None:
+    place = shutil.copytree(folder, tmp_path / "page")
+    about = json.loads((place / "model.json").read_text("utf-8"))
+    about["outfit"]["known"] = 1
+    (place / "model.json").write_text(json.dumps(about), "utf-8")
+    with static_host(place) as url, opened(browser, url) as page:
+        hold(page, png(*wearer()))
+        page.get_by_role("button", name="Live camera").click()
+        rows = page.locator(".garments li")
+        rows.first.wait_for()
+        assert [text.split("?")[0] for text in rows.all_inner_texts()] == [
+            f"Not sure: {name}" for name in ("shirt", "pants", "shoes")
+        ]
+
+
 def test_page_works_offline_and_keeps_no_photo(browser: Any, folder: Path) -> None:
     context = browser.new_context()
     page = context.new_page()
@@ -255,4 +323,8 @@ def test_looks(browser: Any, url: str, width: int, scheme: str) -> None:
         choose(page, (f"{'a-very-long-name-' * 8}.png", png(*wearer())), ("b.png", png()), ("c.txt", b""))
         page.wait_for_selector("a[download]")
         found["many"] = violations(page)
+        hold(page, png(*wearer(), *JACKET))
+        page.get_by_role("button", name="Live camera").click()
+        page.locator(".garments li").first.wait_for()
+        found["live"] = violations(page)
     assert not {state: wrong for state, wrong in found.items() if wrong}

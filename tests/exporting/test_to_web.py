@@ -25,7 +25,7 @@ from tests.support.exports import files_below
 from tests.support.pictures import jpeg, smooth
 from tests.support.quick import OLD
 
-CODE = {"page", "answers", "recogniser", "classifier", "model", "pixels", "runtime", "download"}
+CODE = {"page", "answers", "recogniser", "classifier", "model", "pixels", "runtime", "download", "smoothing"}
 CODE |= {"csv", "dom", "words", "own_words"}
 PAGE = {"index.html", "page.css", *(f"{name}.js" for name in CODE)}
 PARTS = PAGE | {"model.tflite", "model.json", "service-worker.js", "manifest.webmanifest", "icon-192.png"}

@@ -22,6 +22,7 @@ from tests.support.pictures import draw, encode, jpeg, make_photos, photo, smoot
 from tests.support.quick import OLD, train_quick
 from tests.support.static_page import (
     IS_KEPT,
+    REFUSE_CAMERA,
     STORED,
     axe,
     choose,
@@ -43,9 +44,6 @@ SQUARES = """async (pictures) => {
         canvas.getContext("2d").putImageData(new ImageData(bytes, width, height), 0, 0);
         return [...squareOf(canvas, width, height, size)];
     });
-}"""
-REFUSE_CAMERA = """() => {
-    navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotFoundError"); };
 }"""
 SPACES = str.maketrans({"\u00a0": " "})
 
@@ -219,7 +217,7 @@ def test_camera_answers_live_and_stops(browser: Any, url: str) -> None:
         assert not page.locator("video").is_visible() and page.get_attribute(".answer", "aria-live") == "polite"
         page.get_by_role("button", name="Live camera").click()
         answer(page)
-        page.get_by_role("button", name="Stop the camera").click()
+        page.get_by_role("button", name="Stop camera").click()
         page.get_by_text("Show me a photo: the answer appears here.").wait_for()
         assert page.locator(".bars").count() == 0
 
@@ -229,6 +227,16 @@ def test_camera_that_is_refused_has_its_reason(browser: Any, url: str) -> None:
         page.evaluate(REFUSE_CAMERA)
         page.get_by_role("button", name="Live camera").click()
         page.get_by_text("No camera is connected.").wait_for()
+
+
+def test_camera_that_is_taken_away_ends(browser: Any, url: str) -> None:
+    with opened(browser, url) as page:
+        page.get_by_role("button", name="Live camera").click()
+        answer(page)
+        page.evaluate("document.querySelector('video').srcObject.getTracks()[0].dispatchEvent(new Event('ended'))")
+        page.get_by_text("The camera cannot be used").wait_for()
+        assert page.get_by_role("button", name="Live camera").is_visible()
+        assert page.locator(".bars").count() == 0 and not page.locator("video").is_visible()
 
 
 def test_page_works_offline_after_the_first_visit(browser: Any, folder: Path, classifier: clothes.Classifier) -> None:

@@ -27,6 +27,22 @@ STORED = """async () => {
     const others = [Object.keys(localStorage), Object.keys(sessionStorage), await indexedDB.databases()];
     return [...others, document.cookie, kept.flat().sort()];
 }"""
+REFUSE_CAMERA = """() => {
+    navigator.mediaDevices.getUserMedia = async () => { throw new DOMException("", "NotFoundError"); };
+}"""
+HOLD = """async (data) => {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0))]));
+    if (!window.scene) {
+        window.scene = Object.assign(document.createElement("canvas"), { width: bitmap.width, height: bitmap.height });
+        navigator.mediaDevices.getUserMedia = async () => window.scene.captureStream();
+        setInterval(() => window.scene.getContext("2d").drawImage(window.held, 0, 0), 30);
+        window.shown = [];
+        const answer = document.querySelector(".answer");
+        new MutationObserver(() => window.shown.push(answer.innerText)).observe(answer, { childList: true });
+    }
+    window.held = bitmap;
+    return window.shown.length;
+}"""
 IS_KEPT = "async () => (await navigator.serviceWorker.ready).active.state === 'activated'"
 
 
@@ -78,6 +94,16 @@ def give(page: Any, kind: str, *files: tuple[str, bytes]) -> bool:
 
 def choose(page: Any, *files: tuple[str, bytes]) -> None:
     page.set_input_files("input", [{"name": name, "mimeType": "", "buffer": data} for name, data in files])
+
+
+def hold(page: Any, picture: bytes) -> int:
+    """Holds a picture before the camera, which the first one replaces. How many answers were shown before."""
+    return int(page.evaluate(HOLD, base64.b64encode(picture).decode()))
+
+
+def shown(page: Any, since: int) -> list[str]:
+    """The text of each answer that was shown since `hold` gave this number."""
+    return list(page.evaluate("(since) => window.shown.slice(since)", since))
 
 
 def download_table(page: Any) -> bytes:

@@ -18,16 +18,26 @@ const say = (text, isProblem = false) => {
   status.classList.toggle("problem", isProblem);
 };
 
-const showInBox = (part) => {
-  for (const other of box.children) other.hidden = other !== part;
+const showInBox = (...parts) => {
+  for (const other of box.children) other.hidden = !parts.includes(other);
 };
-// Shows an answer, and in the place of the photo what is drawn of it.
-const showAnswer = (found, copy) => {
-  const { parts, drawing } = answers.show(found, copy);
+// Shows an answer, and what is drawn of it: in the place of the photo, or over the live picture.
+const showAnswer = ({ found, copy }, isLive = false) => {
+  const { parts, drawing } = answers.show(found, copy, isLive);
   answer.replaceChildren(...parts);
+  box.querySelector("canvas")?.remove();
   if (!drawing) return;
   box.append(drawing);
-  showInBox(drawing);
+  showInBox(drawing, ...isLive ? [video] : []);
+};
+
+// Reads a photo or a frame. Returns what is found, and the copy of it that is drawn on.
+const readBy = async (read, source) => {
+  let copy = null;
+  const found = await read(source, (bitmap) => {
+    copy = answers.COPY && copyOf(bitmap, answers.COPY);
+  });
+  return { found, copy };
 };
 
 // Ends what the page shows. Returns the number of the new turn.
@@ -50,13 +60,10 @@ const askOne = async (file) => {
   picture.alt = words.photo;
   showInBox(picture);
   try {
-    let copy = null;
-    const found = await recogniser.read(file, (bitmap) => {
-      copy = answers.COPY && copyOf(bitmap, answers.COPY);
-    });
+    const read = await readBy(recogniser.read, file);
     if (mine !== turn) return;
     say("");
-    showAnswer(found, copy);
+    showAnswer(read);
   } catch {
     if (mine !== turn) return;
     begin();
@@ -114,14 +121,25 @@ const stopCamera = () => {
   live.textContent = words.camera.start;
   answer.ariaLive = "polite";
 };
-// One frame at a time.
+// One frame at a time: the one that is there when the answer to the last one is shown.
 const watch = async (mine) => {
   const look = recogniser.watch();
-  while (mine === turn && video.srcObject) {
-    const found = await look(video);
-    if (mine === turn && video.srcObject) showAnswer(found);
-    await new Promise(requestAnimationFrame);
+  try {
+    while (mine === turn) {
+      const read = await readBy(look, video);
+      if (mine !== turn) return;
+      showAnswer(read, true);
+      await new Promise(requestAnimationFrame);
+    }
+  } catch {
+    endCamera(mine);
   }
+};
+// A camera that is taken away, or gives no picture.
+const endCamera = (mine) => {
+  if (mine !== turn) return;
+  begin();
+  say(words.camera.other, true);
 };
 const startCamera = async () => {
   const mine = begin();
@@ -129,6 +147,7 @@ const startCamera = async () => {
     if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
     const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     if (mine !== turn) return stream.getTracks().forEach((track) => track.stop());
+    stream.getTracks()[0].onended = () => endCamera(mine);
     video.srcObject = stream;
     await video.play();
   } catch (error) {
@@ -172,7 +191,7 @@ const describe = (about) => {
 
 try {
   recogniser = await answers.open();
-  live.hidden = !recogniser.watch;
+  live.hidden = false;
   find(".about").replaceChildren(...describe(recogniser.about));
   say(words.ready);
   document.body.dataset.ready = "";

@@ -120,7 +120,7 @@ export const placeIn = (width, height, size) => {
   return { left, top, width: innerWidth, height: innerHeight };
 };
 
-// A bitmap or a video, or the part of this width and height at `left` and `top` -> RGB of a square, the rest gray.
+// A bitmap, or the part of it of this width and height at `left` and `top` -> RGB of a square, the rest gray.
 export const squareOf = (source, width, height, size, left = 0, top = 0) => {
   const place = placeIn(width, height, size);
   const inner = resize(source, [left, top], width, height, place.width, place.height);
@@ -131,16 +131,17 @@ export const squareOf = (source, width, height, size, left = 0, top = 0) => {
   return square;
 };
 
-// A file -> a bitmap: upright by its EXIF, colours as they are in the file.
-const decode = (file) => createImageBitmap(file, {
+// A file -> a bitmap: upright by its EXIF, colours as they are in the file. Or the frame that a video shows.
+const decode = (source) => createImageBitmap(source, {
   imageOrientation: "from-image",
   colorSpaceConversion: "none",
   premultiplyAlpha: "none",
 });
 
-// Returns a function: a file -> what `answer` says of its bitmap, which `look` gets before. Throws for an unreadable file.
-export const readWith = (answer) => async (file, look) => {
-  const bitmap = await decode(file);
+// Returns a function: a file or a video -> what `answer` says of its bitmap, which `look` gets before. Throws for a file
+// that is unreadable.
+export const readWith = (answer) => async (source, look) => {
+  const bitmap = await decode(source);
   try {
     look(bitmap);
     return await answer(bitmap);

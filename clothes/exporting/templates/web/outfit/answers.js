@@ -11,8 +11,9 @@ export const COPY = 960; // pixels of the longer side, of the copy of the photo 
 const CROP = 112; // pixels
 const namesOf = (colors) => colors.map(({ name }) => name).join(", ");
 
-// A garment's crop, name, colours and bar, and the garment alone once a visitor opens it.
-const rowOf = (garment, number, copy) => {
+// A garment's crop, name, colours and bar, and the garment alone once a visitor opens it. A live row does not open: the next
+// frame takes its place.
+const rowOf = (garment, number, copy, isLive) => {
   const { label, confidence, known, colors } = garment;
   const alone = Object.assign(drawAlone(copy, garment), { role: "img", ariaLabel: words.alone(label) });
   const swatches = colors.map(({ hex }) => {
@@ -22,29 +23,31 @@ const rowOf = (garment, number, copy) => {
   });
   const fill = make("span", { className: "fill" });
   fill.style.width = `${(confidence * 100).toFixed(2)}%`;
-  const summary = make("summary", {},
+  const line = make(isLive ? "div" : "summary", { className: "line" },
     make("span", { className: "crop", ariaHidden: "true" }, copyOf(alone, CROP)),
     make("span", { className: "what" }, `${known ? label : words.unsure(label)} `, make("small", {}, ...swatches, ` ${namesOf(colors)}`)),
     make("span", { className: "number", textContent: percent(confidence) }),
     make("span", { className: "track" }, fill),
   );
-  const row = make("li", {}, make("details", { name: "garment" }, summary, alone));
+  const row = make("li", {}, isLive ? line : make("details", { name: "garment" }, line, alone));
   row.style.setProperty("--mark", colorOf(number));
   return row;
 };
 
-export const show = ({ garments }, copy) => {
+export const show = ({ garments }, copy, isLive) => {
   if (!garments.length) return { parts: [make("p", { className: "verdict", textContent: words.none })] };
-  const rows = garments.map((garment, number) => rowOf(garment, number, copy));
-  const drawing = drawGarments(copy, garments);
+  const rows = garments.map((garment, number) => rowOf(garment, number, copy, isLive));
+  const list = make("ul", { className: "garments" }, ...rows);
+  const drawing = drawGarments(copy, garments, isLive);
   Object.assign(drawing, { role: "img", ariaLabel: words.worn(garments.map(({ label }) => label).join(", ")) });
+  if (isLive) return { parts: [list], drawing };
   drawing.onclick = (event) => {
     const details = rows[garmentAt(drawing, copy, garments, event)]?.firstChild;
     if (!details) return;
     details.open = true;
     details.firstChild.focus();
   };
-  return { parts: [make("p", { className: "hint", textContent: words.open }), make("ul", { className: "garments" }, ...rows)], drawing };
+  return { parts: [make("p", { className: "hint", textContent: words.open }), list], drawing };
 };
 
 const describeOne = ({ label, confidence, known, colors }) => `${known ? `${label} ${percent(confidence)}` : words.guess(label)} (${namesOf(colors)})`;

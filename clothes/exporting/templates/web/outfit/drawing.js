@@ -57,14 +57,16 @@ const writeName = (pen, garment, color, size, [x, y], plates) => {
   return plate;
 };
 
-// The copy of a photo with each garment tinted, framed and named.
-export const drawGarments = (copy, garments) => {
+// The copy of a photo with each garment tinted, framed and named; or over a live picture the frames and names alone.
+export const drawGarments = (copy, garments, isLive) => {
   const [canvas, pen] = canvasOf(copy.width, copy.height);
   const side = Math.max(copy.width, copy.height);
   const size = Math.max(12, side / LETTERS);
-  pen.drawImage(copy, 0, 0);
-  pen.globalAlpha = TINT;
-  garments.forEach((garment, number) => pen.drawImage(cutOut(garment, copy, colorOf(number)), 0, 0));
+  if (!isLive) {
+    pen.drawImage(copy, 0, 0);
+    pen.globalAlpha = TINT;
+    garments.forEach((garment, number) => pen.drawImage(cutOut(garment, copy, colorOf(number)), 0, 0));
+  }
   Object.assign(pen, { globalAlpha: 1, lineWidth: Math.max(2, side / 200), font: `${size}px system-ui, sans-serif`, textBaseline: "middle" });
   const boxes = garments.map((garment) => boxOf(garment, copy));
   boxes.forEach(([left, top, right, bottom], number) => {

@@ -5,12 +5,14 @@ import { openModel, readAbout } from "./model.js";
 import { confidenceOf, leastIn, namesOf, NOT_ASKED } from "./naming.js";
 import { readWith } from "./pixels.js";
 import { BACKGROUND, count, findRegions, PERSON, withoutEdge } from "./regions.js";
+import { blend } from "./smoothing.js";
 import { viewOf, widened } from "./view.js";
 
 const CELL = 8; // pixels of the picture
 const MARGIN = 0.1; // of a crop, as a share of its sides
 const SMALL = 0.55; // share of the photo's longer side: if people and garments lie in less, they are looked at again, larger
 const AROUND = 0.2; // of what is looked at again
+const SAME = 0.3; // share of a garment's box in that of another: if more lies there, they are one
 
 const mirrored = (picture, size) => {
   const turned = new Uint8Array(picture.length);
@@ -61,7 +63,7 @@ const overlap = (one, other) => {
 };
 // Drops a garment of the same label as a larger one that it touches.
 const withoutRepeats = (garments) => garments.reduce((kept, garment) => (
-  kept.some(({ label, box }) => label === garment.label && overlap(garment.box, box) > 0.3) ? kept : [...kept, garment]
+  kept.some(({ label, box }) => label === garment.label && overlap(garment.box, box) > SAME) ? kept : [...kept, garment]
 ), []);
 
 export const openOutfitParser = async () => {
@@ -86,34 +88,50 @@ export const openOutfitParser = async () => {
     const { scores, certainty } = await classify(bitmap, right - left, bottom - top, left, top);
     return { scores: new Map(classes.map((name, index) => [name, scores[index]])), certainty };
   };
-  const garmentOf = async (bitmap, view, region, scene) => {
+  // What was at this place in the frame before smooths its name, how sure that is, and its place in the order.
+  const garmentOf = async (bitmap, view, region, scene, earlier) => {
     const crop = await cropOf(bitmap, view, region);
-    const names = namesOf(about, region, crop);
-    const confidence = confidenceOf(about, names, region, crop, scene);
+    const box = view.box(region.box);
+    const before = earlier.find((other) => other.region.kind === region.kind && overlap(box, other.box) > SAME);
+    const shares = new Map(namesOf(about, region, crop).map(([name, share]) => [name, blend(before?.shares.get(name), share)]));
+    const names = [...shares].sort((one, other) => other[1] - one[1]);
+    const confidence = blend(before?.confidence, confidenceOf(about, names, region, crop, scene));
     return {
       label: names[0][0],
+      shares,
       confidence,
       known: confidence >= about.outfit.known,
-      box: view.box(region.box),
-      area: Math.min(1, region.area * view.share),
+      box,
+      area: blend(before?.area, Math.min(1, region.area * view.share)),
       colors: colorsOf(pixelsOf(view, region)),
       view,
       region,
     };
   };
 
+  // The largest garment comes first. `all` are those, too, that are too unsure to be shown.
+  const parse = async (bitmap, earlier = []) => {
+    const [view, cells] = await look(bitmap);
+    const regions = findRegions(cells, about, about.outfit.least_area / view.share);
+    const person = cells[about.classes.indexOf(PERSON)];
+    const scene = { person: count(person) / person.length, regions: regions.length };
+    const all = [];
+    for (const region of regions) all.push(await garmentOf(bitmap, view, region, scene, earlier));
+    const shown = all.filter(({ confidence }) => confidence >= leastIn(about, scene)).sort((a, b) => b.area - a.area);
+    return { garments: withoutRepeats(shown), all, width: bitmap.width, height: bitmap.height };
+  };
+
   return {
     about,
-    // The largest garment comes first.
-    read: readWith(async (bitmap) => {
-      const [view, cells] = await look(bitmap);
-      const regions = findRegions(cells, about, about.outfit.least_area / view.share);
-      const person = cells[about.classes.indexOf(PERSON)];
-      const scene = { person: count(person) / person.length, regions: regions.length };
-      const found = [];
-      for (const region of regions) found.push(await garmentOf(bitmap, view, region, scene));
-      const shown = found.filter(({ confidence }) => confidence >= leastIn(about, scene)).sort((a, b) => b.area - a.area);
-      return { garments: withoutRepeats(shown), width: bitmap.width, height: bitmap.height };
-    }),
+    read: readWith((bitmap) => parse(bitmap)),
+    // Returns what reads one frame after the other.
+    watch() {
+      let earlier = [];
+      return readWith(async (bitmap) => {
+        const found = await parse(bitmap, earlier);
+        earlier = found.all;
+        return found;
+      });
+    },
   };
 };

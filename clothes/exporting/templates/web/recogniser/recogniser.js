@@ -1,10 +1,9 @@
-// The recogniser: a photo or a video -> scores, label, and whether it is sure, as clothes.Classifier gives them in Python.
+// The recogniser: a photo or a frame of a video -> scores, label, and whether it is sure, as clothes.Classifier gives them
+// in Python.
 import { openClassifier } from "./classifier.js";
 import { readAbout } from "./model.js";
 import { readWith } from "./pixels.js";
-
-const SMOOTH = 0.6; // share of the earlier answers in the live one
-const blend = (before, now) => before === undefined ? now : SMOOTH * before + (1 - SMOOTH) * now;
+import { blend } from "./smoothing.js";
 
 // The answer to scores and a certainty: below the threshold it is not `known`.
 const answerOf = ({ classes, threshold }, { scores, certainty }) => {
@@ -20,15 +19,15 @@ export const openRecogniser = async () => {
   return {
     about,
     read: readWith(async (bitmap) => answerOf(about, await classify(bitmap, bitmap.width, bitmap.height))),
-    // Returns what answers one frame after the other. The answer is smoothed, and so is how sure it is.
+    // Returns what reads one frame after the other. The answer is smoothed, and so is how sure it is.
     watch() {
       const smooth = { scores: [], certainty: undefined };
-      return async (video) => {
-        const { scores, certainty } = await classify(video, video.videoWidth, video.videoHeight);
+      return readWith(async (bitmap) => {
+        const { scores, certainty } = await classify(bitmap, bitmap.width, bitmap.height);
         smooth.scores = scores.map((score, index) => blend(smooth.scores[index], score));
         smooth.certainty = blend(smooth.certainty, certainty);
         return answerOf(about, smooth);
-      };
+      });
     },
   };
 };
