@@ -26,7 +26,7 @@ def read(photo: Photo, *, name: str | None = None) -> np.ndarray:
 def read_square(photo: Photo, size: int) -> np.ndarray:
     """Returns a photo as a network sees it, uint8 (size, size, 3): `letterbox` of what `read` returns."""
     with open_photo(photo) as (image, owned):
-        return fit_square(upright_rgb(image, owned=owned), size)
+        return fit_square(upright_rgb(image, owned=owned, square=size), size)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image
 
 LETTERBOX_GRAY = 127  # fills the square beside the photo
+_GAP = 2.0  # a larger photo is first averaged by a whole number, to at least so many times the size it is to have
 
 
 def letterbox(pixels: np.ndarray, size: int) -> np.ndarray:
@@ -25,6 +26,21 @@ def fit_square(image: Image.Image, size: int) -> np.ndarray:
     square = np.full((size, size, 3), LETTERBOX_GRAY, dtype=np.uint8)
     height, width = square[place].shape[:2]
     if image.size != (width, height):
-        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        image = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=_GAP)
     square[place] = np.asarray(image)
     return square
+
+
+def averaged(image: Image.Image, size: int) -> Image.Image:
+    """Returns an RGB image as `fit_square` averages it at first, or as it is if its sides leave a rest.
+
+    Both give the same square, turned or not.
+    """
+    width, height = image.size
+    factor = int(max(image.size) / size / _GAP)
+    if factor < 2 or width % factor or height % factor:
+        return image
+    place = rows, columns = place_in_square(width, height, size)
+    shortest = min(rows.stop - rows.start, columns.stop - columns.start)
+    same = int(min(image.size) / shortest / _GAP) == factor
+    return image.reduce(factor) if same and place_in_square(width // factor, height // factor, size) == place else image

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
+from clothes.photos.decode.letterbox import averaged
+
 _ORIENTATION_TAG, _GPS_TAG = 0x0112, 0x8825
 _BITS_TAG, _PHOTOMETRIC_TAG, _WHITE_IS_ZERO = 258, 262, 0  # of TIFF
 # The transposition that turns an image upright, by its EXIF orientation.
@@ -20,9 +22,10 @@ _TRANSPOSE = {
 _BAND_PIXELS = 1_000_000
 
 
-def upright_rgb(image: Image.Image, *, owned: bool) -> Image.Image:
+def upright_rgb(image: Image.Image, *, owned: bool, square: int | None = None) -> Image.Image:
     """Returns the image in RGB, turned by its EXIF orientation. An owned image is closed as soon as possible.
 
+    For a `square` of so many pixels a large image is averaged before it is turned, if that gives the same square.
     `ImageOps.exif_transpose` is not used: it rewrites the EXIF, and can fail at that.
     """
     image.load()  # before the orientation: some formats tell it after the pixels, and a TIFF is turned by loading
@@ -30,8 +33,11 @@ def upright_rgb(image: Image.Image, *, owned: bool) -> Image.Image:
     rgb = _to_rgb(image)
     if owned and rgb is not image:
         image.close()  # before there is a third copy
-    upright = rgb if transpose is None else rgb.transpose(transpose)
-    if owned and upright is not image:
+    if transpose is None:
+        return rgb
+    small = averaged(rgb, square) if square else rgb
+    upright = small.transpose(transpose)
+    if owned and small is rgb:  # else Pillow would cut its memory, kept for the next photo, into small pictures
         image.close()
     return upright
 
