@@ -34,7 +34,7 @@ def main(listed: Path, weights: Path, out: Path) -> None:
         if row["kind"] == "tagged":
             pixels = decode.read(row["photo"])
             mask = mask_of_names(look(network, pixels), row["present"].split(), TEN, pixels.shape[:2])
-            row["mask"] = save(mask, listed.parent, f"tagged-{Path(row['photo']).stem}")
+            row["mask"] = save(mask, listed.parent, f"{out.stem}-{Path(row['photo']).stem}")
             row["allowed"] = row["present"] = ""
     with out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
