@@ -2,8 +2,8 @@
 
     uv run python recipes/outfit_ship.py OUT...
 
-Each OUT is a folder of recipes/outfit_train.py. The best has the highest sum of what its thresholds were chosen by: F1 of
-garments, share of photos of one garment with exactly that one, minus share of photos of other things with a garment.
+Each OUT is a folder of recipes/outfit_train.py. The best has the highest sum of what its thresholds were chosen by: the
+F1 of garments, the share of photos of one garment with exactly that one, and minus that of other things with a garment.
 """
 
 import shutil
