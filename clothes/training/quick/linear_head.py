@@ -171,8 +171,11 @@ def _basis(blocks: Blocks, positions: np.ndarray) -> np.ndarray:
 
 
 def _choose_judged(labels: np.ndarray, folds: np.ndarray, left: np.ndarray) -> np.ndarray:
-    """Returns positions of photos to hold out: of their class, `left` (folds, classes) has others in other folds."""
-    possible = np.flatnonzero(left[folds, labels] > 0)
+    """Returns positions of photos to hold out: `left` (folds, classes) of the other folds has their class and another.
+
+    Where their class alone is left, no answer could be wrong.
+    """
+    possible = np.flatnonzero((left[folds, labels] > 0) & ((left > 0).sum(axis=1)[folds] > 1))
     if len(possible) <= _MOST_JUDGED:
         return possible
     return possible[np.linspace(0, len(possible) - 1, _MOST_JUDGED).astype(int)]

@@ -146,3 +146,12 @@ def test_photos_that_all_look_the_same_are_refused(each: int) -> None:
     values, labels = draw_embeddings(2, each)
     with pytest.raises(PhotosError, match="All photos look the same"):
         fit_to(np.repeat(values[:1], len(labels), axis=0), labels)
+
+
+def test_a_photo_is_not_held_out_where_no_other_class_is_left() -> None:
+    values, _ = draw_embeddings(2, 4)
+    labels = np.array([0, 0, 0, 0, 0, 0, 0, 1])  # a class with one photo, which one of two folds lacks
+    folds = make_folds(labels, [""] * 8, 2)
+    found = fit(in_blocks(values, 500), labels, folds, 2)
+    assert np.isfinite(found.scores).all() and np.abs(found.head.weights).max() > 0
+    assert found.judged.tolist() == [i for i in range(7) if folds[i] != folds[7]]
