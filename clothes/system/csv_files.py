@@ -15,22 +15,25 @@ _MOST_BYTES, _MOST_LINES = 200_000_000, 2_000_000  # of a table
 
 
 def decode_text(data: bytes, errors: str = "strict") -> str:
-    """Returns text in UTF-8 or UTF-16, without the byte-order mark. Raises ValueError for another encoding."""
+    """Returns text in UTF-8 or UTF-16, without the byte-order mark. Raises ValueError for what is none."""
     encoding = "utf-8-sig"
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif b"\0" in data[:2]:
         encoding = "utf-16-be" if data[0] == 0 else "utf-16-le"
     try:
-        return data.decode(encoding, errors)
+        text = data.decode(encoding, errors)
     except UnicodeDecodeError:
         raise ValueError("it is not text in UTF-8 or UTF-16; in Excel, save it as 'CSV UTF-8'") from None
+    if "\0" in text:
+        raise ValueError("it has NUL characters, as no text has")
+    return text
 
 
 def read_lines(data: bytes) -> list[str]:
     """Returns the lines of a list of names or addresses, without blank ones and without quotes around a whole line.
 
-    Bytes that are not UTF-8 become surrogates, as in file names.
+    Bytes that are not UTF-8 become surrogates, as in file names. Raises ValueError for other files than text.
     """
     lines = decode_text(data, "surrogateescape").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     return [_unquoted(line) for line in lines if line.strip()]
@@ -58,8 +61,6 @@ def read_csv(data: bytes) -> list[tuple[int, list[str]]]:
     formulas. Raises ValueError, with a reason, for other content.
     """
     text = decode_text(data)
-    if "\0" in text:
-        raise ValueError("it has NUL characters, as no text has")
     if text.count("\n") + text.count("\r") > _MOST_LINES:
         raise ValueError(f"it has more than the {_MOST_LINES:,} lines allowed")
     first = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0]

@@ -22,6 +22,11 @@ def test_a_name_that_is_no_text_stays_a_name() -> None:
     assert [name.encode("utf-8", "surrogateescape") for name in read_lines(b"k\xe4se.jpg\n")] == [b"k\xe4se.jpg"]
 
 
+def test_a_file_that_is_no_text_is_no_list() -> None:
+    with pytest.raises(ValueError, match="NUL characters, as no text has"):
+        read_lines(b"PK\x03\x04\0\nphoto.jpg\n")
+
+
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])

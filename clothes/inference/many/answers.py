@@ -31,13 +31,19 @@ _THREADS = 4  # of a worker: while one computes, the others wait for the disk or
 
 
 class Answers:
-    """The answers in a folder or bucket. `parts` has the number of photos of each part; `about` tells their origin."""
+    """The answers in a folder or bucket. `parts` has the number of photos of each part; `about` tells their origin.
+
+    Raises RunError if the list of their photos is damaged.
+    """
 
     def __init__(self, address: str) -> None:
         self.store = Store(address)
-        self._list = pq.ParquetFile(self.store.file(LIST))
-        about = self._list.metadata
-        self.about = {key.decode(): value.decode() for key, value in about.metadata.items()}
+        try:
+            self._list = pq.ParquetFile(self.store.file(LIST))
+            about = self._list.metadata
+            self.about = {key.decode(): value.decode() for key, value in (about.metadata or {}).items()}
+        except ValueError as error:  # of Arrow, too
+            raise RunError(f"{address} has a damaged {LIST}: {error}. Give another --out.") from None
         self.parts = [about.row_group(part).num_rows for part in range(about.num_row_groups)]
 
     def photos(self, part: int) -> list[str]:

@@ -61,7 +61,7 @@ def _read_list(store: Store) -> Iterable[str]:
             return read_lines(store.read())
         with store.file("") as file:
             table = pq.ParquetFile(file)
-            columns = [field.name for field in table.schema_arrow if pa.types.is_string(field.type)]
+            columns = [field.name for field in table.schema_arrow if _is_text(field.type)]
             column = next((name for name in _COLUMNS if name in columns), columns[0] if len(columns) == 1 else None)
             if column is None:
                 raise ValueError(f"it has none of the columns {', '.join(_COLUMNS)}")
@@ -71,6 +71,12 @@ def _read_list(store: Store) -> Iterable[str]:
             f"{store.address} is no list: {error}. Name a text file with one path or address a line, or a Parquet file "
             "with a column photo."
         ) from None
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether it is one of the types that pandas, Polars and others write for text."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
 def _resolved(names: Iterable[str], skipped: list[Skipped]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from pyarrow import fs
 from clothes.errors import ClothesError, PhotoError
 from clothes.photos import decode
 from clothes.system.files import write_bytes
+from clothes.system.terminal_text import utf8
 
 _ATTEMPTS = 12  # of a request to S3, each after a longer pause: more than a minute in all
 _SCHEMES = ("s3", "gs", "az")
@@ -23,16 +24,18 @@ _REFUSED = ("ACCESS_DENIED", "HTTP status 403", "PERMISSION_DENIED", "403 Forbid
 
 
 class Store:
-    """A folder, on disk or in a bucket, or one file. Raises ClothesError for an address that is of no known kind."""
+    """A folder, on disk or in a bucket, or one file. Raises ClothesError for an address that cannot be one of them."""
 
     def __init__(self, address: str) -> None:
         scheme, mark, rest = address.partition("://")
-        if mark and scheme not in _SCHEMES:
-            raise ClothesError(f"{address} cannot be read. Name a path, or an address with s3://, gs:// or az://.")
+        if mark and (scheme not in _SCHEMES or not rest.strip("/")):
+            raise ClothesError(f"{address} cannot be read. Name a path, or an address as s3://BUCKET, gs:// or az://.")
         self.in_bucket = bool(mark)
         self._scheme = scheme + mark if mark else ""
         self.path = rest.rstrip("/") if mark else os.path.abspath(address)  # noqa: PTH100 - keeps links
         self.address = self._scheme + self.path
+        if utf8(self.address) != self.address:
+            raise ClothesError(f"The name {self.address!a} is not UTF-8, as Arrow needs it. Rename it.")
 
     @property
     def system(self) -> Any:

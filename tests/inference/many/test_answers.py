@@ -68,12 +68,36 @@ def test_a_list_names_paths_and_addresses_each_once(tmp_path: Path, end: str, mo
     assert list(find_photos("list.parquet", skipped)) == expected
     pq.write_table(pa.table({"where": lines}), "one.parquet")
     assert list(find_photos("one.parquet", skipped)) == expected
+    for kind in (pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())):  # of Polars and pandas
+        pq.write_table(pa.table({"path": pa.array(lines, kind)}), "other.parquet")
+        assert list(find_photos("other.parquet", skipped)) == expected
 
 
 def test_an_address_that_no_worker_can_read_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("s3://shop/1.jpg\nhttps://shop/2.jpg\n")
     with pytest.raises(ClothesError, match="https://shop/2"):
         list(find_photos(str(tmp_path / "list.txt"), []))
+
+
+@pytest.mark.parametrize("address", ["s3://", "gs:///", "a\udcff"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ClothesError, match=r"cannot be read\. Name|is not UTF-8"):
+        list(find_photos(address, []))
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more", None])
+def test_a_damaged_list_of_the_photos_is_said(tmp_path: Path, content: bytes | None) -> None:
+    make_photos(tmp_path / "photos", each=1)
+    (tmp_path / "out").mkdir()
+    if content is not None:
+        (tmp_path / "out" / LIST).write_bytes(content)
+    else:
+        pq.write_table(pa.table({"photo": ["a"]}), tmp_path / "out" / LIST, store_schema=False)
+    with (
+        pytest.raises(RunError, match="Give another --out"),
+        open_answers(str(tmp_path / "out"), str(tmp_path / "photos"), labels()),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("kind", ["columns", "no text", "damaged", "nothing", "empty folder", "empty list"])
