@@ -30,7 +30,7 @@ def try_model(data: bytes, size: int) -> None:
         marker = cache_folder() / "models" / f"{sha256(data)}-{size}-{version('ai-edge-litert')}"
         if marker.exists():
             return
-    except ClothesError:  # no cache
+    except (ClothesError, OSError):  # no cache, or one that cannot be read
         marker = None
     run_sandbox(data, size)
     if marker:
@@ -40,6 +40,7 @@ def try_model(data: bytes, size: int) -> None:
 
 
 def run_sandbox(data: bytes, size: int) -> None:
+    """Raises ValueError as `try_model` does, which remembers what passed."""
     package = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
     # -P: Python imports nothing from the current folder.

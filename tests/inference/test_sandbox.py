@@ -353,6 +353,16 @@ def test_an_unknown_model_runs_in_the_sandbox_once(good: Path, tmp_path: Path, m
         sandbox.try_model((good / "model.tflite").read_bytes(), 1024)
 
 
+def test_a_cache_that_cannot_be_read_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    from clothes.inference import sandbox
+
+    tried: list[int] = []
+    monkeypatch.setenv("CLOTHES_CACHE", "x" * 1000)
+    monkeypatch.setattr(sandbox, "run_sandbox", lambda data, size: tried.append(size))
+    sandbox.try_model(b"a model", 28)
+    assert tried == [28]
+
+
 def test_a_crash_of_litert_ends_only_the_sandbox(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from clothes.inference import sandbox
 
