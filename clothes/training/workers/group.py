@@ -121,10 +121,11 @@ def joined() -> Group | None:
 def require_even_shares(batch: int) -> None:
     """Raises ConfigError if this process is one of several that cannot share batches of this size."""
     if _group is not None and batch % _group.devices:
-        fitting = [str(n) for n in range(1, min(batch, 16) + 1) if not batch % n]
+        *fewer, most = [str(n) for n in range(1, min(batch, 16) + 1) if not batch % n]
+        fitting = f"{', '.join(fewer)} or {most}" if fewer else most
         raise ConfigError(
             f"{_group.devices} workers cannot have equal shares of batches of {batch} photos. Give --workers "
-            f'{", ".join(fitting[:-1])} or {fitting[-1]}, or another "batch_size" in a --config file.'
+            f'{fitting}, or another "batch_size" in a --config file.'
         )
 
 

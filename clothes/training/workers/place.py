@@ -25,7 +25,7 @@ class Place:
         if not any(given):
             return None
         coordinator = coordinator.split(",")[0]
-        if coordinator.rpartition(":")[2].isdigit() and all(number.isdigit() for number in numbers):
+        if coordinator.rpartition(":")[2].isdecimal() and all(number.isdecimal() for number in numbers):
             count, index = map(int, numbers)
             if index < count:
                 return cls(coordinator, count, index)

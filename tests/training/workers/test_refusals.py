@@ -46,7 +46,7 @@ def test_the_place_of_a_worker_is_read_from_the_environment(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    "given", [("host:1", "2", ""), ("", "2", "0"), ("host", "2", "0"), ("host:1", "2", "2"), ("host:1", "2", "-1")]
+    "given", [("host:1", "2", ""), ("", "2", "0"), ("host", "2", "0"), ("host:1", "2", "2"), ("host:1", "²", "0")]
 )
 def test_an_incomplete_place_is_an_error(given: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in zip((COORDINATOR, COUNT, INDEX), given, strict=True):
@@ -62,8 +62,10 @@ def test_a_batch_that_cannot_be_shared_names_what_can(monkeypatch: pytest.Monkey
     group.require_even_shares(64)  # this process trains alone
     monkeypatch.setattr(group, "_group", Three())
     group.require_even_shares(66)
-    with pytest.raises(ConfigError, match=r"3 workers cannot have equal shares of batches of 64 photos.*1, 2, 4, 8 or"):
-        group.require_even_shares(64)
+    for batch, fitting in {64: "1, 2, 4, 8 or 16", 17: "1", 4: "1, 2 or 4"}.items():
+        said = f"3 workers cannot have equal shares of batches of {batch} photos. Give --workers {fitting}, or another"
+        with pytest.raises(ConfigError, match=said):
+            group.require_even_shares(batch)
 
 
 @pytest.mark.parametrize(
