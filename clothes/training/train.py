@@ -6,6 +6,7 @@ Keras takes seconds to import, so the modules that need it are imported after al
 """
 
 import json
+import math
 import os
 import time
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from clothes.errors import ConfigError, PhotosError, RunError
 from clothes.inference.run import Run, run_lock
 from clothes.models.backend_check import require_training
 from clothes.photos.split_file import Split
+from clothes.system.terminal_text import utf8
 from clothes.training import checkpoints
 from clothes.training.callbacks import TrainingCallback, WaitingCallback
 from clothes.training.gradient_descent import GradientDescent
@@ -64,6 +66,8 @@ def train(
     mixture of the labels and its probabilities for each train photo (see TrainConfig.teacher_weight).
     """
     began = time.perf_counter()
+    if minutes is not None and not 0 < 60 * minutes < math.inf:
+        raise ConfigError(f"--minutes must be a number above 0; got {minutes:g}.")
     photos, changes, callback = Path(photos), changes or {}, callback or TrainingCallback()
     asked = _asked(
         config, changes, minutes=minutes, trunk=trunk and str(trunk), folds=folds, teacher=teacher and str(teacher)
@@ -135,7 +139,10 @@ def _method(architecture: str, asked: Mapping[str, Any]) -> Method:
 
 
 def _asked(config: Config | None, changes: Changes, **given: Any) -> dict[str, Any]:
-    """Returns the settings that a call asks for by name, as they stand in run.json."""
+    """Returns the settings that a call asks for by name, as they stand in run.json. Raises ConfigError if none can."""
+    for name, value in given.items():
+        if isinstance(value, str) and utf8(value) != value:
+            raise ConfigError(f"--{name} {value!a} is not UTF-8. Rename that folder.")
     asked: dict[str, Any] = {**given, "config": config and config.to_dict()}
     asked |= {name: value for settings in changes.values() for name, value in settings.items()}
     return json.loads(json.dumps({name: value for name, value in asked.items() if value is not None}))  # type: ignore[no-any-return]

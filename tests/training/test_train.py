@@ -155,6 +155,12 @@ def test_folders_without_permission_are_errors(photos: Path, tmp_path: Path, nob
         split_and_config.find_split(photos, None)
 
 
+@pytest.mark.parametrize("minutes", [float("nan"), float("inf"), 0])
+def test_a_time_that_is_none_is_an_error(minutes: float, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--minutes must be a number above 0"):
+        clothes.train(tmp_path, minutes=minutes)
+
+
 def test_a_new_split_tells_what_it_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     photos = make_photos(tmp_path / "photos", each=10)
     shutil.copy(photos / "bar" / "000.png", photos / "frame" / "copy.png")

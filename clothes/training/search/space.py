@@ -31,6 +31,8 @@ class SearchConfig:
             raise TuningError(f"--trials must be 1 or more; got {self.trials}.")
         if self.minutes is not None and not self.minutes > 0:
             raise TuningError(f"--minutes must be above 0; got {self.minutes:g}.")
+        if self.epochs is not None and self.epochs < 1:
+            raise TuningError(f"--epochs must be 1 or more; got {self.epochs}.")
         if not 0 < self.scale <= 1:
             raise TuningError(f"--scale must be above 0 and at most 1; got {self.scale:g}.")
 

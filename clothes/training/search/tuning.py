@@ -15,6 +15,7 @@ from clothes.errors import EXTRAS, ConfigError, MissingExtraError, TuningError
 from clothes.models.backend_check import require_training
 from clothes.photos.split_file import Split
 from clothes.system.files import refuse_links
+from clothes.system.terminal_text import utf8
 from clothes.training.callbacks import SearchCallback
 from clothes.training.search.results import Tuning
 from clothes.training.search.space import SearchConfig
@@ -66,6 +67,8 @@ def tune(
     running = Search(visible, config, search, callback, began=began)
     folder = Path(out) if out is not None else Path("tunings") / f"{photos.resolve().name}-{running.fingerprint[:8]}"
     real = Path(os.path.realpath(folder))
+    if utf8(str(real)) != str(real):
+        raise TuningError(f"The name of the folder {str(real)!a} is not UTF-8. Give another --out.")
     url = storage or f"sqlite:///{quote(str(real / 'study.db'))}"  # a name may contain ?
     try:
         with database_errors(url):

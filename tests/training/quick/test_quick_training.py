@@ -170,6 +170,12 @@ def test_a_trunk_that_is_damaged_or_has_no_features_is_refused(photos: Path, tmp
     assert not (tmp_path / "run").exists()
 
 
+def test_a_trunk_whose_name_is_no_text_is_refused_at_once(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"--trunk .* is not UTF-8\. Rename"):
+        train(photos, tmp_path / "run", trunk=tmp_path / "a\udcff")
+    assert not (tmp_path / "run").exists()
+
+
 def test_folds_fit_to_the_validation_photos_too(photos: Path, tmp_path: Path) -> None:
     run = train(photos, tmp_path / "run", folds=4)
     count = len(run.split.part("train")) + len(run.split.part("validation"))

@@ -123,6 +123,7 @@ def test_a_study_of_other_photos_split_or_space_is_refused(tuned: Tuning, photos
     ("options", "message"),
     [
         ({"trials": 0}, "--trials must be 1 or more"),
+        ({"epochs": 0}, "--epochs must be 1 or more"),
         ({"minutes": 0}, "--minutes must be above 0"),
         ({"scale": 0}, "--scale must be above 0"),
         ({"scale": 1.5}, "--scale must be above 0 and at most 1"),
@@ -135,7 +136,7 @@ def test_a_study_of_other_photos_split_or_space_is_refused(tuned: Tuning, photos
 )
 def test_wrong_input_gives_a_message(photos: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(TuningError, match=message) as caught:
-        tune(photos, out=tmp_path / "search", epochs=1, config=TINY, **options)
+        tune(photos, out=tmp_path / "search", config=TINY, **({"epochs": 1} | options))
     assert "secret" not in str(caught.value)
 
 
@@ -159,6 +160,11 @@ def test_a_file_in_place_of_the_folder_gives_a_message(photos: Path, tmp_path: P
     for name in ("search", "loop"):
         with pytest.raises(TuningError, match=r"cannot be kept.*Give another --out"):
             tune(photos, out=tmp_path / name, trials=1, config=TINY)
+
+
+def test_a_folder_whose_name_is_no_text_gives_a_message(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(TuningError, match=r"is not UTF-8\. Give another --out"):
+        clothes.tune(photos, out=tmp_path / "a\udcff", trials=1)
 
 
 def test_a_database_that_is_a_link_is_not_written_to(photos: Path, tmp_path: Path, fast: object) -> None:
