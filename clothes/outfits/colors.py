@@ -14,7 +14,7 @@ import numpy as np
 NAMES = Path(__file__).parent / "color_names.json"
 """The colours of the survey by name."""
 _MOST_PIXELS, _CLUSTERS, _ROUNDS = 2000, 8, 8
-_MOST_COLORS, _LEAST_SHARE = 3, 0.1
+_MOST_COLORS, _LEAST_SHARE = 3, 0.1  # the largest of 8 clusters has more
 _LIGHTNESS = 0.7  # the weight of lightness in a distance, as light changes more within a garment than hue does
 _LEAST_LIGHT, _LARGEST_OFFSET = 0.3, 9.0  # of a shade: its light, and its distance in CIELAB once it is lit up
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])  # IEC 61966-2-1
@@ -45,7 +45,7 @@ def name_colors(pixels: np.ndarray) -> tuple[Color, ...]:
         mean = np.sum([part * color for part, color in parts], axis=0) / share
         found.append(Color(name, _hex(mean), round(share, 3)))
     found.sort(key=lambda color: -color.share)
-    return tuple(color for i, color in enumerate(found) if i == 0 or color.share >= _LEAST_SHARE)[:_MOST_COLORS]
+    return tuple(color for color in found if color.share >= _LEAST_SHARE)[:_MOST_COLORS]
 
 
 def _without_shades(light: np.ndarray, members: np.ndarray) -> list[tuple[float, np.ndarray]]:

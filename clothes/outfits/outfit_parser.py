@@ -78,6 +78,8 @@ class OutfitParser:
     def __init__(self, bundle: Bundle, classifier: Classifier | None = None) -> None:
         if not bundle.finds_outfits:
             raise BundleError(f"The bundle {bundle.path} gives a photo one class, no outfit. Use it with clothes.load.")
+        if missing := {BACKGROUND, PERSON} - set(bundle.classes):
+            raise BundleError(f"The bundle {bundle.path} cannot be used: it has no class {min(missing)}. Train again.")
         self.path, self.classes, self.image_size = bundle.path, bundle.classes, bundle.image_size
         self.info = bundle.info
         """The content of bundle.json."""
@@ -117,8 +119,8 @@ class OutfitParser:
         view = View.of(pixels, self.image_size)
         cells, scores = self._run(view)
         garments = [i for i, name in enumerate(self.classes) if name in GARMENTS]
-        if (cells[..., garments].sum(axis=-1) > 0.5).any():
-            shown = np.argwhere(cells[..., self.classes.index(BACKGROUND)] < 0.5)
+        shown = np.argwhere(cells[..., self.classes.index(BACKGROUND)] < 0.5)
+        if len(shown) and (cells[..., garments].sum(axis=-1) > 0.5).any():
             side, (low, high) = len(cells), (shown.min(axis=0), shown.max(axis=0) + 1)
             if max(high - low) / side < _SMALL:
                 shares = (low[1] / side, low[0] / side, high[1] / side, high[0] / side)
@@ -147,9 +149,11 @@ class OutfitParser:
         return cells, {self.classes[i]: float(scores[i]) for i in order}
 
     def regions(self, view: View, cells: np.ndarray) -> list[Region]:
+        """Returns the regions in the map of a view that are large enough in the photo."""
         return find_regions(cells, self.classes, least=self.naming.least_area / view.share)
 
     def scene(self, cells: np.ndarray, regions: Sequence[Region]) -> Scene:
+        """Returns what a map and its regions show as a whole."""
         return Scene(float(cells[..., self.classes.index(PERSON)].mean()), len(regions))
 
     def crop(self, pixels: np.ndarray, view: View, region: Region) -> Crop:

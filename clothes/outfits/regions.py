@@ -53,7 +53,7 @@ def find_regions(cells: np.ndarray, classes: Sequence[str], *, least: float) -> 
             inside = (wearers == wearer) & (coarse_kind == kind)
             near = np.kron(_largest_near(inside), np.ones((FINER, FINER), bool))
             mask = near & (fine_kind == kind)
-            if inside.any() and mask.mean() >= least:
+            if mask.any() and mask.mean() >= least:
                 found.append(Region(names[kind], mask, cells[inside].mean(axis=0), float(mask.mean())))
     return _without_edges(found)
 

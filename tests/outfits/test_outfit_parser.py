@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from threading import Thread
 
@@ -11,6 +12,8 @@ from PIL import Image
 
 import clothes
 from clothes.inference.bundle import read_bundle
+from clothes.inference.classifier import BUNDLED_OUTFIT
+from clothes.outfits.kinds import BACKGROUND, PERSON
 from tests.support.outfits import COLORS, draw_outfit, wearer, write_color_bundle
 
 
@@ -193,3 +196,21 @@ def test_bundles_of_the_two_kinds_are_not_mistaken(color_bundle: Path, tmp_path:
         (tmp_path / "bundle.json").write_text(json.dumps({**info, **broken}))
         with pytest.raises(clothes.BundleError, match="is damaged"):
             read_bundle(tmp_path)
+
+
+@pytest.mark.parametrize("name", [BACKGROUND, PERSON])
+def test_a_bundle_without_a_class_that_is_no_garment_is_refused(name: str) -> None:
+    bundle = read_bundle(BUNDLED_OUTFIT)
+    classes = ["other" if each == name else each for each in bundle.classes]
+    with pytest.raises(clothes.BundleError, match=f"it has no class {name}"):
+        clothes.OutfitParser(replace(bundle, info=bundle.info | {"classes": classes}))
+
+
+def test_a_map_whose_values_do_not_add_up_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clothes.OutfitParser, "__init__", lambda self: None)
+    parser = clothes.OutfitParser()  # type: ignore[call-arg]
+    parser.image_size, parser.classes = 16, (BACKGROUND, "hat")
+    cells = np.full((2, 2, 2), 0.6, np.float32)
+    monkeypatch.setattr(parser, "_run", lambda view: (cells, {"hat": 0.6}))
+    view, seen, scores = parser.look(np.zeros((8, 8, 3), np.uint8))
+    assert seen is cells and scores == {"hat": 0.6} and view.photo_size == (8, 8)

@@ -63,7 +63,7 @@ def _decoded(folder: Path, rows: list[dict[str, str]]) -> Iterator[Example]:
             found = decode.read(folder / row["mask"])[..., 0]
             mask = cv2.resize(found, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         scale = min(1.0, _LONGEST / max(pixels.shape))
-        size = round(pixels.shape[1] * scale), round(pixels.shape[0] * scale)
+        size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
         yield Example(
             cv2.resize(pixels, size, interpolation=cv2.INTER_AREA),
             cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST),

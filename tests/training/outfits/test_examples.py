@@ -42,3 +42,9 @@ def test_photos_are_read_with_their_masks(tmp_path: Path) -> None:
 def test_a_list_without_photos_of_a_part_is_refused(tmp_path: Path) -> None:
     with pytest.raises(clothes.PhotosError, match="no photo in its part train"):
         read_examples(write_list(tmp_path), "train")
+
+
+def test_a_photo_that_is_but_a_line_keeps_a_pixel(tmp_path: Path) -> None:
+    Image.new("RGB", (2000, 1)).save(tmp_path / "a.png")
+    (line,) = read_examples(write_list(tmp_path, ("a.png", "", "", "", "train", "street")), "train")
+    assert line.pixels.shape == (1, 600, 3) and line.mask.shape == (1, 600)
