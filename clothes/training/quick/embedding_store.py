@@ -92,21 +92,20 @@ class EmbeddingStore:
                 except sqlite3.DatabaseError as error:
                     if last or isinstance(error, sqlite3.OperationalError):  # full, read-only or in use
                         raise
-            self._path.unlink()
+            self._path.unlink(missing_ok=True)  # another process may have met it, too
         raise AssertionError
 
     def blocks(self, rows: Sequence[Row], positions: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Of these positions in `rows` yields positions int (n,) and embeddings float32 (n, units) of length 1."""
-        with closing(self._open()) as cache:
-            for start in range(0, len(positions), _BLOCK):
-                chosen = positions[start : start + _BLOCK]
-                block = [rows[i] for i in chosen]
-                try:
+        try:
+            with closing(self._open()) as cache:
+                for start in range(0, len(positions), _BLOCK):
+                    chosen = positions[start : start + _BLOCK]
+                    block = [rows[i] for i in chosen]
                     data = _select(cache, block)
-                    values = np.stack([np.frombuffer(data[row.sha256], "<f4") for row in block])
-                except (sqlite3.Error, KeyError):  # another process met a damaged file and removed it
-                    raise TrainingError(f"{self._path} was removed or damaged meanwhile. Begin again.") from None
-                yield chosen, normalize(values)
+                    yield chosen, normalize(np.stack([np.frombuffer(data[row.sha256], "<f4") for row in block]))
+        except (sqlite3.Error, KeyError):  # another process met a damaged file and removed it
+            raise TrainingError(f"{self._path} was removed or damaged meanwhile. Begin again.") from None
 
     def read(self, rows: Sequence[Row]) -> np.ndarray:
         """Returns the embeddings float32 (N, units) of length 1 of all rows."""

@@ -212,3 +212,9 @@ def test_two_processes_fill_one_cache(cache: Path, tmp_path: Path, rows: tuple[R
         assert process.returncode == 0, words
     models = {(tmp_path / name / "bundle" / "model.tflite").read_bytes() for name in "abc"}
     assert len(models) == 1 and fill([row for row in rows if row.part != "test"]) == 0
+
+
+def test_a_cache_that_is_gone_is_an_error(cache: Path) -> None:
+    store = EmbeddingStore(clothes.load())
+    with pytest.raises(TrainingError, match=r"was removed or damaged meanwhile\. Begin again"):
+        store.read([Row("a.jpg", "hat", "train", "", "0" * 64)])
