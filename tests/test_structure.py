@@ -117,6 +117,13 @@ def test_kept_files_are_written_through_system_files() -> None:
         assert is_in(module, WRITERS) or not methods & WRITES, module
 
 
+def test_python_that_is_started_imports_nothing_from_the_current_folder() -> None:
+    for module, tree in TREES.items():
+        for command in (node.elts for node in ast.walk(tree) if isinstance(node, ast.List)):
+            if command and ast.unparse(command[0]) == "sys.executable":
+                assert ast.unparse(command[1]) == "'-P'", module
+
+
 def test_tests_share_code_through_support_only() -> None:
     for path in Path(__file__).parent.rglob("test_*.py"):
         nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))

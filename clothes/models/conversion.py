@@ -53,7 +53,7 @@ def to_litert(
         np.savez(path / "arrays.npz", *network.get_weights(), *([] if examples is None else [examples]))
         job = json.dumps({"model": vars(config), "temperature": temperature, "in_8_bits": examples is not None})
         done = subprocess.run(
-            [sys.executable, "-m", "clothes.models.conversion", folder, job],
+            [sys.executable, "-P", "-m", "clothes.models.conversion", folder, job],
             env=os.environ | {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
             capture_output=True,
             text=True,
