@@ -1,5 +1,6 @@
 """`verify`: a copy of a bundle is intact, and gives the scores here that it gave where it was made."""
 
+import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -83,7 +84,7 @@ def _check_answers(bundle: Bundle) -> tuple[list[Finding], float | None]:
     return [
         Finding("classes", True, f"{len(classes)}: {', '.join(classes)}"),
         Finding("probes", difference <= TOLERANCE, found),
-    ], difference
+    ], difference if math.isfinite(difference) else None
 
 
 def _check_versions(bundle: Bundle) -> Finding:

@@ -20,7 +20,7 @@ class TrainingCallback:
     """Follows a training. An exception raised in a method stops the training; its checkpoint is kept."""
 
     def on_progress(self, stage: str, done: int, total: int) -> None:
-        """Counts photos listed ("look"), decoded ("decode"), embedded ("embed") shown to the teacher ("teach") or
+        """Counts photos listed ("look"), decoded ("decode"), embedded ("embed"), shown to the teacher ("teach") or
         fitted to ("fit"), training steps ("train"), or the bundle to write ("save")."""
 
     def on_start(self, run: "Run", config: Config, split: Split) -> None:

@@ -3,12 +3,14 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import clothes
 from clothes.errors import BundleError
+from clothes.inference import verification
 from clothes.inference.bundle import MODEL, PROBES, read_bundle
 from clothes.inference.classifier import BUNDLED, TOLERANCE
 from tests.support.bundle_damage import Damage, change_info, change_probe, flip, update_info
@@ -82,3 +84,11 @@ def test_verify_command_tells_intact_from_damaged(bundle: Path, tmp_path: Path) 
     data = json.loads(run_command("verify", bundle, "--json").out)
     assert data["holds"] and data["tolerance"] == TOLERANCE
     assert np.isfinite(data["difference"])
+
+
+def test_scores_that_are_no_numbers_give_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = (np.full(len(read_bundle(BUNDLED).classes), np.nan),)
+    monkeypatch.setattr(verification, "open_model", lambda bundle: SimpleNamespace(run=lambda picture: answer))
+    result = clothes.verify(BUNDLED)
+    assert not result.holds and result.difference is None
+    json.dumps(result.to_dict(), allow_nan=False)
