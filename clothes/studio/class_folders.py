@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 
 from clothes.errors import PhotosError
 from clothes.photos.class_names import PART_FOLDERS, is_same_class
-from clothes.photos.folders import EMPTY_CLASS, Listing, from_class, list_class_folders, list_photos
+from clothes.photos.folders import EMPTY_CLASS, Listing, PhotoLister, from_class, list_class_folders, list_photos
 from clothes.photos.split_file import Split
 from clothes.studio.moves import read_sources
 from clothes.studio.project import PHOTOS, UNSORTED, Project
@@ -28,8 +28,7 @@ def empty_classes(listing: Listing) -> list[str]:
     """Returns the class folders without photos, relative to the photos."""
     if listing.photos:
         return [item.path for item in listing.skipped if item.reason == EMPTY_CLASS]
-    with os.scandir(listing.root) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith((".", "__")))
+    names, _ = PhotoLister(listing.root).sort_entries()
     return [name for name in names if name.lower() not in PART_FOLDERS]
 
 

@@ -13,6 +13,7 @@ from clothes.studio.journal import Entry, Journal, Move, Step
 from clothes.studio.moves import UnfinishedError, carry_out, read_sources, remove_unfinished_tables
 from clothes.studio.project import PHOTOS, TRASH, UNSORTED, Project
 from clothes.studio.tables import Exchange
+from clothes.system.terminal_text import utf8
 
 
 class History:
@@ -172,9 +173,10 @@ class History:
             write_groups(self.project)
 
     def _folders(self) -> list[str]:
-        """Returns all folders of the photos."""
+        """Returns all folders of the photos, but those whose names are not valid text: they are no classes."""
         root = self.project.photos
-        return [self.project.name(Path(folder)) for folder, *_ in os.walk(root) if Path(folder) != root]
+        names = (self.project.name(Path(folder)) for folder, *_ in os.walk(root) if Path(folder) != root)
+        return [name for name in names if utf8(name) == name]
 
     def _added_since(self, photos: int, unsorted: int) -> list[str]:
         """Returns the photos whose rows came after those that were counted."""

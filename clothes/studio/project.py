@@ -25,6 +25,7 @@ from clothes.photos.folders import list_class_folders, list_photos
 from clothes.system.checksums import json_text
 from clothes.system.files import write_text
 from clothes.system.locks import folder_lock
+from clothes.system.terminal_text import utf8
 from clothes.system.validation import read_json, stays_below
 
 PRIVATE, PHOTOS, UNSORTED, TRASH = ".studio", "photos", "unsorted", "trash"
@@ -76,6 +77,7 @@ class Project:
         ClothesError if the folder cannot be used.
         """
         chosen = Path(os.path.normpath(Path(folder).absolute()))
+        _require_name(chosen)
         try:
             project = cls(*_find(chosen))
             for path in (project.photos, project.runs, project.unsorted, project.private / TRASH):
@@ -139,6 +141,14 @@ class Project:
 def is_project(folder: Path) -> bool:
     """Whether a folder holds a project."""
     return (folder / PRIVATE / _INFO).exists()
+
+
+def _require_name(chosen: Path) -> None:
+    """Raises ClothesError for a folder without a name, or with one that no file of a project can hold."""
+    if not chosen.name:
+        raise ClothesError(f"{chosen} is a whole disk, which cannot be a project. Choose a folder on it.")
+    if (shown := utf8(str(chosen))) != str(chosen):
+        raise ClothesError(f"{shown} cannot be a project: its path is not valid text (UTF-8). Rename it.")
 
 
 def _find(chosen: Path) -> tuple[Path, Path]:

@@ -1,5 +1,6 @@
 """Opening a project: new, again, photos in place, folders that cannot be one; ids; one writer at a time."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from clothes.errors import ClothesError, PhotoError
 from clothes.photos.split import split
 from clothes.studio import project as project_module
 from clothes.studio.edits import Edits
+from clothes.studio.intake import Intake
 from clothes.studio.project import Project
 from clothes.system.locks import folder_lock
-from tests.support.pictures import draw, make_photos
+from tests.support.pictures import draw, make_photos, photo
 from tests.support.studio import below, counts, ids
 
 
@@ -49,6 +51,25 @@ def test_class_folders_are_used_in_place_and_stay_as_they_are(tmp_path: Path, fo
     for _ in range(3):
         edits.undo()
     assert below(source) == before
+
+
+@pytest.mark.parametrize("name", ["/", os.fsdecode(b"caf\xe9")])
+def test_a_disk_and_a_name_that_is_no_text_are_refused_in_words(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ClothesError, match="cannot be a project"):
+        Project.open(tmp_path / name)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_folder_whose_name_is_no_text_is_no_class_and_in_no_way(tmp_path: Path) -> None:
+    project = Project.open(tmp_path)
+    try:
+        (project.photos / os.fsdecode(b"caf\xe9")).mkdir()
+    except OSError:
+        pytest.skip("this system has text names alone")
+    assert counts(project) == {}
+    with Intake(project) as intake:
+        intake.add_file("a.png", photo(1), "hat")
+    assert counts(project) == {"hat": 1}
 
 
 def test_photos_in_part_folders_stay_in_their_part(tmp_path: Path) -> None:
