@@ -92,7 +92,7 @@ def _make_routes(desk: Desk, uploads: Uploads, phone: Phone | None) -> dict[Rout
 
 def _by_studio(desk: Desk, name: str) -> Callable[..., Any]:
     """The answer of the project that is open when the question comes."""
-    return lambda *given: getattr(desk.studio, name)(*given)
+    return lambda *given: getattr(desk.shown(given[-1]), name)(*given)
 
 
 def _outfit_finder() -> Callable[[Path, Given], Any]:

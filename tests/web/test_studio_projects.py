@@ -36,6 +36,22 @@ def test_projects_are_made_opened_and_listed(tmp_path: Path) -> None:
     assert len(list((tmp_path / "two" / "photos" / "cap").iterdir())) == 1
 
 
+def test_what_a_page_asks_of_another_project_than_the_open_one_changes_nothing(tmp_path: Path) -> None:
+    with studio_client(tmp_path / "one") as client:
+        one = client.get("state").json()["folder"]
+        assert upload(client, "a.png", photo(1), "hat", project=one).json()["added"] == 1
+        tell(client, do="new", name="Test")
+        assert client.get("state").json()["name"] == "Test"
+        late = [
+            upload(client, "b.png", photo(2), "hat", project=one),
+            edit(client, "add_class", label="cap", project=one),
+            client.post("job", json={"do": "start", "kind": "check", "project": one}),
+            tell(client, do="copy", folder=str(tmp_path), label="", project=one),
+        ]
+        assert all("Another project was opened" in answer.json()["problem"] for answer in late)
+        assert counts(client) == {} and client.get("state").json()["adding"] is None
+
+
 def test_a_folder_of_class_folders_is_used_in_place(tmp_path: Path) -> None:
     folder = make_photos(tmp_path / "mine", each=2)
     before = below(folder)

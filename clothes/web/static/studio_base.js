@@ -67,7 +67,7 @@ const ask = (path, query = {}) => request(`${path}?${new URLSearchParams(query)}
 const tell = (path, body) => request(path, {
   method: "POST",
   headers: { "content-type": "application/json" },
-  body: JSON.stringify(body),
+  body: JSON.stringify({ project: state.folder, ...body }), // another tab may have opened another one
 });
 const pathOf = (id) => id.split("/").map(encodeURIComponent).join("/");
 const pictureOf = (id, size = 160) => `studio/thumbnail/${pathOf(id)}?size=${size}`;

@@ -49,7 +49,7 @@ const post = (path, file, signal, onProgress) => new Promise((done, failed) => {
 const sendOne = async (item) => {
   const megabytes = isZip(item.name) ? props.max_zip_megabytes : props.max_megabytes;
   if (item.file.size > megabytes * 1e6) return refuse(item.name, words.tooLarge(megabytes));
-  const query = { name: item.name, label: isZip(item.name) ? "" : item.label, batch: sending.batch, ...(item.burst ? { burst: item.burst } : {}) };
+  const query = { name: item.name, label: isZip(item.name) ? "" : item.label, batch: sending.batch, ...(sending.project && { project: sending.project }), ...(item.burst ? { burst: item.burst } : {}) };
   try {
     const answer = await post(`studio/upload?${new URLSearchParams(query)}`, item.file, sending.abort.signal, (share) => {
       sending.shares.set(item, share);
@@ -86,7 +86,7 @@ const send = async (items) => {
   }
   if (!wanted.length) return;
   clearRefused();
-  sending = { batch: newName(), done: 0, total: wanted.length, added: 0, already: 0, told: [], shares: new Map(), abort: new AbortController() };
+  sending = { batch: newName(), project: state.folder, done: 0, total: wanted.length, added: 0, already: 0, told: [], shares: new Map(), abort: new AbortController() };
   showUpload();
   sending.ended = Promise.all(Array.from({ length: AT_ONCE }, sendAll));
   await sending.ended;
