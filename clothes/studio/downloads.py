@@ -1,6 +1,7 @@
 """What can be taken away of a run: its bundle and its exports, each as one zip file."""
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,16 @@ def make_zip(project: Project, run: str, kind: str) -> Path:
     files = _files(folder)
     if not path.exists() or any(file.stat().st_mtime > path.stat().st_mtime for file in files):
         path.parent.mkdir(exist_ok=True)
-        with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in files:
-                archive.write(file, f"{run}-{kind}/{file.relative_to(folder).as_posix()}")
+        with replacing(path) as temporary:
+            _write_zip(temporary, {f"{run}-{kind}/{file.relative_to(folder).as_posix()}": file for file in files})
     return path
+
+
+def _write_zip(path: Path, files: Mapping[str, Path]) -> None:
+    # A computer whose clock is not set gives times before 1980, which a zip file cannot hold.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as archive:
+        for name, file in files.items():
+            archive.write(file, name)
 
 
 def _folder(project: Project, run: Run, kind: str) -> Path | None:
