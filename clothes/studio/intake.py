@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clothes.collection import zip_archive
 from clothes.collection.collect import too_small
 from clothes.collection.photo_store import Photo, TestPhotos, examine
 from clothes.collection.provenance import Origin
@@ -211,14 +210,6 @@ class Intake(AbstractContextManager["Intake"]):
     def _read_test_photos(self) -> TestPhotos:
         self._test_photos = self._test_photos or TestPhotos(self.project.photos)
         return self._test_photos
-
-
-def classes_of(paths: Sequence[str]) -> list[str | None]:
-    """Returns the class of each photo of a dropped folder by its path, or None for those to leave unsorted."""
-    try:
-        return [_usable(label) for label in zip_archive.classes_of(paths)]
-    except ValueError:
-        return [None] * len(paths)
 
 
 def suggest(project: Project, classifier: "Classifier", *, progress: Progress | None = None) -> dict[str, list[str]]:

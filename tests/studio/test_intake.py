@@ -14,7 +14,7 @@ from clothes.photos.split import split
 from clothes.photos.split_file import Split
 from clothes.studio import intake as intake_module
 from clothes.studio.edits import Edits
-from clothes.studio.intake import Intake, classes_of, suggest
+from clothes.studio.intake import Intake, suggest
 from clothes.studio.project import Project
 from clothes.studio.shelves import Added, Refused
 from tests.support.pictures import encode, jpeg, make_photos, photo, png_header, smooth
@@ -219,15 +219,6 @@ def test_a_folder_of_this_computer_is_copied_by_its_classes(project: Project, tm
         with pytest.raises(PhotosError, match="No photo"):
             intake.add_folder(project.runs)
     assert (len(ids(project, None)), len(ids(project, "hat"))) == (2, 1)
-
-
-def test_the_classes_of_a_dropped_folder_are_those_of_a_zip_file() -> None:
-    assert classes_of(["top/hat/1.png", "top/bag/1.png", "1.png"]) == ["hat", "bag", None]
-    assert classes_of(["hat/1.png", "hat/2.png"]) == ["hat", "hat"]
-    assert classes_of(["top/train/hat/1.png", "top/test/bag/1.png"]) == ["hat", "bag"]
-    assert classes_of(["1.png", "CON/1.png", "hat/1.png"]) == [None, None, "hat"]
-    assert classes_of(["a/b/1.png"]) == [None]
-    assert classes_of([]) == []
 
 
 # --- suggestions ---
