@@ -29,7 +29,7 @@ from clothes.studio.job_folder import (
     is_locked,
     tuning_folder,
 )
-from clothes.studio.problems import explain_death, has_learnt
+from clothes.studio.problems import NAMES, explain_death, has_learnt
 from clothes.studio.project import Project
 from clothes.system.locks import folder_lock
 
@@ -164,7 +164,7 @@ def _require_all(kind: Kind, asked: dict[str, Any]) -> None:
     if kind == "add" and not {"folder", "addresses", "words"} & asked.keys():
         needed = ("folder",)
     if missing := [name for name in needed if name not in asked]:
-        raise ConfigError(f"A {kind} needs {' and '.join(missing)}. Choose first.")
+        raise ConfigError(f"The {NAMES[kind]} needs {' and '.join(missing)}. Choose first.")
 
 
 @contextmanager
@@ -193,7 +193,9 @@ def _wait_for_others(project: Project, kind: Kind) -> None:
         while job.is_alive:
             progress = job.progress
             if not progress or progress["state"] == "running" or time.monotonic() > until:
-                what = f"{info['kind']}, since {info['created'][11:16]}" if info else "its job.json is damaged"
+                what = "its job.json is damaged"
+                if info:
+                    what = f"the {NAMES[info['kind']]}, since {info['created'][11:16]}"
                 raise ClothesError(f"Another job runs: {what}. Wait until it has ended, or stop it.")
             time.sleep(0.05)
 

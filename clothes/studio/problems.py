@@ -10,7 +10,7 @@ from clothes.studio.page_sentences import error_for_page
 from clothes.system.files import DISK_ERRORS, megabytes
 from clothes.training.checkpoints import FOLDER as CHECKPOINTS
 
-_NAMES: dict[Kind, str] = {
+NAMES: dict[Kind, str] = {
     "train": "training",
     "test": "test",
     "check": "check",
@@ -34,7 +34,7 @@ def explain(error: Exception, kind: Kind, folder: Path, *, learnt: bool) -> Prob
     again: Next = "go on" if learnt else "again"
     disk = next((found for found in _chain(error) if isinstance(found, OSError) and found.errno in DISK_ERRORS), None)
     if disk:
-        what = f"The {_NAMES[kind]} could not write its files: {disk.strerror}. {_room(folder)}"
+        what = f"The {NAMES[kind]} could not write its files: {disk.strerror}. {_room(folder)}"
         return {"what": what, "safe": _safe(learnt), "next": again}
     if isinstance(error, errors.ClothesError):
         chosen: Next = next((step for family, step in _NEXT if isinstance(error, family)), again)
@@ -44,13 +44,13 @@ def explain(error: Exception, kind: Kind, folder: Path, *, learnt: bool) -> Prob
     if isinstance(error, MemoryError):
         what = "The memory of this computer was not enough. Close other programs, or choose Quick."
         return {"what": what, "safe": _safe(learnt), "next": "settings"}
-    what = f"The {_NAMES[kind]} met an error of the program itself ({type(error).__name__}: {error})."
+    what = f"The {NAMES[kind]} met an error of the program itself ({type(error).__name__}: {error})."
     return {"what": what, "safe": f"{_safe(learnt)} The log of the job tells more.", "next": again}
 
 
 def explain_death(kind: Kind, folder: Path, *, learnt: bool) -> Problem:
     """Returns the problem of a job whose process ended without a word."""
-    what = f"The {_NAMES[kind]} ended without a word: the computer was switched off, or its process was ended."
+    what = f"The {NAMES[kind]} ended without a word: the computer was switched off, or its process was ended."
     if _free(folder) < _LITTLE_ROOM:
         what += f" {_room(folder)}"
     return {"what": what, "safe": _safe(learnt), "next": "go on" if learnt else "again"}

@@ -72,7 +72,7 @@ def test_a_training_says_what_it_was_asked_and_names_its_run(project: Project) -
 
 def test_one_job_of_heavy_work_at_a_time(project: Project) -> None:
     with foreign_job(project, job=JOB, progress=PROGRESS):
-        with pytest.raises(ClothesError, match=r"Another job runs: train, since 12:00\. Wait .* or stop it"):
+        with pytest.raises(ClothesError, match=r"Another job runs: the training, since 12:00\. Wait .* or stop it"):
             jobs.start(project, "train", how="quick")
         assert len(list((project.private / "jobs").iterdir())) == 1  # nothing is left of the refused one
         jobs.start(project, "check")
