@@ -67,7 +67,7 @@ const showNext = () => {
 const showJob = () => {
   jobBar.hidden = !isBusy() || (station === "train" && state.job.kind === "train"); // which shows more of it
   if (jobBar.hidden) return;
-  find("p", jobBar).textContent = `${WORDS.jobs[state.job.kind]}: ${progressOf(state.job) || WORDS.jobStates[state.job.state]}`;
+  find("p", jobBar).textContent = `${WORDS.jobs[state.job.kind]}: ${progressOf(state.job) || stateOf(state.job)}`;
   showProgress(find("progress", jobBar), state.job);
   const stop = find(".stop", jobBar);
   stop.hidden = !state.job.offers.includes("stop");
@@ -94,8 +94,8 @@ watchers.push(() => {
   showNext();
   showJob();
   const { job: now } = state;
-  if (wasBusy && !isBusy()) say(`${WORDS.jobs[now.kind]} ${WORDS.jobStates[now.state]}.`, now.state === "failed" || now.state === "died");
-  if (!wasBusy && isBusy()) say(`${WORDS.jobs[now.kind]} ${WORDS.jobStates[now.state]}.`);
+  if (wasBusy && !isBusy()) say(`${WORDS.jobs[now.kind]} ${stateOf(now)}.`, now.state === "failed" || now.state === "died");
+  if (!wasBusy && isBusy()) say(`${WORDS.jobs[now.kind]} ${stateOf(now)}.`);
   if (wasBusy && !isBusy() && now.kind === "train" && now.has_model && usesCamera && station === "train") {
     usesCamera = false;
     testRun = now.run;

@@ -29,11 +29,12 @@ const tellNews = (kind, text, isGood) => {
   notify(kind, told);
   showTitle();
 };
-const tellEnd = ({ kind, state: end, run }) => {
+const tellEnd = (job) => {
+  const { kind, state: end, run } = job;
   const found = state.runs.find((other) => other.run === run);
   const result = { train: found?.validation, test: found?.test } [kind];
   const isGood = ["done", "stopped"].includes(end);
-  tellNews(kind, end === "done" ? WORDS.news[kind](result?.accuracy) : `${WORDS.jobs[kind]} ${WORDS.jobStates[end]}`, isGood);
+  tellNews(kind, end === "done" ? WORDS.news[kind](result?.accuracy) : `${WORDS.jobs[kind]} ${stateOf(job)}`, isGood);
 };
 
 const asCheck = ([id, end]) => ({ id, kind: "check", state: end });

@@ -29,6 +29,8 @@ const progressOf = (job) => {
   if (job.state === "running" && job.seconds_left) parts.push(trainWords.left(job.seconds_left));
   return parts.join(", ");
 };
+// What a job does, or how it ended: a training that was stopped may keep a model.
+const stateOf = (job) => WORDS.jobStates[job.kind === "train" && job.state === "stopped" && job.has_model ? "kept" : job.state];
 const shareOf = (job) => {
   if (job.seconds_left === null || !job.seconds) return job.total ? job.done / job.total : undefined;
   return job.seconds / (job.seconds + job.seconds_left);
@@ -107,7 +109,7 @@ let curvesSeen = "";
 const buildPanel = (now) => {
   if (!now) return refill(panel, !canTrain() && hint(trainWords.few));
   refill(panel,
-    heading(`${WORDS.jobs.train} ${WORDS.runName(now.run)} ${WORDS.jobStates[now.state]}.`),
+    heading(`${WORDS.jobs.train} ${WORDS.runName(now.run)} ${stateOf(now)}.`),
     ...(isBusy() ? [numbers, trainBar] : []),
     inRow(
       now.offers.includes("stop") && button(trainWords.stop, () => job("stop"), { className: "stop" }),
