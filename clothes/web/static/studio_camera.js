@@ -7,7 +7,9 @@ const shutter = find(".shoot");
 const startCamera = async (video, wanted) => {
   try {
     if (!navigator.mediaDevices) throw new DOMException("", "SecurityError");
-    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: wanted });
+    const stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
+    stopCamera(video); // it may have been asked for twice
+    video.srcObject = stream;
     await video.play();
     return true;
   } catch (error) {

@@ -67,17 +67,19 @@ const askAbout = async (file) => {
   if (!file || !chosenRun()) return;
   stopLive();
   if (file.size > props.max_megabytes * 1e6) return say(`${file.name}: ${words.tooLarge(props.max_megabytes)}`, true);
-  asked = { file, run: chosenRun().run };
+  const mine = asked = { file, run: chosenRun().run };
   URL.revokeObjectURL(picture.src);
   picture.src = URL.createObjectURL(file);
   picture.hidden = false;
   said.textContent = WORDS.loading;
   forget();
   try {
-    showAnswer(await predict(file));
+    const answer = await predict(file);
+    if (mine !== asked) return; // another photo, or the live camera
+    showAnswer(answer);
     fixing.replaceChildren(corrector(file), moreAbout(file));
   } catch (error) {
-    said.replaceChildren(make("p", { className: "problem", textContent: error.message }));
+    if (mine === asked) said.replaceChildren(make("p", { className: "problem", textContent: error.message }));
   }
 };
 find(".ask").onchange = (event) => {
