@@ -84,6 +84,8 @@ def show_table(head: list[str], rows: list[list[Any]]) -> None:
 
 def duration(seconds: float) -> str:
     """A duration for people: "40 seconds", "17 minutes", "2.5 hours"."""
+    if seconds < 1.5:
+        return "1 second"
     if seconds < 90:
-        return f"{max(1, round(seconds))} seconds"
+        return f"{round(seconds)} seconds"
     return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -41,6 +41,11 @@ class Comparison:
     differences: tuple[Difference, ...]  # sorted by photo
     left_out: int
 
+    @property
+    def is_significant(self) -> bool:
+        """Whether chance alone seldom gives the difference: in less than 1 of 20 cases."""
+        return self.p < 0.05
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

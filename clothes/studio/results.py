@@ -22,7 +22,6 @@ from clothes.studio.job_folder import JobFolder, Kind, check_asked
 from clothes.studio.page_sentences import for_page, for_page_all
 from clothes.studio.project import PHOTOS, Project
 
-_SIGNIFICANT = 0.05
 _PLURALS = {"photo": "photos", "pair": "pairs", "class": "classes"}
 _FINDINGS = (  # entry of the check, noun, description, advice
     ("unreadable", "photo", "that cannot be read", "Left out. Replace it or set it aside."),
@@ -197,7 +196,7 @@ def comparison(project: Project, run: str, other: str | None = None) -> dict[str
     before, after = result.accuracy
     if result.only_first == result.only_second:
         verdict = "as good as before"
-    elif result.p < _SIGNIFICANT:
+    elif result.is_significant:
         verdict = "chance alone seldom gives this difference"
     else:
         verdict = "this may be chance"

@@ -25,6 +25,11 @@ def test_only_one_file_prints() -> None:
         assert path.name == "output.py" or not found, path
 
 
+def test_a_duration_is_told_in_one_unit() -> None:
+    times = {0.2: "1 second", 1.4: "1 second", 1.6: "2 seconds", 89: "89 seconds", 100: "2 minutes", 9000: "2.5 hours"}
+    assert {seconds: output.duration(seconds) for seconds in times} == times
+
+
 @pytest.fixture(scope="module")
 def hostile_photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Class folders with hostile names: photos, duplicates, files that are no photos, a folder."""

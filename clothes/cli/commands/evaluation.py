@@ -18,7 +18,6 @@ app = typer.Typer(rich_markup_mode=None)
 
 _DIFFERENCES_SHOWN = 20
 _MOST_COLUMNS = 20  # of a confusion matrix in a terminal
-_SIGNIFICANT = 0.05
 
 
 @app.command()
@@ -141,6 +140,6 @@ def _verdict(result: "clothes.Comparison", names: tuple[str, str]) -> str:
     if result.only_first == result.only_second:
         return "Neither run is better."
     better = names[result.only_second > result.only_first]
-    if result.p < _SIGNIFICANT:
+    if result.is_significant:
         return f"{better} is better; chance alone seldom gives this difference."
     return f"{better} did better, but this may be chance; more test photos would tell."

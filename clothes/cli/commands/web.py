@@ -45,12 +45,13 @@ def serve(
     credentials = user_and_password(auth)
     classifier = clothes.load(model)
     note(f"Model: {classifier.path}")
-    if host not in ("127.0.0.1", "localhost", "::1") and auth is None:
-        also = f" and put photos into {quote(corrections)}" if corrections else ""
-        note(f"Anyone on the network can use the page{also}. Ask for a password with --auth USER:PASSWORD.")
     from clothes.web.corrections import Inbox
     from clothes.web.predict_page import launch
+    from clothes.web.server import opens_to_others
 
+    if auth is None and opens_to_others(host):
+        also = f" and put photos into {quote(corrections)}" if corrections else ""
+        note(f"Anyone on the network can use the page{also}. Ask for a password with --auth USER:PASSWORD.")
     with Inbox(corrections) if corrections else nullcontext() as inbox:
         parser = clothes.load_outfit(classifier=classifier) if model is None else None
         launch(classifier, inbox=inbox, parser=parser, host=host, port=port, auth=credentials, on_ready=show_address)
