@@ -87,6 +87,10 @@ class Recommendations:
         return [self.describe_need(), *(pair.describe() for pair in self.confusions), *self.describe_curve()]
 
     @property
+    def need_helps(self) -> bool:
+        return self.needs[0].gain.value >= _SHOWN
+
+    @property
     def doubling_helps(self) -> bool:
         return self.doubling.value >= _SHOWN
 
@@ -98,7 +102,7 @@ class Recommendations:
                 "validation photos, with other places, people and light."
             )
         text = (
-            f"{best.more} more photos of {best.label} would help most: about {_points(best.gain)} of accuracy. "
+            f"{best.more} more photos of {best.label} would help most: {_points(best.gain)} of accuracy. "
             f"It ranks first in {percent(best.first)} of the resamples of the {self.validation} validation "
             "photos"
         )
@@ -109,10 +113,8 @@ class Recommendations:
 
     def describe_curve(self) -> list[str]:
         points = ", ".join(f"{percent(found.value)} with {photos:,}" for photos, found in self.curve)
-        gain = f"Twice as many photos of the same kind would add about {_points(self.doubling)}."
-        if not self.doubling_helps:
-            gain = f"Twice as many photos of the same kind would add less than {100 * _SHOWN:.1f} points."
-        elif self.doubling.low <= 0.001:
+        gain = f"Twice as many photos of the same kind would add {_points(self.doubling)}."
+        if self.doubling_helps and self.doubling.low <= _SHOWN:
             gain += " They may also add nothing: the remaining errors may need other photos."
         origin = (
             "Each point is one training; another seed would move it slightly."
@@ -193,4 +195,6 @@ def _find_confusions(classes: Sequence[str], truth: np.ndarray, answers: np.ndar
 
 
 def _points(found: Estimate) -> str:
-    return f"{100 * found.value:.1f} points (95 % interval {100 * found.low:.1f} to {100 * found.high:.1f})"
+    if found.value < _SHOWN:
+        return f"less than {100 * _SHOWN:.1f} points"
+    return f"about {100 * found.value:.1f} points (95 % interval {100 * found.low:.1f} to {100 * found.high:.1f})"

@@ -1,13 +1,14 @@
 """The recommendations name the class that gains most from more photos, and how certain that is."""
 
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from clothes.evaluation.learning_curve import Point
-from clothes.evaluation.recommendations import recommend
+from clothes.evaluation.recommendations import Estimate, Need, recommend
 
 CLASSES = ("hat", "shirt", "longsleeve")
 
@@ -61,6 +62,9 @@ def test_a_gain_that_rounds_to_nothing_is_not_told_as_a_number() -> None:
     assert not perfect.doubling_helps
     assert perfect.describe_curve()[1] == "Twice as many photos of the same kind would add less than 0.1 points."
     assert recommendations({}, train=(9, 9, 9)).doubling_helps
+    small = replace(perfect, needs=(Need("hat", 10, Estimate(0.0004, 0, 0.0009), 1.0),))
+    assert not small.need_helps
+    assert "10 more photos of hat would help most: less than 0.1 points of accuracy." in small.describe_need()
 
 
 def test_another_validation_photo_takes_little_more_memory() -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import pytest
 from PIL import Image
 
 import clothes
+from clothes.config import Config
 from clothes.errors import RunError
 from clothes.inference.confidence import percent
 from tests.support.commands import run_command
@@ -26,6 +28,7 @@ pytest.importorskip("jinja2", reason="the report needs the extra 'train'")
 
 from clothes.evaluation.embeddings import read_embeddings
 from clothes.evaluation.recommendations import Confusion
+from clothes.report.rendering import fill
 from clothes.report.sections import show_confusions
 
 
@@ -233,6 +236,16 @@ def test_bundle_with_the_required_entries_alone_is_evaluated_and_reported(
     clothes.evaluate(copy.path)
     page = clothes.write_report(copy).path.read_text(encoding="utf-8")
     assert "<h1><bdi>run</bdi></h1>" in page and "best epoch –" in page
+
+
+@pytest.mark.parametrize(
+    ("architecture", "told"), [("quick", "the last layer alone, fitted at once"), ("sequential", "best epoch –")]
+)
+def test_a_quick_training_has_no_epochs(architecture: str, told: str) -> None:
+    config = Config().changed({"model": {"architecture": architecture}})
+    run = {"run": SimpleNamespace(config=config), "run_info": {"finished": "today"}, "evaluation": {"created": "today"}}
+    page = fill("settings.html", **run, info={"image_size": 224}, parts=(), classes=(), counts={}).decode()
+    assert told in page and ("minutes" in page) == (architecture != "quick")
 
 
 @pytest.mark.usefixtures("page")
