@@ -168,14 +168,13 @@ class OutfitParser:
         crop = self.crop(pixels, view, region)
         names = self.naming.names(region, self.classes, crop)
         confidence = self.naming.confidence(names, region, self.classes, crop, scene)
-        small = view.picture[:: len(view.picture) // len(region.mask), :: len(view.picture) // len(region.mask)]
         return Garment(
             label=next(iter(names)),
             confidence=confidence,
             known=confidence >= self.naming.known,
             box=view.box(region.box),
             area=min(1.0, region.area * view.share),
-            colors=name_colors(small[without_edge(region.mask)]),
+            colors=name_colors(view.pixels(without_edge(region.mask))),
             scores=names,
             _view=view,
             _region=region,

@@ -58,6 +58,12 @@ class View:
             self, photo_size=photo_size, left=self.left * times, top=self.top * times, scale=self.scale * times
         )
 
+    def pixels(self, mask: np.ndarray) -> np.ndarray:
+        """A mask bool (n, n) of the picture -> the photo's pixels in it, one for each of the mask: uint8 (N, 3)."""
+        shown, step = np.zeros(self.picture.shape[:2], bool), len(self.picture) // len(mask)
+        shown[self.place] = True
+        return self.picture[::step, ::step][mask & shown[::step, ::step]]
+
     def mask(self, mask: np.ndarray) -> np.ndarray:
         """A mask bool (n, n) of the picture -> bool (H, W) of the photo."""
         pixel = self.scale * len(self.picture) / len(mask)  # of the mask, in pixels of the photo

@@ -88,7 +88,7 @@ def png(*parts: Any, **size: Any) -> bytes:
 
 
 def pictures() -> dict[str, bytes]:
-    """One over the other, two people, one far away, a pair of shoes, a turned photo, a clear, a large one, a wall."""
+    """Worn and over another, two people, far away, a pair of shoes, photos turned, clear, large, a wall, narrow."""
     small = Image.new("RGB", (900, 900), (127, 127, 127))
     small.paste(draw_outfit(*wearer()), (100, 60))
     turned = Image.Exif()
@@ -107,6 +107,7 @@ def pictures() -> dict[str, bytes]:
         "clear.png": encode(clear, "PNG"),
         "large.jpg": encode(draw_outfit(*wearer()).resize((2000, 3000)), "JPEG", quality=92),
         "wall.png": png(),
+        "narrow.png": png(("pants", (0, 0, 25, 400)), size=(25, 400)),
     }
 
 
@@ -119,7 +120,7 @@ def test_answers_are_those_of_python(browser: Any, url: str, parser: clothes.Out
     assert rows.pop() == ["notes.txt", *[""] * (len(head) - 2), "not-a-photo"]
     wanted = {name: parser.garments(data) for name, data in photos.items()}
     assert [row[0] for row in rows] == [name for name, garments in wanted.items() for _ in garments or [None]]
-    assert [len(garments) for garments in wanted.values()][:9] == [3, 5, 6, 3, 1, 3, 4, 3, 0]
+    assert [len(garments) for garments in wanted.values()][:10] == [3, 5, 6, 3, 1, 3, 4, 3, 0, 1]
     garments = [garment for found in wanted.values() for garment in found or [None]]
     for row, garment in zip(rows, garments, strict=True):
         if garment is None:

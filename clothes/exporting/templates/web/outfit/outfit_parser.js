@@ -47,14 +47,14 @@ const shownIn = (cells, { classes, kinds }) => {
   return [Math.min(...columns), Math.min(...rows), Math.max(...columns) + 1, Math.max(...rows) + 1].map((cell) => cell / side);
 };
 
-// A garment's own pixels in the picture, one for each pixel of its mask.
-const pixelsOf = ({ picture, size }, { mask, side }) => {
+// A garment's own pixels in the picture, one for each pixel of its mask that the photo fills.
+const pixelsOf = ({ picture, size, place }, { mask, side }) => {
   const inner = withoutEdge(mask, side);
   const step = size / side;
-  return [...inner.keys()].filter((at) => inner[at]).map((at) => {
-    const from = 3 * (Math.floor(at / side) * step * size + at % side * step);
-    return [...picture.subarray(from, from + 3)];
-  });
+  const isInside = (pixel, start, length) => pixel >= start && pixel < start + length;
+  return [...inner.keys()].filter((at) => inner[at]).map((at) => [Math.floor(at / side) * step, at % side * step])
+    .filter(([row, column]) => isInside(row, place.top, place.height) && isInside(column, place.left, place.width))
+    .map(([row, column]) => [...picture.subarray(3 * (row * size + column), 3 * (row * size + column + 1))]);
 };
 
 const overlap = (one, other) => {
