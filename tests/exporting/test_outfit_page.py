@@ -239,7 +239,7 @@ def test_camera_frames_and_names_what_is_worn_and_stops(browser: Any, url: str) 
         assert page.locator("details").count() == 0 and page.get_attribute(".answer", "aria-live") == "off"
         assert page.evaluate(BOXES) == ["The photo with shirt, pants, shoes", True, [255, 0, 255]]
         track = page.evaluate_handle("document.querySelector('video').srcObject.getTracks()[0]")
-        page.get_by_role("button", name="Stop the camera").click()
+        page.get_by_role("button", name="Stop camera").click()
         page.get_by_text("Show me a photo: the answer appears here.").wait_for()
         assert track.get_property("readyState").json_value() == "ended"
         assert page.locator(".garments, .box canvas").count() == 0 and not page.locator("video").is_visible()

@@ -217,7 +217,7 @@ def test_camera_answers_live_and_stops(browser: Any, url: str) -> None:
         assert not page.locator("video").is_visible() and page.get_attribute(".answer", "aria-live") == "polite"
         page.get_by_role("button", name="Live camera").click()
         answer(page)
-        page.get_by_role("button", name="Stop the camera").click()
+        page.get_by_role("button", name="Stop camera").click()
         page.get_by_text("Show me a photo: the answer appears here.").wait_for()
         assert page.locator(".bars").count() == 0
 

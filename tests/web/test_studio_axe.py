@@ -150,7 +150,7 @@ def test_photos_and_where_they_come_from(browser: Any, project: Project, look: d
         viewer.button("Use the camera")
         page.locator(".shooting video").wait_for()
         viewer.check("camera")
-        viewer.button("Stop the camera")
+        viewer.button("Stop camera")
         page.locator(".chip[data-name='']").click()
         suggested = {"bar": ["unsorted/loose0.png", "unsorted/loose1.png"]}
         page.evaluate(SUGGEST, suggested)

@@ -39,7 +39,7 @@ def test_a_camera_that_is_asked_for_twice_is_stopped_as_a_whole(browser: Any, tm
             page.wait_for_function(
                 "(number) => document.querySelector('.shooting video').srcObject === streams[number - 1]", arg=number
             )
-        page.get_by_role("button", name="Stop the camera").click()
+        page.get_by_role("button", name="Stop camera").click()
         assert page.evaluate("streams.map((stream) => stream.active)") == [False, False]
 
 

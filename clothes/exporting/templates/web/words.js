@@ -16,7 +16,7 @@ export const WORDS = {
   unreadable: "This photo cannot be used: the browser cannot read it. Save it as a usual JPEG or PNG.",
   camera: {
     start: "Live camera",
-    stop: "Stop the camera",
+    stop: "Stop camera",
     SecurityError: "Browsers allow a live camera only over https or on this machine. Choose photos instead.",
     NotAllowedError: "The browser blocks the camera for this page. Allow it beside the page's address, then try again.",
     NotFoundError: "No camera is connected. Connect one and try again, or choose photos.",
