@@ -71,6 +71,26 @@ def test_a_dropped_photo_is_added_and_a_refused_one_has_its_reason(browser: Any,
         chips(page, {"": 1, "coat": 1})
 
 
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        (["shirt/1.png", "shirt/2.png"], {"shirt": 2}),
+        (["all/shirt/old/1.png", "all/shirt/new/2.png", "all/hat/3.png", "all/4.png"], {"": 1, "hat": 1, "shirt": 2}),
+        (["all/train/shirt/1.png", "all/val/shirt/2.png", "all/test/hat/3.png", "all/a.txt"], {"hat": 1, "shirt": 2}),
+    ],
+)
+def test_a_chosen_folder_has_its_classes_as_on_the_command_line(
+    browser: Any, tmp_path: Path, files: list[str], wanted: dict[str, int]
+) -> None:
+    for number, name in enumerate(files):
+        path = tmp_path / "chosen" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"no photo" if name.endswith(".txt") else photo(number))
+    with served_studio(tmp_path / "project") as url, opened(browser, url) as page:
+        page.set_input_files(".directory", tmp_path / "chosen" / Path(files[0]).parts[0])
+        chips(page, wanted)
+
+
 def test_a_folder_is_copied_and_a_second_project_is_opened_by_keyboard(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,18 +106,28 @@ find("button", uploading).onclick = () => {
 };
 addEventListener("beforeunload", (event) => sending && event.preventDefault());
 
-// The class of a file is the folder in which it lies.
-const labelOf = (path) => path.split("/").slice(-2, -1)[0] ?? "";
-const asItems = (files, label) => [...files].map((file) => ({
-  file,
-  name: file.webkitRelativePath || file.name,
-  label: labelOf(file.webkitRelativePath) || label,
-}));
+// The class of each file by its path, as `clothes train` reads a folder: class folders may lie below single folders and
+// below train/, validation/ and test/; what lies in them lies in that class. A file beside class folders has none.
+const PART = /^(train|test|val|valid|validation)$/i;
+const labelsOf = (paths) => {
+  let folders = paths.map((path) => path.split("/").slice(0, -1));
+  const isShared = () => folders.some((parts) => parts.length > 1) && folders.every((parts) => parts[0] === folders[0][0]);
+  while (isShared()) folders = folders.map((parts) => parts.slice(1));
+  const inside = folders.filter((parts) => parts.length);
+  const areParts = inside.every((parts) => PART.test(parts[0])) && inside.some((parts) => parts.length > 1);
+  return folders.map((parts) => parts[areParts ? 1 : 0] ?? "");
+};
+const inFolders = (files) => {
+  const kept = files.filter(({ name }) => !isJunk(name));
+  const labels = labelsOf(kept.map(({ name }) => name));
+  return kept.map((item, at) => ({ ...item, label: labels[at] }));
+};
+const asItems = (files) => inFolders([...files].map((file) => ({ file, name: file.webkitRelativePath || file.name })));
 
 const readEntry = async (entry, path = "") => {
   if (entry.isFile) {
     const file = await new Promise((done, failed) => entry.file(done, failed)).catch(() => null);
-    return file ? [{ file, name: path + entry.name, label: labelOf(path + entry.name) }] : [];
+    return file ? [{ file, name: path + entry.name }] : [];
   }
   const reader = entry.createReader();
   const found = [];
@@ -129,7 +139,7 @@ const readEntry = async (entry, path = "") => {
 };
 const takeDrop = async (transfer, label = current) => {
   const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean); // before any wait
-  const files = entries.length ? (await Promise.all(entries.map((entry) => readEntry(entry)))).flat() : asItems(transfer.files, "");
+  const files = entries.length ? inFolders((await Promise.all(entries.map((entry) => readEntry(entry)))).flat()) : asItems(transfer.files);
   send(files.map((item) => ({ ...item, label: item.label || label || "" })));
 };
 
@@ -149,9 +159,9 @@ dropZone.ondrop = (event) => {
 };
 for (const picker of [find(".files"), find(".directory")]) {
   picker.onchange = () => {
-    const isFolder = picker.classList.contains("directory");
+    const label = picker.classList.contains("directory") ? "" : current ?? "";
     const burst = find(".one").checked ? { burst: newName() } : {};
-    send(asItems(picker.files, isFolder ? "" : current ?? "").map((item) => ({ ...item, ...burst })));
+    send(asItems(picker.files).map((item) => ({ ...item, ...burst, label: item.label || label })));
     find(".one").checked = false;
     picker.value = "";
   };
