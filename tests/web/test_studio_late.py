@@ -22,6 +22,14 @@ COUNT_STREAMS = """() => {
         return stream;
     };
 }"""
+HOLD_STREAM = """() => {
+    const real = navigator.mediaDevices.getUserMedia;
+    navigator.mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await real(wanted);
+        await new Promise((done) => window.allow = done);
+        return stream;
+    };
+}"""
 HOLD_ANSWERS = """() => {
     window.held = [];
     const real = window.fetch;
@@ -41,6 +49,19 @@ def test_a_camera_that_is_asked_for_twice_is_stopped_as_a_whole(browser: Any, tm
             )
         page.get_by_role("button", name="Stop camera").click()
         assert page.evaluate("streams.map((stream) => stream.active)") == [False, False]
+
+
+def test_a_camera_that_starts_after_its_station_was_left_is_stopped(browser: Any, tmp_path: Path) -> None:
+    with served_studio(tmp_path) as url, opened(browser, url) as page:
+        page.evaluate(COUNT_STREAMS)
+        page.evaluate(HOLD_STREAM)
+        page.get_by_role("button", name="Use the camera").click()
+        page.wait_for_function("Boolean(window.allow)")
+        page.locator("nav button[data-step=check]").click()
+        page.evaluate("allow()")
+        page.wait_for_function("!streams[0].active")
+        page.locator("nav button[data-step=photos]").click()
+        assert page.locator(".shooting").is_hidden()
 
 
 def test_the_answer_to_an_earlier_photo_is_not_shown(browser: Any, tmp_path: Path) -> None:

@@ -10,6 +10,10 @@ const startCamera = async (video, wanted) => {
     const stream = await navigator.mediaDevices.getUserMedia({ video: wanted });
     stopCamera(video); // it may have been asked for twice
     video.srcObject = stream;
+    if (video.closest("section").hidden) { // its station was left while the browser asked
+      stopCamera(video);
+      return false;
+    }
     await video.play();
     return true;
   } catch (error) {
