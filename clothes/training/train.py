@@ -66,8 +66,7 @@ def train(
     mixture of the labels and its probabilities for each train photo (see TrainConfig.teacher_weight).
     """
     began = time.perf_counter()
-    if minutes is not None and not 0 < 60 * minutes < math.inf:
-        raise ConfigError(f"--minutes must be a number above 0; got {minutes:g}.")
+    _check_minutes(minutes)
     photos, changes, callback = Path(photos), changes or {}, callback or TrainingCallback()
     asked = _asked(
         config, changes, minutes=minutes, trunk=trunk and str(trunk), folds=folds, teacher=teacher and str(teacher)
@@ -96,6 +95,11 @@ def train(
         run.note(asked=asked)
         method.fit(run, used, prepared, callback, resume=False)
     return run
+
+
+def _check_minutes(minutes: float | None) -> None:
+    if minutes is not None and not 0 < 60 * minutes < math.inf:
+        raise ConfigError(f"--minutes must be a number above 0; got {minutes:g}.")
 
 
 def _go_on(run: Run, asked: Mapping[str, Any], callback: TrainingCallback) -> None:

@@ -66,9 +66,7 @@ def tune(
 
     running = Search(visible, config, search, callback, began=began)
     folder = Path(out) if out is not None else Path("tunings") / f"{photos.resolve().name}-{running.fingerprint[:8]}"
-    real = Path(os.path.realpath(folder))
-    if utf8(str(real)) != str(real):
-        raise TuningError(f"The name of the folder {str(real)!a} is not UTF-8. Give another --out.")
+    real = _real(folder)
     url = storage or f"sqlite:///{quote(str(real / 'study.db'))}"  # a name may contain ?
     try:
         with database_errors(url):
@@ -84,3 +82,11 @@ def tune(
             return running.write_result(study, folder)
     except OSError as error:
         raise TuningError(f"The search cannot be kept in {folder}: {error.strerror}. Give another --out.") from None
+
+
+def _real(folder: Path) -> Path:
+    """Returns the folder without links. Raises TuningError if a database cannot have its name."""
+    real = Path(os.path.realpath(folder))
+    if utf8(str(real)) != str(real):
+        raise TuningError(f"The name of the folder {str(real)!a} is not UTF-8. Give another --out.")
+    return real
