@@ -110,6 +110,20 @@ def test_the_page_tells_a_gone_folder_and_goes_on_when_it_is_back(browser: Any, 
 
 
 @pytest.mark.browser
+def test_an_answer_that_comes_after_a_later_one_is_not_shown(browser: Any, tmp_path: Path) -> None:
+    with served_studio(tmp_path) as url, opened(browser, url) as page:
+        held: list[Any] = []
+        page.route("**/studio/state?*", lambda route: route.continue_() if held else held.append(route))
+        page.evaluate(LOOK_AGAIN)
+        with page.expect_response("**/studio/state?*"):
+            page.evaluate(LOOK_AGAIN)
+        with page.expect_response("**/studio/state?*"):
+            held[0].fulfill(status=410, json={"problem": "The folder is gone."})
+        page.evaluate("new Promise((done) => setTimeout(done, 100))")
+        assert page.locator(".status").inner_text() == ""
+
+
+@pytest.mark.browser
 def test_the_page_tells_a_full_disk_for_each_photo(
     browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

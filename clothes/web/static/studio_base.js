@@ -73,6 +73,8 @@ const pathOf = (id) => id.split("/").map(encodeURIComponent).join("/");
 const pictureOf = (id, size = 160) => `studio/thumbnail/${pathOf(id)}?size=${size}`;
 
 let timer = 0;
+let looksSent = 0; // at the server's state
+let lookShown = 0; // the latest of them that has an answer
 let lastShown = "";
 let trouble = ""; // why the last look failed
 
@@ -87,14 +89,19 @@ const isActive = (job) => ["starting", "running", "stopping"].includes(job?.stat
 const isBusy = () => isActive(state.job);
 const refresh = async () => {
   clearTimeout(timer);
+  const number = ++looksSent;
+  let problem = "";
   try {
-    show(await ask("state"));
-    if (trouble && status.textContent === trouble) say("");
-    trouble = "";
+    const answer = await ask("state");
+    if (number > lookShown) show(answer);
   } catch (error) {
-    trouble = error.message;
-    say(trouble, true);
+    problem = error.message;
   }
+  if (number < lookShown) return; // a later look has its answer already
+  lookShown = number;
+  if (problem) say(problem, true);
+  else if (trouble && status.textContent === trouble) say("");
+  trouble = problem;
   clearTimeout(timer);
   timer = setTimeout(refresh, 1000 * (isBusy() || isActive(state.adding) || state.filling ? BUSY_SECONDS : IDLE_SECONDS));
 };
