@@ -110,9 +110,10 @@ class Store(AbstractContextManager["Store"]):
         self.new: Counter[str] = Counter()
         self.already: Counter[str] = Counter()
         self._class_folder = cache(partial(class_folder, self.root))
-        self._requested: set[Path] = set()  # those of the stored photos
-        self._by_size: dict[int, list[Path]] = defaultdict(list)  # stored photos by their bytes
-        self._hashes: dict[Path, str] = {}
+        # The stored photos, named as in sources.csv: those asked for, all by their bytes, and their checksums.
+        self._requested = set[str]()
+        self._by_size: dict[int, list[str]] = defaultdict(list)
+        self._hashes: dict[str, str] = {}
         self._stack = ExitStack()
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -120,7 +121,7 @@ class Store(AbstractContextManager["Store"]):
             with ExitStack() as stack:
                 self._sources = stack.enter_context(Sources(self.root))
                 for photo in list_photos(self.root)[0]:  # after `Sources` has settled what a kill left
-                    self._by_size[photo.stat().st_size].append(photo)
+                    self._by_size[photo.stat().st_size].append(self._file(photo))
                 stack.pop_all()
         except OSError as error:
             raise PhotosError(
@@ -166,9 +167,10 @@ class Store(AbstractContextManager["Store"]):
         if not again and any(map(self._sources.lists, names)):
             raise PhotoError(origin.origin, "removed", _REMOVED)
         path = store_new(self._sources, names, photo, origin)
-        self._by_size[len(photo.data)].append(path)
-        self._hashes[path] = photo.sha256
-        self._requested.add(path)
+        file = self._file(path)
+        self._by_size[len(photo.data)].append(file)
+        self._hashes[file] = photo.sha256
+        self._requested.add(file)
         self.new[label] += 1
         return path
 
@@ -183,23 +185,27 @@ class Store(AbstractContextManager["Store"]):
             self._sources.remove(path)
         except OSError as error:
             raise PhotosError(f"{path} cannot be removed: {error.strerror}. Remove the cause and try again.") from None
-        self._requested.discard(path)
+        self._requested.discard(self._file(path))
 
     def find(self, photo: Photo) -> Path | None:
         """Returns the path of the same photo, if it is stored. Reads only files of the same size, each once."""
-        for path in self._by_size[len(photo.data)]:
-            if path not in self._hashes:
+        for file in self._by_size[len(photo.data)]:
+            path = self.root / file
+            if file not in self._hashes:
                 with suppress(OSError):
-                    self._hashes[path] = sha256_file(path)
-            if self._hashes.get(path) == photo.sha256 and path.exists():  # it may be removed by now
+                    self._hashes[file] = sha256_file(path)
+            if self._hashes.get(file) == photo.sha256 and path.exists():  # it may be removed by now
                 return path
         return None
 
+    def _file(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
     def _count(self, there: Path, label: str, name: str) -> None:
-        file = there.relative_to(self.root).as_posix()
+        file = self._file(there)
         if not any(is_same_class(name, label) for name in file.split("/")[:-1]):
             raise PhotoError(name, "other-class", f"it is there already, but not as {label}: {file}")
-        self._requested.add(there)
+        self._requested.add(file)
         self.already[label] += 1
 
 

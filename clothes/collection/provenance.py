@@ -9,7 +9,7 @@ The journal makes sure that a kill leaves whole photos only, each with its row:
 
 Before a photo is removed, its row is appended to the journal too. When `Sources` is opened or closed, `_settle`
 compares each row of the journal with the folder: a complete temporary file is renamed, a photo without a row gets it,
-a row without a photo is removed. Then the journal is emptied.
+a row without a photo is removed. Then the journal is emptied, as it is when it has grown long.
 """
 
 import codecs
@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from clothes.errors import PhotosError
 from clothes.system.checksums import sha256_file
-from clothes.system.csv_files import csv_text, read_csv, read_table_bytes
+from clothes.system.csv_files import csv_text, iter_csv, read_csv, read_table_bytes
 from clothes.system.files import TEMP_PREFIX, append_synced, publish, sync
 from clothes.system.locks import try_lock
 from clothes.system.terminal_text import plain, utf8
@@ -33,7 +33,8 @@ NAME_LENGTHS = (16, 32, 64)  # of a photo's name: the first characters of its ch
 COLUMNS = ("file", "sha256", "origin", "when", "licence", "author", "title", "page")
 _JOURNAL = ".collecting.csv"
 _LONGEST = 2000  # characters of a cell
-_MOST_BYTES = 100_000_000  # of the journal: more than a row for each photo of the largest collection
+_LONG = 1_000_000  # bytes of the journal, some thousand rows: enough for one sync of all its folders
+_MOST_BYTES = 100_000_000  # of a journal of clothes, with any cells
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,11 @@ class Sources(AbstractContextManager["Sources"]):
         try:
             if not self._path.exists():
                 _replace(self._path, _line(COLUMNS))
-            table = self._settle()
+            self._settle()
+            self._known, self.files = set[str](), dict[str, str]()
+            for file, _, origin, *_ in _parsed(self._path, _read(self._path)):
+                self._known.add(file)
+                self.files[origin] = file
             self._file = self._path.open("ab")
         except BaseException:
             with self._journal:
@@ -73,8 +78,6 @@ class Sources(AbstractContextManager["Sources"]):
                     with suppress(PermissionError):  # Windows removes no open file
                         (root / _JOURNAL).unlink()
             raise
-        self._known = {cells[0] for cells in table}
-        self.files = {cells[2]: cells[0] for cells in table}
 
     def lists(self, path: Path) -> bool:
         """Returns whether a photo was stored at this path. It may be removed by now."""
@@ -100,11 +103,13 @@ class Sources(AbstractContextManager["Sources"]):
             self._file.flush()
         self._known.add(file)
         self.files[origin_cell] = file
+        if self._journal.tell() > _LONG:
+            self._empty_journal()
 
     def remove(self, path: Path) -> None:
         """Removes a photo and its row, and its folder if this object made it and it is empty."""
         file = path.relative_to(self.root).as_posix()
-        table = _parsed(self._path, _read(self._path))
+        table = list(_parsed(self._path, _read(self._path)))
         for cells in table:
             if cells[0] == file:
                 append_synced(self._journal, _line(cells))
@@ -129,8 +134,8 @@ class Sources(AbstractContextManager["Sources"]):
             self._settle()
             (self.root / _JOURNAL).unlink()
 
-    def _settle(self) -> list[list[str]]:
-        """Makes photos and rows agree with the journal, on the disk too. Returns the rows of the table."""
+    def _settle(self) -> None:
+        """Makes photos and rows agree with the journal, on the disk too."""
         _beside(self._path).unlink(missing_ok=True)
         if self._journal.seek(0, os.SEEK_END) > _MOST_BYTES:
             raise PhotosError(f"{self.root / _JOURNAL} is longer than any journal of clothes. Remove it.")
@@ -155,10 +160,14 @@ class Sources(AbstractContextManager["Sources"]):
             data = _without(_parsed(self._path, data), gone)
         if data != before:
             _replace(self._path, data)
+        self._empty_journal()
+
+    def _empty_journal(self) -> None:
+        """Forgets photos that are there with their rows, once they are on the disk."""
         for place in (self._path, *self._folders):
-            sync(place)
+            with suppress(FileNotFoundError):  # somebody removed the folder
+                sync(place)
         self._journal.truncate(0)
-        return _parsed(self._path, data)
 
     def _settle_photo(self, path: Path, sha256: str) -> bool:
         """Renames a complete temporary file to its place, or removes it. Returns whether the photo exists."""
@@ -183,7 +192,7 @@ def lock_rows(root: Path) -> Iterator[list[list[str]]]:
         raise PhotosError(f"{path} cannot be locked: {error.strerror}. Nothing was changed. Make room there.") from None
     with journal:
         try:
-            yield _parsed(path, _read(path)) if path.exists() else []
+            yield list(_parsed(path, _read(path))) if path.exists() else []
         finally:
             with suppress(OSError):  # Windows removes no open file
                 (root / _JOURNAL).unlink()
@@ -233,23 +242,25 @@ def _read(path: Path) -> bytes:
         raise PhotosError(f"{path} cannot be read: {error}. Rename it; a new one is made.") from None
 
 
-def _parsed(path: Path, data: bytes) -> list[list[str]]:
-    """Returns the rows of sources.csv. Raises PhotosError for another table."""
+def _parsed(path: Path, data: bytes) -> Iterator[list[str]]:
+    """Yields the rows of sources.csv. Raises PhotosError for another table."""
+    lines = iter_csv(data)
     try:
-        (_, header), *lines = read_csv(data) or [(0, [])]
+        _, header = next(lines, (0, []))
+        if tuple(header) != COLUMNS:
+            raise PhotosError(f"{path} must begin with the line {','.join(COLUMNS)}. Rename it; a new one is made.")
+        for number, cells in lines:
+            place = f"{path}, line {number}"
+            if len(cells) != len(COLUMNS):
+                raise PhotosError(f"{place}: {len(cells)} cells, not {len(COLUMNS)}. Correct or remove it.")
+            if not stays_below(cells[0]):
+                raise PhotosError(f"{place}: {cells[0][:100]!r} is no photo below it. Correct or remove it.")
+            yield cells
     except ValueError as error:
         raise PhotosError(f"{path} cannot be read: {error}. Rename it; a new one is made.") from None
-    if tuple(header) != COLUMNS:
-        raise PhotosError(f"{path} must begin with the line {','.join(COLUMNS)}. Rename it; a new one is made.")
-    for number, cells in lines:
-        if len(cells) != len(COLUMNS):
-            raise PhotosError(f"{path}, line {number}: {len(cells)} cells, not {len(COLUMNS)}. Correct or remove it.")
-        if not stays_below(cells[0]):
-            raise PhotosError(f"{path}, line {number}: {cells[0][:100]!r} is no photo below it. Correct or remove it.")
-    return [cells for _, cells in lines]
 
 
-def _without(table: list[list[str]], files: set[str]) -> bytes:
+def _without(table: Iterable[list[str]], files: set[str]) -> bytes:
     """Returns the table without the rows of these files."""
     return rows_to_bytes(cells for cells in table if cells[0] not in files)
 

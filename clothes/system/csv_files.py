@@ -4,13 +4,14 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from clothes.system.files import read_regular_file
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")  # what a spreadsheet would compute, quoted or not
 _DELIMITER = re.compile("[,;\t]")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _MOST_BYTES, _MOST_LINES = 200_000_000, 2_000_000  # of a table
 
 
@@ -60,6 +61,11 @@ def read_csv(data: bytes) -> list[tuple[int, list[str]]]:
     Cells are divided by the comma, semicolon or tab that comes first. Takes the quotes off that `csv_text` puts before
     formulas. Raises ValueError, with a reason, for other content.
     """
+    return list(iter_csv(data))
+
+
+def iter_csv(data: bytes) -> Iterator[tuple[int, list[str]]]:
+    """Yields what `read_csv` returns, row by row, and raises at the first wrong one."""
     text = decode_text(data)
     if text.count("\n") + text.count("\r") > _MOST_LINES:
         raise ValueError(f"it has more than the {_MOST_LINES:,} lines allowed")
@@ -67,12 +73,13 @@ def read_csv(data: bytes) -> list[tuple[int, list[str]]]:
     hint = re.fullmatch(r"sep=(.)", first)  # of Excel
     found = hint or _DELIMITER.search(re.sub(r'"[^"]*"', "", first))
     delimiter = (hint[1] if hint else found[0]) if found else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader((line[0] for line in _LINE.finditer(text)), delimiter=delimiter)
     try:
-        rows = [(reader.line_num, [_without_quote(cell) for cell in cells]) for cells in reader if any(cells)]
+        for row, cells in enumerate(cells for cells in reader if any(cells)):
+            if row or not hint:
+                yield reader.line_num, [_without_quote(cell) for cell in cells]
     except csv.Error as error:
         raise ValueError(f"it is not a CSV file ({error})") from None
-    return rows[1:] if hint else rows
 
 
 def slashed(path: str) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from clothes.collection import provenance
 from clothes.collection.collect import collect_folder
 from clothes.collection.photo_store import Store, examine
 from clothes.collection.provenance import COLUMNS, Origin, Sources
@@ -197,6 +198,17 @@ def test_a_kill_at_any_moment_leaves_whole_photos_and_their_rows(memory_path: Pa
         assert counts["settled"] > 0  # those that hit between a photo and its row
     else:
         print(f"{counts['kills']} random kills, {counts['settled']} settled by the next start")
+
+
+def test_the_journal_of_a_large_collection_is_emptied_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "_LONG", 300)
+    source, journal = make_photos(tmp_path / "a", each=4), tmp_path / "photos" / ".collecting.csv"
+    sizes = []
+    collect_folder(source, into=tmp_path / "photos", progress=lambda *_: sizes.append(journal.stat().st_size))
+    assert 100 < max(sizes) < 600
+    assert len(rows(tmp_path / "photos")) == len(below(source))
 
 
 SHA256 = hashlib.sha256(b"mine").hexdigest()

@@ -29,6 +29,8 @@ from clothes.collection.provenance import Origin
 from clothes.system import files
 from tests.support.pictures import make_photos
 
+provenance._LONG = 400  # bytes: the journal is emptied after some photos, in place of some thousand
+
 
 def killed(
     source: Path,
