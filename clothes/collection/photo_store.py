@@ -1,6 +1,7 @@
 """Stores photos in class folders, each once, named by its content. Refuses near-duplicates of test photos."""
 
 import os
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
@@ -93,7 +94,8 @@ class TestPhotos(AbstractContextManager["TestPhotos"]):
 
 
 class Store(AbstractContextManager["Store"]):
-    """PHOTOS, open for new photos in one thread of one process at a time. `new` and `already` count them by class.
+    """PHOTOS, open for new photos in one thread of one process at a time. `new` and `already` count them by class, in
+    the spelling of its folder.
 
     `test_photos` can be those of an earlier store. Raises PhotosError if the folder cannot be used, and SplitError if
     its split.csv is damaged.
@@ -137,6 +139,10 @@ class Store(AbstractContextManager["Store"]):
         """The number of different requested photos that are stored now, new ones and earlier ones."""
         return len(self._requested)
 
+    def spelling(self, label: str) -> str:
+        """Returns the name of the folder for new photos of a class, as it is spelt: Shirt for shirt."""
+        return unicodedata.normalize("NFC", self._class_folder(label).name)
+
     def knows(self, address: str, label: str) -> bool:
         """Returns whether the photo of this address was collected before, and counts it if so.
 
@@ -171,7 +177,7 @@ class Store(AbstractContextManager["Store"]):
         self._by_size[len(photo.data)].append(file)
         self._hashes[file] = photo.sha256
         self._requested.add(file)
-        self.new[label] += 1
+        self.new[self.spelling(label)] += 1
         return path
 
     def undo(self, path: Path) -> None:
@@ -206,7 +212,7 @@ class Store(AbstractContextManager["Store"]):
         if not any(is_same_class(name, label) for name in file.split("/")[:-1]):
             raise PhotoError(name, "other-class", f"it is there already, but not as {label}: {file}")
         self._requested.add(file)
-        self.already[label] += 1
+        self.already[self.spelling(label)] += 1
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

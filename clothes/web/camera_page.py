@@ -64,6 +64,11 @@ class Camera(AbstractContextManager["Camera"]):
             self._taken[key] = path
             return key
 
+    def spelling(self, label: str) -> str:
+        """Returns the name of a class as its folder is spelt."""
+        with self._lock:
+            return self._store.spelling(label)
+
     def undo(self, key: str) -> str:
         """Removes the photo of this key and returns its class. Raises PhotoError for any other key."""
         with self._lock:
@@ -92,6 +97,7 @@ class Answers:
             if len(photo) > MAX_MEGABYTES * 1_000_000:
                 raise PhotoError("the photo", "too-large", f"it has more than {MAX_MEGABYTES} MB")
             key = self.camera.store(label, photo)
+            label = self.camera.spelling(label)
         except ClothesError as error:
             return {"problem": describe_problem(error, "Not stored"), **self.look(None)}
         message = f"Stored as {label}." if key else f"This photo is there already, as {label}."

@@ -44,6 +44,13 @@ def test_a_folder_is_copied_byte_by_byte_under_names_of_its_content(tmp_path: Pa
     assert str(tmp_path) not in (tmp_path / "photos" / "sources.csv").read_text()
 
 
+def test_photos_are_counted_by_the_folder_that_they_are_in(tmp_path: Path) -> None:
+    (tmp_path / "photos" / "Bar").mkdir(parents=True)
+    source = make_photos(tmp_path / "mine", each=2, shapes=("bar",))
+    assert collect_folder(source, into=tmp_path / "photos", label="bar").new == {"Bar": 2}
+    assert collect_folder(source, into=tmp_path / "photos", label="BAR").already == {"Bar": 2}
+
+
 def test_what_is_there_already_is_not_copied_twice(tmp_path: Path) -> None:
     make_photos(tmp_path / "photos", each=3)  # put there by hand, under other names
     source = make_photos(tmp_path / "mine", each=4)

@@ -157,6 +157,15 @@ def test_the_answers_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert sorted(below(PAGE_FOLDER)) == left  # an upload makes no temporary file
 
 
+def test_the_page_names_the_folder_that_the_photo_is_in(tmp_path: Path) -> None:
+    (tmp_path / "T-Shirt").mkdir()
+    with Camera(tmp_path) as open_camera:
+        answers = camera_page.Answers(open_camera)
+        for message in ("Stored as T-Shirt.", "This photo is there already, as T-Shirt."):
+            assert answers.keep(["t shirt", address(photo(0))])["message"] == message
+    assert [row["file"].split("/")[0] for row in rows(tmp_path)] == ["T-Shirt"]
+
+
 def test_other_websites_cannot_store_photos(tmp_path: Path) -> None:
     with served_camera(tmp_path) as url, httpx.Client(base_url=url) as client:
         for origin in ("https://elsewhere.test", "null"):
