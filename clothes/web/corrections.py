@@ -90,7 +90,7 @@ class Inbox(ExitStack):
         Raises PhotoError if the bytes are no photo, PhotosError if no class can have this label, or if the inbox or the
         disk is full.
         """
-        if sum(1 for _ in self.root.iterdir()) >= _MAX_WAITING:
+        if sum(1 for path in self.root.iterdir() if _NAME.fullmatch(path.name)) >= _MAX_WAITING:
             raise PhotosError(f"{_MAX_WAITING:,} corrections wait for a decision already. Please try again later.")
         if shutil.disk_usage(self.root).free < _MIN_FREE_BYTES:
             raise PhotosError("The server has no room for corrections at present. Please try again later.")

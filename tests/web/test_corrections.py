@@ -204,6 +204,8 @@ def test_a_kill_while_accepting_is_recovered(tmp_path: Path) -> None:
 
 def test_the_inbox_has_limits(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corrections, "_MAX_WAITING", 2)
+    for decided in ("accepted", "refused"):  # do not wait any more
+        (inbox.root / decided).mkdir()
     for i in range(2):
         inbox.keep(photo(i), ANSWER, "bar")
     with pytest.raises(PhotosError, match="2 corrections wait for a decision already"):
