@@ -5,13 +5,13 @@ A setting is named by its place in the config, such as "train.learning_rate" or 
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from clothes.config import Config
-from clothes.errors import TuningError
+from clothes.errors import ConfigError, TuningError
 
 TRIALS = 40  # of a search without limits
 
@@ -76,9 +76,12 @@ MATTER_MOST = ("train.learning_rate", "train.weight_decay", "train.batch_size")
 
 
 def space_around(config: Config) -> Space:
-    """Returns the search space around a config: the values of each setting that the config has and `SEARCHED` names."""
+    """Returns the search space around a config: the values of each setting that the config has and `SEARCHED` names.
+
+    Values that no config can have are left out.
+    """
     found: dict[str, Options] = {}
-    described = config.to_dict()
+    described, usual = config.to_dict(), Config()
     for name, options in SEARCHED.items():
         part, setting = name.split(".")[:2]
         if setting not in described[part]:
@@ -86,11 +89,42 @@ def space_around(config: Config) -> Space:
         value = read_setting(config, name)
         if isinstance(options, int):
             if value > 0:
-                low, high, whole = value / options, value * options, isinstance(value, int)
-                found[name] = Span(max(1, round(low)) if whole else low, high, True, whole)
-        elif value in options if isinstance(options, tuple) else options.low <= value <= options.high:
-            found[name] = options
+                low, high, whole = value / options, value * options, isinstance(read_setting(usual, name), int)
+                found[name] = _accepted(config, name, Span(round(low) if whole else low, high, True, whole))
+        elif isinstance(options, tuple):
+            if value in options:
+                found[name] = options
+        elif options.low <= value <= options.high:
+            found[name] = _accepted(config, name, options)
     return found
+
+
+def _accepted(config: Config, name: str, span: Span) -> Span:
+    """Returns the part of a span around the value in the config that the config accepts."""
+    value = read_setting(config, name)
+    low, high = (_furthest(config, name, value, end, whole=span.whole) for end in (span.low, span.high))
+    return replace(span, low=low, high=high)
+
+
+def _furthest(config: Config, name: str, accepted: float, end: float, *, whole: bool) -> float:
+    """Returns the number nearest to `end` that the config accepts, by bisection from one that it accepts."""
+    if _accepts(config, name, end):
+        return end
+    refused = end
+    while (middle := (accepted + refused) // 2 if whole else (accepted + refused) / 2) not in (accepted, refused):
+        if _accepts(config, name, middle):
+            accepted = middle
+        else:
+            refused = middle
+    return accepted
+
+
+def _accepts(config: Config, name: str, value: Any) -> bool:
+    try:
+        apply_settings(config, {name: value})
+    except ConfigError:
+        return False
+    return True
 
 
 def apply_settings(config: Config, settings: Mapping[str, Any]) -> Config:

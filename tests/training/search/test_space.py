@@ -29,6 +29,31 @@ def test_every_setting_of_the_space_gives_a_config_that_can_be_built() -> None:
     assert clothes.build_model(config.model, 3).count_params() > 0
 
 
+def test_the_space_ends_where_the_config_does() -> None:
+    model = {"filters": [4000, 1, 96], "units": [65000, 1, 64]}
+    train = {"learning_rate": 4.0, "weight_decay": 8.0, "augmentation": clothes.Augmentation(zoom=(1, 8))}
+    config = Config().changed({"model": model, "train": train})
+    space = space_around(config)
+    for name, low, high in (
+        ("model.filters.0", 2000, 4096),
+        ("model.filters.1", 1, 2),
+        ("model.units.0", 32500, 65536),
+        ("model.units.1", 1, 2),
+        ("train.learning_rate", 0.8, 10),
+        ("train.weight_decay", 0.8, 10),
+        ("train.augmentation", 0, 9 / 7),  # a zoom of 10
+    ):
+        span = space[name]
+        assert isinstance(span, Span) and (span.low, span.high) == (low, pytest.approx(high)), name
+        for end in (span.low, span.high):
+            apply_settings(config, {name: end})
+
+
+def test_a_rate_written_as_a_whole_number_has_fractions() -> None:
+    rate = space_around(Config().changed({"train": {"learning_rate": 1}}))["train.learning_rate"]
+    assert rate == Span(0.2, 5, log=True)
+
+
 def test_settings_of_another_network_are_not_in_the_space() -> None:
     lite = space_around(Config.for_photos(400, architecture="efficientnet-lite0"))
     assert set(lite) == {
