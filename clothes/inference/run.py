@@ -23,6 +23,7 @@ from clothes.errors import RunError
 from clothes.inference.bundle import Bundle, read_bundle
 from clothes.photos.split_file import Split
 from clothes.system.csv_files import read_table, slashed
+from clothes.system.dated_folders import stamp
 from clothes.system.files import refuse_links, remove_unfinished, write_text
 from clothes.system.locks import LOCK_FILE, folder_lock
 from clothes.system.terminal_text import quote
@@ -66,13 +67,13 @@ class Run:
 
     @staticmethod
     def free_folder(path: str | os.PathLike[str] | None, *, overwrite: bool = False) -> Path:
-        """Returns the folder for a new run: `path`, else runs/<date>-<time>. Does not create it.
+        """Returns the folder for a new run: `path`, else runs/<date>-<time>, for `claim_folder`. Creates none.
 
-        Raises RunError if it is in use; with `overwrite` a run may be there.
+        Raises RunError if `path` is in use; with `overwrite` a run may be there.
         """
         folder = Path(path) if path is not None else Path("runs") / stamp()
         try:
-            if folder.exists() and not _is_free(folder):
+            if path is not None and folder.exists() and not _is_free(folder):
                 if not (folder / "run.json").exists():
                     raise RunError(f"{folder} is in use and is not a run folder. Give another --out.")
                 if not overwrite:
@@ -283,11 +284,6 @@ def _unreadable(path: Path, reason: object) -> RunError:
 
 def _cannot_create(folder: Path, reason: str | None) -> RunError:
     return RunError(f"No run can be made in {folder}: {reason}. Give another --out.")
-
-
-def stamp() -> str:
-    """Returns a name for a new folder of results: <date>-<time>."""
-    return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
 def now() -> str:

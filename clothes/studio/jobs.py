@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clothes.errors import ClothesError, ConfigError, RunError
-from clothes.inference.run import Run, now, stamp
+from clothes.inference.run import Run, now
 from clothes.studio.filling import require_filled
 from clothes.studio.job_folder import (
     BEGINNING,
@@ -31,6 +31,7 @@ from clothes.studio.job_folder import (
 )
 from clothes.studio.problems import NAMES, explain_death, has_learnt
 from clothes.studio.project import Project
+from clothes.system.dated_folders import stamp
 from clothes.system.locks import folder_lock
 
 State = Literal["starting", "running", "stopping", "done", "stopped", "failed", "died"]

@@ -18,6 +18,7 @@ from clothes.errors import ConfigError, PhotosError, RunError
 from clothes.inference.run import Run, run_lock
 from clothes.models.backend_check import require_training
 from clothes.photos.split_file import Split
+from clothes.system.dated_folders import claim_folder
 from clothes.system.terminal_text import utf8
 from clothes.training import checkpoints
 from clothes.training.callbacks import TrainingCallback, WaitingCallback
@@ -88,8 +89,9 @@ def train(
     if minutes is not None:
         config = fit_to_time(config, used, seconds=minutes * 60, began=began)
     prepared = method.prepare(used, config, callback)
+    # Only now: photos that cannot be used leave no folder behind.
+    folder = claim_folder(folder) if out is None else folder
     with run_lock(folder):
-        # Only now: photos that cannot be used leave no folder behind.
         used = keep_split(used, split)
         run = Run.new(folder, config, used, overwrite=overwrite)
         run.note(asked=asked)

@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from clothes.cli.commands import evaluation
 from tests.support.commands import run_command
 
 
@@ -19,6 +22,18 @@ def test_evaluate_then_info_compare_and_plot(place: Path) -> None:
     compare = run_command("compare", "runs/small", "runs/small")
     assert "p = 1. Neither run is better." in compare.out
     assert json.loads(run_command("compare", "runs/small", "runs/small", "--json").out)["p"] == 1
+
+
+def test_evaluations_of_one_second_have_a_folder_each(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(evaluation, "stamp", lambda: "20260101-120000")
+    for _ in range(2):
+        assert run_command("evaluate", place / "runs/small", "--photos", place / "photos").status == 0
+    assert run_command("evaluate", place / "runs/small", "--photos", place / "empty").status == 1
+    names = [path.name for path in sorted(Path("evaluations").iterdir())]
+    assert names == ["20260101-120000", "20260101-120000-2"]
 
 
 def test_evaluate_on_other_photos_leaves_the_run_alone(place: Path) -> None:

@@ -12,6 +12,7 @@ from clothes.cli.output import note, note_photos, note_skipped, show, show_files
 from clothes.cli.progress import progress_bars
 from clothes.errors import MissingExtraError
 from clothes.report.run_plots import draw_confusion, draw_run
+from clothes.system.dated_folders import claim_folder, stamp
 from clothes.system.terminal_text import quote
 
 app = typer.Typer(rich_markup_mode=None)
@@ -36,18 +37,21 @@ def evaluate(
 
     Example: clothes evaluate runs/shirts
     """
-    from clothes.inference.run import Run, stamp
+    from clothes.evaluation.results import write_evaluation
+    from clothes.inference.run import Run
 
-    if photos is not None:
-        folder = out or Path("evaluations") / stamp()
-    elif out is not None:
-        raise typer.BadParameter("needs --photos; results on the test part stay in the run", param_hint="--out")
-    else:
+    folder = out or Path("evaluations") / stamp()
+    if photos is None:
+        if out is not None:
+            raise typer.BadParameter("needs --photos; results on the test part stay in the run", param_hint="--out")
         folder = model if (model / "run.json").exists() else Path(os.path.realpath(model)).parent
         if (folder / "run.json").exists():
             note_photos(Run.open(folder))
     with progress_bars() as bars:
-        result = clothes.evaluate(model, photos=photos, out=photos and folder, progress=bars.to("Evaluating"))
+        result = clothes.evaluate(model, photos=photos, out=out, progress=bars.to("Evaluating"))
+    if photos is not None and out is None:
+        folder = claim_folder(folder)
+        write_evaluation(folder, result)
     try:
         pictures = draw_run(folder, "png") if photos is None else [draw_confusion(folder, "png")]
     except MissingExtraError as error:

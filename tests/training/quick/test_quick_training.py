@@ -11,7 +11,8 @@ import pytest
 
 import clothes
 from clothes.cli.commands.training import render_training
-from clothes.errors import BundleError, ConfigError, RunError, SplitError
+from clothes.errors import BundleError, ConfigError, PhotosError, RunError, SplitError
+from clothes.inference import run as inference_run
 from clothes.training.quick import quick_training
 from tests.support.bundle_damage import flip, rename_output, replace_model
 from tests.support.commands import run_command
@@ -44,6 +45,16 @@ def photos(_trained: Path, tmp_path: Path) -> Path:
     """A copy of the photos with their split."""
     shutil.copytree(_trained / "photos", tmp_path / "photos")
     return tmp_path / "photos"
+
+
+def test_trainings_of_one_second_have_a_run_each(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(inference_run, "stamp", lambda: "20260101-120000")
+    runs = [train(photos, None) for _ in range(2)]
+    assert [run.path for run in runs] == [Path("runs/20260101-120000"), Path("runs/20260101-120000-2")]
+    with pytest.raises(PhotosError):
+        train(tmp_path / "no photos", None)
+    assert sorted(path.name for path in Path("runs").iterdir()) == [run.path.name for run in runs]
 
 
 def test_the_answers_are_equal_in_library_command_and_a_copy(place: Path, tmp_path: Path) -> None:
