@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from clothes.errors import PhotosError
+from clothes.errors import PhotoError, PhotosError
 from clothes.outfits.kinds import CLASSES
 from clothes.photos import decode
 
@@ -47,7 +47,10 @@ def bits(names: str) -> int:
 
 
 def read_examples(path: Path, part: str) -> list[Example]:
-    """Returns the decoded photos of one part of a list. Raises PhotosError if there is none, or PhotoError."""
+    """Returns the decoded photos of one part of a list. Raises PhotosError if there is none.
+
+    Raises PhotoError for a photo that cannot be read, or a mask with other numbers than those of classes.
+    """
     with path.open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["part"] == part]
     if not rows:
@@ -60,7 +63,7 @@ def _decoded(folder: Path, rows: list[dict[str, str]]) -> Iterator[Example]:
         pixels = decode.read(folder / row["photo"])
         mask = np.full(pixels.shape[:2], UNLABELLED, np.uint8)
         if row["mask"]:
-            found = decode.read(folder / row["mask"])[..., 0]
+            found = _read_mask(folder / row["mask"])
             mask = cv2.resize(found, pixels.shape[1::-1], interpolation=cv2.INTER_NEAREST)
         scale = min(1.0, _LONGEST / max(pixels.shape))
         size = max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale))
@@ -72,3 +75,15 @@ def _decoded(folder: Path, rows: list[dict[str, str]]) -> Iterator[Example]:
             bool(row["mask"]),
             row["kind"],
         )
+
+
+def _read_mask(path: Path) -> np.ndarray:
+    """Returns the class numbers of a mask, uint8 (H, W). Others would be no class at all, and the loss no number."""
+    pixels = decode.read(path)
+    if (pixels != pixels[..., :1]).any():
+        raise PhotoError(str(path), "mask", "it is in colour, and a mask is a grey PNG of class numbers")
+    mask: np.ndarray = pixels[..., 0]
+    if unknown := {*np.unique(mask).tolist()} - {*range(len(CLASSES)), UNLABELLED}:
+        known = f"0 to {len(CLASSES) - 1}, or {UNLABELLED} where nobody labelled it"
+        raise PhotoError(str(path), "mask", f"its number {min(unknown)} is no class: a mask has {known}")
+    return mask

@@ -39,6 +39,22 @@ def test_photos_are_read_with_their_masks(tmp_path: Path) -> None:
     assert len(read_examples(path, "validation")) == 1
 
 
+@pytest.mark.parametrize(
+    ("mask", "told"),
+    [
+        (np.full((9, 3), len(CLASSES), np.uint8), f"its number {len(CLASSES)} is no class: a mask has 0 to "),
+        (np.array([[0, 255, 254]], np.uint8), "its number 254 is no class"),
+        (np.array([[[0, 128, 0]]], np.uint8), "it is in colour"),
+    ],
+)
+def test_a_mask_of_unknown_numbers_is_refused(tmp_path: Path, mask: np.ndarray, told: str) -> None:
+    Image.new("RGB", (30, 90)).save(tmp_path / "a.png")
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    path = write_list(tmp_path, ("a.png", "mask.png", "", "", "train", "street"))
+    with pytest.raises(clothes.PhotoError, match=f"mask.png: {told}"):
+        read_examples(path, "train")
+
+
 def test_a_list_without_photos_of_a_part_is_refused(tmp_path: Path) -> None:
     with pytest.raises(clothes.PhotosError, match="no photo in its part train"):
         read_examples(write_list(tmp_path), "train")
