@@ -21,6 +21,7 @@ import typer
 from clothes.cli.options import require
 from clothes.cli.output import note
 from clothes.errors import ConfigError, WorkerError
+from clothes.system.plurals import counted
 from clothes.training.workers.place import COORDINATOR, COUNT, INDEX, Place
 
 Workers = Annotated[
@@ -98,7 +99,7 @@ def _launch(photos: Path, workers: int) -> int:
     if workers > cores:
         raise ConfigError(f"--workers {workers} are more than the {cores} cores of this machine. Give fewer.")
     _require_jax()
-    note(f"Training with JAX on {workers} process{'es' if workers > 1 else ''} of this machine.")
+    note(f"Training with JAX on {counted(workers, 'process')} of this machine.")
     address = f"127.0.0.1:{_free_port()}"
     with ExitStack() as stack:
         started = [stack.enter_context(_worker(index, workers, address)) for index in range(workers)]

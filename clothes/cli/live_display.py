@@ -17,6 +17,7 @@ from clothes.cli.signals import stoppable
 from clothes.config import QUICK, Config
 from clothes.inference.run import Run
 from clothes.photos.split_file import Split
+from clothes.system.plurals import counted
 from clothes.system.terminal_text import plain
 from clothes.training.callbacks import SearchCallback, TrainingCallback
 
@@ -83,7 +84,7 @@ class TrainingDisplay(TrainingCallback):
 
     def on_estimate(self, seconds: float) -> None:
         self._bars.show(_PREPARING, 1, 1)
-        self._note(f"{self._epochs} epochs take about {duration(seconds)} on this machine.")
+        self._note(f"{counted(self._epochs, 'epoch')}: about {duration(seconds)} on this machine.")
 
     def on_epoch(self, row: dict[str, float]) -> None:
         if self._best < 0:
@@ -126,7 +127,7 @@ class SearchDisplay(SearchCallback):
         self.path, self._epochs, self._most = path, config.train.epochs, most
         photos = ", ".join(f"{len(split.part(part)):,} {part}" for part in ("train", "validation"))
         size = config.model.image_size
-        trials = f"Trials of {self._epochs} epochs on {photos} photos of {size} x {size} pixels."
+        trials = f"Trials of {counted(self._epochs, 'epoch')} on {photos} photos of {size} x {size} pixels."
         note_above(self._live.console, f"Search folder: {path}", trials, *split.notes)
 
     def on_trials(self, trials: tuple["Trial", ...]) -> None:
@@ -175,7 +176,9 @@ class SearchDisplay(SearchCallback):
 
     def _status(self) -> str:
         ended = [t.seconds for t in self._trials if t.seconds is not None and t.state != "lost"]
-        trials = f"{len(ended)} trials" if self._most is None else f"{len(ended)} of {self._most} trials"
+        trials = counted(len(ended), "trial")
+        if self._most is not None:
+            trials = f"{len(ended)} of {counted(self._most, 'trial')}"
         seconds = [] if self._deadline is None else [self._deadline - time.monotonic()]
         if self._most is not None and ended:
             seconds.append((self._most - len(ended)) * sum(ended) / len(ended))

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from clothes.cli.output import duration, note
+from clothes.system.plurals import counted
 from clothes.system.progress import Progress
 
 if TYPE_CHECKING:
@@ -77,6 +78,6 @@ class Pace:
         if self._done and left and now - self._noted >= _BETWEEN_NOTES:
             self._noted, speed = now, self._done / (now - self._began)
             note(
-                f"{self._total - left:,} of {self._total:,} photos, {speed:,.1f} a second, "
+                f"{self._total - left:,} of {counted(self._total, 'photo')}, {speed:,.1f} a second, "
                 f"about {duration(left / speed)} left"
             )

@@ -63,7 +63,7 @@ def evaluate_run(run: Run, classifier: Classifier, *, progress: Progress | None 
     result = replace(result, skipped=(*skipped, *result.skipped))
     if result.photos == 0:
         raise PhotosError(
-            f"None of the {len(rows)} test photos can be used below {split.root} (the first: "
+            f"No test photo can be used below {split.root} (the first of {len(rows):,}: "
             f"{result.skipped[0].reason}). If they were moved, name their folder: --photos DIR. Photos that the model "
             "was trained on are left out."
         )
@@ -86,7 +86,7 @@ def evaluate_folder(
     result = _measure(classifier, listing.root, photos, progress)
     if result.photos == 0:
         raise PhotosError(
-            f"None of the {len(photos)} photos in {listing.root} can be read (the first: {result.skipped[0].reason}). "
+            f"No photo in {listing.root} can be read (the first of {len(photos):,}: {result.skipped[0].reason}). "
             f"`clothes check {quote(listing.root)}` lists the reasons."
         )
     return replace(result, skipped=(*listing.skipped, *skipped, *result.skipped), notes=listing.notes)
@@ -132,7 +132,7 @@ def _leave_out_learnt(run: Run, root: Path, photos: list[PhotoFile]) -> tuple[li
         else:
             kept.append(photo)
     if not kept:
-        raise PhotosError(f"The model was trained on all {len(photos)} photos in {root}. Name other photos.")
+        raise PhotosError(f"The model was trained on every photo in {root}. Name other photos.")
     if is_opened:
         _count_opening(run)
     return kept, learnt

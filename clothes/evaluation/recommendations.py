@@ -12,6 +12,7 @@ import numpy as np
 from clothes.evaluation.learning_curve import Point
 from clothes.inference.confidence import percent
 from clothes.inference.metrics import wilson_interval
+from clothes.system.plurals import counted
 
 _RESAMPLES = 1000  # of the bootstrap
 _MAX_CONFUSIONS = 3
@@ -95,16 +96,15 @@ class Recommendations:
         return self.doubling.value >= _SHOWN
 
     def describe_need(self) -> str:
-        best = self.needs[0]
+        best, validation = self.needs[0], counted(self.validation, "validation photo")
         if best.gain.value <= 0:
             return (
-                f"The errors on the {self.validation} validation photos do not show which photos would help. Add "
+                f"The errors on the {validation} do not show which photos would help. Add "
                 "validation photos, with other places, people and light."
             )
         text = (
             f"{best.more} more photos of {best.label} would help most: {_points(best.gain)} of accuracy. "
-            f"It ranks first in {percent(best.first)} of the resamples of the {self.validation} validation "
-            "photos"
+            f"It ranks first in {percent(best.first)} of the resamples of the {validation}"
         )
         runner_up = max(self.needs[1:], key=lambda need: need.first, default=None)
         if runner_up is not None and runner_up.first > 0.05:

@@ -16,6 +16,7 @@ from clothes.inference.classifier import TOLERANCE
 from clothes.inference.run import find_run
 from clothes.photos import decode
 from clothes.photos.folders import OTHER, list_photos
+from clothes.system.plurals import counted
 from clothes.system.terminal_text import utf8
 
 PICTURES = 100
@@ -109,7 +110,7 @@ def comparison_pictures(bundle: Bundle, photos: Path | None) -> Pictures:
         given = _decode(bundle, _spread(list_photos(photos)[0]), PICTURES)
         if not given:
             raise PhotosError(f"No photo in {photos} can be read. Name a folder of photos: --photos DIR.")
-        return _pictures(f"{len(given)} photos of {utf8(photos.name)}", given)
+        return _pictures(f"{counted(len(given), 'photo')} of {utf8(photos.name)}", given)
     if bundle.finds_outfits:
         return _pictures(f"{PICTURES} drawn outfits", _decode(bundle, draw_outfits(PICTURES), PICTURES))
     found: list[tuple[decode.Photo, np.ndarray]] = []
@@ -117,9 +118,11 @@ def comparison_pictures(bundle: Bundle, photos: Path | None) -> Pictures:
         parts = [_spread(run.split.part(part)) for part in ("validation", "train")]
         listed = (run.photos / row.photo for rows in parts for row in rows if row.label != OTHER)
         found = _decode(bundle, listed, PICTURES)
-    counts = {"photos of the run": len(found), "starter pictures": PICTURES - len(found)}
-    found += _decode(bundle, starter_pictures(PICTURES), PICTURES - len(found))
-    return _pictures(", ".join(f"{count} {what}" for what, count in counts.items() if count), found)
+    starters = PICTURES - len(found)
+    names = [f"{counted(len(found), 'photo')} of the run"] if found else []
+    names += [counted(starters, "starter picture")] if starters else []
+    found += _decode(bundle, starter_pictures(PICTURES), starters)
+    return _pictures(", ".join(names), found)
 
 
 def _spread(items: Sequence[T]) -> list[T]:

@@ -13,6 +13,7 @@ from clothes.inference.bundle import INFO, Bundle, read_bundle
 from clothes.inference.classifier import TOLERANCE, open_model
 from clothes.system.checksums import CHECKSUM
 from clothes.system.files import megabytes
+from clothes.system.plurals import counted
 from clothes.system.version import __version__
 
 
@@ -80,7 +81,8 @@ def _check_answers(bundle: Bundle) -> tuple[list[Finding], float | None]:
         found = f"{len(classes)}, but the model has {scores.shape[-1]} and the golden samples {expected.shape[-1]}"
         return [Finding("classes", False, found)], None
     difference = float(np.abs(scores - expected).max())
-    found = f"{len(scores)} golden samples, largest difference of a score {difference:.2g} ({TOLERANCE:g} is allowed)"
+    samples = counted(len(scores), "golden sample")
+    found = f"{samples}, largest difference of a score {difference:.2g} ({TOLERANCE:g} is allowed)"
     return [
         Finding("classes", True, f"{len(classes)}: {', '.join(classes)}"),
         Finding("probes", difference <= TOLERANCE, found),

@@ -9,6 +9,7 @@ from typing import Any
 
 from clothes.photos.duplicates import NearDuplicate, Pair, Record, Survey, Unreadable
 from clothes.photos.folders import OTHER, Skipped, list_class_folders
+from clothes.system.plurals import counted
 from clothes.system.progress import Progress
 from clothes.system.terminal_text import columns, padded, plain
 
@@ -72,8 +73,7 @@ class CheckReport:
         ]
         for found, noun, description, advice in findings:
             if found:
-                plural = "" if len(found) == 1 else "es" if noun.endswith("s") else "s"
-                yield f"{len(found):,} {noun}{plural} {description}. {advice}"
+                yield f"{counted(len(found), noun)} {description}. {advice}"
                 yield from (f"    {_example(item)}" for item in found[:_MAX_EXAMPLES])
                 if len(found) > _MAX_EXAMPLES:
                     yield f"    ... and {len(found) - _MAX_EXAMPLES:,} more: --json lists all"

@@ -13,6 +13,7 @@ from clothes.photos.folders import Listing, Skipped
 from clothes.photos.image_similarity import STORED, THUMB, Pictures
 from clothes.system.checksums import sha256
 from clothes.system.files import preallocate
+from clothes.system.plurals import counted
 from clothes.system.progress import Progress
 from clothes.system.threads import map_in_threads
 
@@ -73,8 +74,8 @@ class Survey(AbstractContextManager["Survey"]):
         except OSError as error:
             self._file.close()
             raise PhotosError(
-                f"No room for the small copies of {count:,} photos in {tempfile.gettempdir()} ({error.strerror}; "
-                f"{size / 1e6:,.0f} MB are needed). Set TMPDIR to a folder with more room."
+                f"No room for the small copies of {counted(count, 'photo')} in {tempfile.gettempdir()} "
+                f"({error.strerror}; {size / 1e6:,.0f} MB are needed). Set TMPDIR to a folder with more room."
             ) from None
         self._listing, self._pictures = listing, Pictures(self._file, count + 1)
         found: list[Record | Unreadable] = []

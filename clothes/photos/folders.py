@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from clothes.errors import PhotosError
 from clothes.photos.class_names import PART_FOLDERS, choose_spellings, is_same_class, spelling_notes
 from clothes.photos.decode import SUFFIXES
+from clothes.system.plurals import counted
 
 OTHER = "_other"  # the folder of photos that show none of the classes, to learn rejection
 _DEEPEST = 40  # levels of folders
@@ -106,8 +107,8 @@ def _notes(base: str, photos: Sequence[PhotoFile], spellings: Mapping[str, str])
     deeper = {name: sorted(found - {""}) for name, found in inside.items() if "" not in found or len(inside) == 1}
     if nested := sorted(name for name, folders in deeper.items() if len(folders) > 1):
         yield (
-            f"{len(nested):,} of {len(inside):,} class folders hold folders, such as {nested[0]} "
-            f"({', '.join(deeper[nested[0]][:4])}): each counts as one class. If the folders inside are the classes, "
+            f"Class folders that hold folders: {len(nested):,} of {len(inside):,}, such as {nested[0]} "
+            f"({', '.join(deeper[nested[0]][:4])}). Each counts as one class. If the folders inside are the classes, "
             "move them."
         )
 
@@ -179,10 +180,10 @@ def _part_folders(root: Path, folders: list[str]) -> dict[str, str]:
 def _no_photos(root: Path, loose: list[str], skipped: list[Skipped]) -> PhotosError:
     if loose:
         return PhotosError(
-            f"{root} has {len(loose)} photos but no class folders. Make one folder per class and put the photos "
-            f"into them: {root / 'shirt'}, {root / 'trousers'}, ..."
+            f"{root} has {counted(len(loose), 'photo')} but no class folders. Make one folder per class and put the "
+            f"photos into them: {root / 'shirt'}, {root / 'trousers'}, ..."
         )
-    found = f"{len(skipped)} other files" if skipped else "nothing"
+    found = counted(len(skipped), "other file") if skipped else "nothing"
     return PhotosError(f"No photo below {root}; it holds {found}. Put photos into one folder per class there.")
 
 

@@ -10,9 +10,10 @@ from clothes.config import SplitConfig
 from clothes.errors import PhotosError, SplitError
 from clothes.photos.duplicates import Pair, Record, Survey, group
 from clothes.photos.folders import list_class_folders
-from clothes.photos.split_constraints import SPLIT_ANEW, Constraints, count, find_constraints
+from clothes.photos.split_constraints import SPLIT_ANEW, Constraints, find_constraints
 from clothes.photos.split_file import ALIKE, Row, Split
 from clothes.photos.stratify import assign, unite
+from clothes.system.plurals import counted
 from clothes.system.progress import Progress
 from clothes.system.terminal_text import quote
 
@@ -43,7 +44,7 @@ def split(
     if not records:
         number = len(listing.photos)
         raise PhotosError(
-            f"No readable photo in {listing.root} ({number} files, {number} refused). "
+            f"No readable photo in {listing.root} ({counted(number, 'file')}, {number:,} refused). "
             f"`clothes check {quote(listing.root)}` lists the reasons."
         )
     group_file = Path(groups) if groups is not None else None
@@ -60,18 +61,18 @@ def split(
     rows = _rows(records, units, parts, constraints.groups)
     notes = list(listing.notes)
     if conflicts := [pair for pair in pairs if records[pair.a].label != records[pair.b].label]:
-        found = count(len(conflicts), "near-duplicate pair") + " in two classes" + _example(_names(conflicts, records))
-        notes.append(f"{found}. One of the labels is probably wrong.")
+        found = f"{counted(len(conflicts), 'near-duplicate pair')} in two classes"
+        notes.append(f"{found}{_example(_names(conflicts, records))}. One of the labels is probably wrong.")
     notes += constraints.notes
     if len(constraints.kept) < len(records):
         notes.append(
-            f"{count(prevented, 'near-duplicate pair')} would have leaked between parts in a plain random split."
+            f"{counted(prevented, 'near-duplicate pair')} would have leaked between parts in a plain random split."
         )
     torn = _torn_groups(constraints.groups, parts)
     for noun, names in (("near-duplicate pair", _names(leaks, records)), ("group", torn)):
         if names:
             verb = "is" if len(names) == 1 else "are"
-            notes.append(f"{count(len(names), noun)} {verb} still in two parts{_example(names)}.")
+            notes.append(f"{counted(len(names), noun)} {verb} still in two parts{_example(names)}.")
     result = Split(listing.root, rows, (*listing.skipped, *survey.unreadable), leaks_prevented=prevented)
     return replace(result, notes=(*notes, *_missing_classes(result)))
 
@@ -115,7 +116,7 @@ class _Placement:
         _, anew = self.place(earlier, {i: part for i, part in decided.items() if i in earlier})
         if moved := sum(anew[i] != part for i, part in earlier.items()):
             raise SplitError(
-                f"The {count(len(earlier), 'photo')} of the existing split keep their parts, but this seed or these "
+                f"The {counted(len(earlier), 'photo')} of the existing split keep their parts, but this seed or these "
                 f"ratios would move {moved:,} of them. Leave out --seed or --ratios to add new photos to that split. "
                 f"{SPLIT_ANEW}"
             )
@@ -134,8 +135,8 @@ def _refuse_torn_groups(path: Path, constraints: Constraints, parts: Mapping[int
     torn = _torn_groups(constraints.groups, {i: part for i, part in parts.items() if i not in constraints.fixed})
     if torn:
         raise SplitError(
-            f"{count(len(torn), 'group')} of {path} would be in two parts{_example(torn)}. The photos of the existing "
-            f"split keep their parts. {SPLIT_ANEW}"
+            f"{counted(len(torn), 'group')} of {path} would be in two parts{_example(torn)}. The photos of the "
+            f"existing split keep their parts. {SPLIT_ANEW}"
         )
 
 

@@ -15,6 +15,7 @@ from clothes.photos.duplicates import Record
 from clothes.photos.folders import PhotoFile, from_class, without_part
 from clothes.photos.split_file import ALIKE, PARTS, Split
 from clothes.system.csv_files import read_csv, read_table, read_table_bytes, slashed
+from clothes.system.plurals import counted
 
 CORRECTION = "correction"  # the origin, in sources.csv, of photos that are trained on only
 SPLIT_ANEW = "Split anew with --overwrite, or write another split with --out."
@@ -69,17 +70,13 @@ def find_constraints(
     corrections = _read_corrections(root)
     found.pinned = {i: "train" for i, r in enumerate(records) if r.sha256 in corrections and i not in found.fixed}
     if found.pinned:
-        found.notes.append(f"{count(len(found.pinned), 'correction')} in train: never tested on.")
+        found.notes.append(f"{counted(len(found.pinned), 'correction')} in train: never tested on.")
     kept = found.kept
     if moved := sum(kept[i] != part for i, part in found.fixed.items()):
         found.notes.append(
-            f"{count(moved, 'photo')} in another folder than the part of the earlier split, which is kept."
+            f"{counted(moved, 'photo')} in another folder than the part of the earlier split, which is kept."
         )
     return found
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def read_groups(path: Path, records: Sequence[Record | PhotoFile], notes: list[str]) -> dict[str, list[int]]:
@@ -104,9 +101,9 @@ def read_groups(path: Path, records: Sequence[Record | PhotoFile], notes: list[s
     if not groups:
         raise SplitError(f"{path} names none of the photos. Its column 'photo' needs paths such as {records[0].path}.")
     if unknown:
-        notes.append(f"{count(unknown, 'photo')} named in {path.name} not found (or not readable).")
+        notes.append(f"{counted(unknown, 'photo')} named in {path.name} not found (or not readable).")
     if alone := len(records) - len({i for members in groups.values() for i in members}):
-        notes.append(f"{count(alone, 'photo')} in no group of {path.name}: each counts as a group of its own.")
+        notes.append(f"{counted(alone, 'photo')} in no group of {path.name}: each counts as a group of its own.")
     return dict(groups)
 
 
@@ -145,7 +142,7 @@ def _earlier_parts(records: Sequence[Record], previous: Split, notes: list[str])
     kept = {i: part for i, part in found.items() if part is not None}
     gone = len(by_content.keys() - {record.sha256 for record in records})
     notes.append(
-        f"{count(len(kept), 'photo')} with the part of the earlier split (--overwrite splits anew), "
+        f"{counted(len(kept), 'photo')} with the part of the earlier split (--overwrite splits anew), "
         f"{len(records) - len(kept):,} new" + f", {gone:,} gone" * bool(gone) + "."
     )
     return kept

@@ -12,6 +12,7 @@ from clothes.errors import EXTRAS, ClothesError, MissingExtraError
 from clothes.inference.metrics import wilson_interval
 from clothes.report.plot_labels import drawable_labels
 from clothes.system.files import write_bytes
+from clothes.system.plurals import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -87,7 +88,7 @@ def reliability(
     shares = np.array([sorted_right[part].mean() for part in parts])
     low, high = np.array([wilson_interval(int(sorted_right[part].sum()), len(part)) for part in parts]).T
     errors = np.maximum(0, [shares - low, high - shares])
-    label = f"bins of {len(parts[0])} photos, 95 % intervals"
+    label = f"bins of {counted(len(parts[0]), 'photo')}, 95 % intervals"
     ax.plot([0, 1], [0, 1], color=TRAIN_COLOR, linewidth=1, label="perfect calibration")
     ax.errorbar(means, shares, errors, color=VALIDATION_COLOR, fmt="o", label=label)
     ax.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel="Confidence", ylabel="Accuracy", title="Reliability diagram")

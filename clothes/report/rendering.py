@@ -10,6 +10,7 @@ from PIL import Image
 from clothes.errors import EXTRAS, MissingExtraError, PhotoError
 from clothes.inference.confidence import percent
 from clothes.photos import decode
+from clothes.system.plurals import counted
 
 SMALL, LARGE = 120, 240  # pixels of the longer side of a photo
 
@@ -28,6 +29,7 @@ def fill(template: str, **values: Any) -> bytes:
         lstrip_blocks=True,
     )
     environment.filters["percent"] = lambda share: percent(share).replace(" ", "\u00a0")  # no line break inside
+    environment.filters["counted"] = counted
     page = environment.get_template(template).render(values)
     return page.encode("utf-8", "backslashreplace")  # file names may hold lone surrogates
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from clothes.config import QUICK
+from clothes.system.plurals import counted
 
 
 def draw_run(path: Path, ending: str) -> list[Path]:
@@ -26,6 +27,6 @@ def draw_confusion(folder: Path, ending: str) -> Path:
     from clothes.report import plots
 
     result = read_evaluation(folder)
-    title = f"Accuracy {percent(result['accuracy'])} on {result['photos']} test photos"
+    title = f"Accuracy {percent(result['accuracy'])} on {counted(result['photos'], 'test photo')}"
     matrix = plots.confusion(result["classes"], result["confusion"], title=title)
     return plots.save(matrix, folder / f"confusion.{ending}")

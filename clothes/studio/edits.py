@@ -7,11 +7,12 @@ from clothes.errors import PhotoError, PhotosError
 from clothes.photos.class_names import class_name, is_same_class
 from clothes.photos.folders import class_folder
 from clothes.studio.class_folders import ClassFolders, FreeNames
-from clothes.studio.history import History, count
+from clothes.studio.history import History
 from clothes.studio.journal import Move
 from clothes.studio.people import has_people, read_groups_table
 from clothes.studio.project import PHOTOS, UNSORTED, Project
 from clothes.studio.tables import PARTS, PEOPLE, SPLIT, table_path
+from clothes.system.plurals import counted
 
 _ANEW = "The photos are shared out anew. Tests of earlier recognisers do not compare with new ones."
 
@@ -42,7 +43,7 @@ class Edits:
                 new = [self._into_class(photo, known, folders, names, made) for photo in _found(self.project, ids)]
                 moves += [item for item in new if item]
                 if number := sum(item is not None for item in new):
-                    said.append(f"{count(number)} moved to {known or 'the unsorted ones'}")
+                    said.append(f"{counted(number, 'photo')} moved to {known or 'the unsorted ones'}")
             return self.history.apply("; ".join(said), moves, made=made) if moves else "They are there already."
 
     def remove(self, photos: Sequence[str]) -> str:
@@ -50,7 +51,7 @@ class Edits:
         with self.history.writing() as number:
             found, trash, folders = _found(self.project, photos), self.history.trash(number), ClassFolders(self.project)
             moves = [Move(photo, f"{trash}/{photo}", folders.label_of(photo), "") for photo in found]
-            return self.history.apply(f"{count(len(found))} moved to the trash", moves)
+            return self.history.apply(f"{counted(len(found), 'photo')} moved to the trash", moves)
 
     def add_class(self, name: str) -> str:
         """Makes a class without photos."""

@@ -13,6 +13,7 @@ from clothes.studio.journal import Entry, Journal, Move, Step
 from clothes.studio.moves import UnfinishedError, carry_out, read_sources, remove_unfinished_tables
 from clothes.studio.project import PHOTOS, TRASH, UNSORTED, Project
 from clothes.studio.tables import Exchange
+from clothes.system.plurals import counted
 from clothes.system.terminal_text import utf8
 
 
@@ -153,7 +154,7 @@ class History:
         number = entry["step"] + 1
         moves = [Move(f"{self.trash(number)}/{photo}", photo, "", _class_of(photo)) for photo in added]
         made = {photo.rpartition("/")[0] for photo in added if _class_of(photo)} - {*entry["folders"]}
-        step = Step(number, f"{count(len(moves))} added", tuple(moves), tuple(sorted(made)), entry["batch"])
+        step = Step(number, f"{counted(len(moves), 'photo')} added", tuple(moves), tuple(sorted(made)), entry["batch"])
         self._append(step.entry())
         self._journal.finish()
         self.write_groups()
@@ -183,10 +184,6 @@ class History:
         sources, counted = read_sources(self.project), {PHOTOS: photos, UNSORTED: unsorted}
         names = [f"{kind}/{cells[0]}" for kind, rows in sources.items() for cells in rows[counted[kind] :]]
         return [name for name in names if self.project.place(name).exists()]
-
-
-def count(number: int) -> str:
-    return "1 photo" if number == 1 else f"{number:,} photos"
 
 
 def _last_batch(steps: Sequence[Step]) -> list[Step]:
@@ -222,7 +219,7 @@ class _Moves:
 def _say(steps: Sequence[Step]) -> str:
     if not steps:
         return ""
-    return steps[0].say if len(steps) == 1 else f"{count(sum(len(step.moves) for step in steps))} added"
+    return steps[0].say if len(steps) == 1 else f"{counted(sum(len(step.moves) for step in steps), 'photo')} added"
 
 
 def _class_of(photo: str) -> str:

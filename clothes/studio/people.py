@@ -16,6 +16,7 @@ from clothes.studio.project import Project
 from clothes.studio.tables import PEOPLE, SPLIT, table_path
 from clothes.system.checksums import sha256_file
 from clothes.system.csv_files import csv_text, read_table
+from clothes.system.plurals import counted
 
 
 def has_people(project: Project) -> bool:
@@ -36,7 +37,7 @@ def read_groups_table(project: Project, path: Path, name: str) -> tuple[str, lis
         raise SplitError(str(error).replace(str(path), name)) from None
     known = _known_checksums(project)
     rows = [(_checksum(project, known, photos[i].path), group) for group, of in groups.items() for i in of]
-    head = f"{len(groups):,} group{'s' * (len(groups) != 1)} in {name}: photos of a group stay in one part."
+    head = f"{counted(len(groups), 'group')} in {name}: photos of a group stay in one part."
     return csv_text(rows), [head, *(note.replace(path.name, name) for note in notes)]
 
 

@@ -21,6 +21,7 @@ from clothes.photos.split_file import ALIKE, Split
 from clothes.studio.job_folder import JobFolder, Kind, check_asked
 from clothes.studio.page_sentences import for_page, for_page_all
 from clothes.studio.project import PHOTOS, Project
+from clothes.system.plurals import counted
 
 _PLURALS = {"photo": "photos", "pair": "pairs", "class": "classes"}
 _FINDINGS = (  # entry of the check, noun, description, advice
@@ -49,7 +50,7 @@ def check(project: Project) -> dict[str, Any] | None:
     findings: list[dict[str, Any]] = []
     for kind, noun, what, advice in _FINDINGS:
         if items := report[kind]:
-            words = f"{len(items):,} {noun if len(items) == 1 else _PLURALS[noun]} {what}."
+            words = f"{counted(len(items), noun)} {what}."
             shown = items if noun == "class" else _ids(items)
             findings.append({"kind": kind, "words": words, "advice": advice, _PLURALS[noun]: shown})
     if report["imbalance"] > UNEQUAL:
@@ -200,7 +201,7 @@ def comparison(project: Project, run: str, other: str | None = None) -> dict[str
         verdict = "chance alone seldom gives this difference"
     else:
         verdict = "this may be chance"
-    words = f"{percent(after)} after {percent(before)}, on {result.photos:,} test photos of both: {verdict}."
+    words = f"{percent(after)} after {percent(before)}, on {counted(result.photos, 'test photo')} of both: {verdict}."
     differences = [{**asdict(found), "photo": photo_id(found.photo)} for found in result.differences]
     return {"run": run, "other": other, "words": words, "comparison": result.to_dict(), "differences": differences}
 

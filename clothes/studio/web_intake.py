@@ -18,6 +18,7 @@ from clothes.studio.intake import Intake, Intaken
 from clothes.studio.moves import read_sources
 from clothes.studio.project import Project
 from clothes.studio.shelves import Refused, Source
+from clothes.system.plurals import counted
 from clothes.system.progress import Progress
 
 _THREADS = 8
@@ -43,7 +44,7 @@ def add_addresses(
     result = _add(intake, origins, label, fetcher, len(addresses), progress=progress, stop=stop)
     if addresses and not (result.added or result.already or result.problem or stop()):
         result.problem = (
-            f"None of the {len(addresses):,} addresses gave a photo. Nothing was added. Read the reasons, see that "
+            f"No photo came from {counted(len(addresses), 'address')}. Nothing was added. Read the reasons, see that "
             "this computer is online, and try again."
         )
     return result

@@ -16,6 +16,7 @@ from clothes.photos.class_names import choose_spellings
 from clothes.photos.folders import list_class_folders
 from clothes.photos.split import split as make_split
 from clothes.photos.split_file import Split
+from clothes.system.plurals import counted
 from clothes.system.progress import Progress
 from clothes.system.terminal_text import quote
 from clothes.training.datasets import Pictures
@@ -52,7 +53,7 @@ def find_split(
 
 
 def _photos_are(photos: Sequence[str]) -> str:
-    return "1 photo is" if len(photos) == 1 else f"{len(photos):,} photos are"
+    return f"{counted(len(photos), 'photo')} {'is' if len(photos) == 1 else 'are'}"
 
 
 def _note_unused(split: Split, update: str) -> list[str]:
@@ -161,8 +162,8 @@ def fit_to_time(config: Config, split: Split, *, seconds: float, began: float) -
             break
     if epochs < 1:
         raise TrainingError(
-            f"{seconds / 60:g} minutes are too few for {len(split.part('train')):,} photos: not one epoch fits. Give "
-            "more --minutes, or fewer photos."
+            f"Not one epoch of {counted(len(split.part('train')), 'photo')} fits into {seconds / 60:g} min. Give more "
+            "--minutes, or fewer photos."
         )
     return config.changed({"model": {"image_size": size}, "train": {"epochs": min(epochs, wanted)}})
 

@@ -89,8 +89,7 @@ def train(
     if minutes is not None:
         config = fit_to_time(config, used, seconds=minutes * 60, began=began)
     prepared = method.prepare(used, config, callback)
-    # Only now: photos that cannot be used leave no folder behind.
-    folder = claim_folder(folder) if out is None else folder
+    folder = claim_folder(folder) if out is None else folder  # only now: photos that cannot be used leave none behind
     with run_lock(folder):
         used = keep_split(used, split)
         run = Run.new(folder, config, used, overwrite=overwrite)

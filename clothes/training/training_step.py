@@ -12,6 +12,7 @@ from clothes.errors import OutOfMemoryError
 from clothes.models.architectures import build_model
 from clothes.models.backend import keras
 from clothes.photos.split_file import Split
+from clothes.system.plurals import counted
 from clothes.system.stderr import quiet
 
 _AVERAGE_EVERY = 4  # steps; averaging the weights after each step costs time and gains nothing
@@ -99,7 +100,7 @@ def is_out_of_memory(error: Exception) -> bool:
 def _too_large(model: keras.Model, pictures: np.ndarray, targets: np.ndarray) -> OutOfMemoryError:
     """Returns an error that names the largest batch that fits, found by halving."""
     size, side = len(pictures), pictures.shape[1]
-    problem = f"Out of memory: a batch of {size} photos of {side} x {side} pixels does not fit"
+    problem = f"Out of memory: a batch of {counted(size, 'photo')} of {side} x {side} pixels does not fit"
     while size > 1:
         size //= 2
         try:

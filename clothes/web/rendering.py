@@ -11,6 +11,7 @@ from clothes.inference.confidence import Prediction, percent
 from clothes.inference.occlusion import Explanation
 from clothes.report.rendering import embed_image
 from clothes.system.csv_files import csv_text
+from clothes.system.plurals import counted
 
 PHOTO_HINT = '<p class="hint">Drop a photo or take one: the answer appears here.</p>'
 TABLE_HINT = '<p class="hint">Drop photos above: a table appears here, with a CSV file to download.</p>'
@@ -83,8 +84,9 @@ def model_html(classifier: Classifier, *, collects: bool = False) -> str:
     part = "test" if "test" in measured else "validation"
     if part in measured:
         low, high = measured[part]["interval"]
+        photos = counted(measured[part]["photos"], f"{part} photo")
         lines.append(
-            f"It was right on {percent(measured[part]['accuracy'])} of {measured[part]['photos']} {part} photos "
+            f"It was right on {percent(measured[part]['accuracy'])} of {photos} "
             f"(95 % interval {percent(low)} to {percent(high)})."
         )
     if "created" in info:

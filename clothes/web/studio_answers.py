@@ -26,6 +26,7 @@ from clothes.studio.people import has_people
 from clothes.studio.project import Project
 from clothes.studio.shelves import Refused
 from clothes.studio.tables import PEOPLE, table_path
+from clothes.system.plurals import counted
 from clothes.web.memory import Memory, last_changes
 from clothes.web.studio_next import done_steps, next_step
 
@@ -165,7 +166,7 @@ class Studio:
     def _add_starter(self) -> str:
         with as_file(files("clothes.collection") / "starter" / "starter.zip") as path, Intake(self.project) as intake:
             added = intake.add_zip(path).added
-        return f"{len(added):,} starter pictures added."
+        return f"{counted(len(added), 'starter picture')} added."
 
     def job(self, given: Given) -> dict[str, Any]:
         """Starts, stops or goes on with a job. Returns how it stands."""

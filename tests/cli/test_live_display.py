@@ -57,6 +57,15 @@ def test_a_search_on_a_terminal_is_a_table(run: clothes.Run, screen: io.StringIO
     assert table[5].startswith("3 of 6 trials  about 24 seconds left  Training: 7 of 20")
 
 
+def test_one_trial_of_one_epoch(run: clothes.Run, screen: io.StringIO) -> None:
+    short = run.config.changed({"train": {"epochs": 1}})
+    with Live(console=Console(file=screen), auto_refresh=False) as live:
+        display = SearchDisplay(live, lambda: None, None)
+        display.on_start(Path("tunings/small"), short, run.split, most=1)
+        assert display._status() == "0 of 1 trial"
+    assert "Trials of 1 epoch on" in screen.getvalue()
+
+
 def test_a_search_in_a_log_is_a_line_per_ended_trial(run: clothes.Run, screen: io.StringIO) -> None:
     show(run, screen, terminal=False)
     assert screen.getvalue().splitlines()[2:5] == [
@@ -77,7 +86,7 @@ def test_a_training_in_a_log_is_a_line_per_epoch(run: clothes.Run, capsys: pytes
     lines = capsys.readouterr().err.splitlines()
     assert lines[:2] == [f"Run folder: {run.path}", "3 classes: 84 train, 24 test, 12 validation photos."]
     assert lines[2] == "Network: sequential, 28 x 28 pixels."
-    assert lines[-5] == "4 epochs take about 3 minutes on this machine."
+    assert lines[-5] == "4 epochs: about 3 minutes on this machine."
     assert lines[-4].split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "time"]
     assert lines[-2].split() == ["2/4", "1.000", "0.500", "1.000", "0.750", "2.0", "s", "best"]
     assert [line.endswith("best") for line in lines[-3:]] == [True, True, False]

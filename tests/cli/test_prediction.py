@@ -58,21 +58,21 @@ def test_what_is_said_of_photos_that_were_answered_and_failed(tmp_path: Path, mo
     monkeypatch.setattr(ray_engine, "answer_missing", answer)
     words = ["predict", "photos", "--engine", "ray", "--out", "answers"]
     failed = run_command(*words)
-    assert (failed.status, failed.out) == (1, "0 of 3 photos have their answers in answers.\n")
+    assert (failed.status, failed.out) == (1, "0 of 3 photos answered, in answers.\n")
     assert failed.err.splitlines() == [
         "Skipped notes.txt: not a photo by its name",
         "Ray is started on this computer, and ends with this command.",
-        "Error: 3 photos have no answer yet. The bucket is closed.",
+        "Error: no answer yet to 3 photos. The bucket is closed.",
         "The answers so far are kept: the same command goes on.",
     ]
     done = run_command(*words, "--workers", 2, "--address", "ray://other:10001")
     assert given == {"address": "ray://other:10001", "workers": 2, "task": labels()}
-    assert (done.status, done.out) == (0, "3 of 3 photos have their answers in answers.\n")
+    assert (done.status, done.out) == (0, "3 of 3 photos answered, in answers.\n")
     assert done.err == "1 of them could not be read: the column code says why.\n"
     again = run_command(*words)
     assert (again.status, again.out, again.err) == (0, done.out, "")
     garments = run_command(*words[:-1], "garments", "--outfit", "--workers", 2)
-    assert garments.out == "3 of 3 photos have their answers in garments.\n"
+    assert garments.out == "3 of 3 photos answered, in garments.\n"
     assert isinstance(given["task"], OutfitTask)
 
 

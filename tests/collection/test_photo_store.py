@@ -138,7 +138,7 @@ def test_folders_that_may_be_classes_are_told(tmp_path: Path) -> None:
     result = collect_folder(tmp_path / "shops", into=tmp_path / "photos")
     assert result.new == {"north": 3, "south": 3}
     (note,) = result.notes
-    assert "2 of 2 class folders hold folders, such as north (bar, frame, square)" in note
+    assert "Class folders that hold folders: 2 of 2, such as north (bar, frame, square)" in note
     assert result.to_dict()["notes"] == (note,)
 
 

@@ -82,6 +82,13 @@ def test_only_photos_of_both_runs_count(tmp_path: Path) -> None:
         clothes.compare(a, c)
 
 
+def test_one_photo_is_not_many(tmp_path: Path) -> None:
+    both = {"bar/1.png": ("bar", "bar")}
+    done = run_command("compare", write(tmp_path / "a", both), write(tmp_path / "b", both | {"x": ("bar", "bar")}))
+    assert "1 photo: both right on 1" in done.out
+    assert "Left out: 1 photo that only one of the runs was tested on." in done.err
+
+
 def test_folder_without_evaluation_is_refused(two: tuple[Path, Path], tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "none", two[0] / "predictions.csv"):
         with pytest.raises(RunError, match="has not been evaluated yet"):

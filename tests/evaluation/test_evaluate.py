@@ -91,7 +91,7 @@ def test_photos_of_no_class_count_separately(copy: clothes.Run, tmp_path: Path) 
 def test_train_and_validation_photos_are_left_out(copy: clothes.Run, tmp_path: Path) -> None:
     expected = clothes.evaluate(copy.path)
     copy.photos.rename(tmp_path / "moved")
-    with pytest.raises(PhotosError, match="None of the 24 test photos can be used"):
+    with pytest.raises(PhotosError, match=r"No test photo can be used below .* \(the first of 24: "):
         clothes.evaluate(copy.path)
     assert copy.info["test_part_opened"] == 1  # a failed evaluation does not count
     found = clothes.evaluate(copy.path, photos=tmp_path / "moved")
@@ -103,7 +103,7 @@ def test_train_and_validation_photos_are_left_out(copy: clothes.Run, tmp_path: P
     assert copy.info["test_part_opened"] == 2
     for row in copy.split.part("test"):
         (tmp_path / "moved" / row.photo).unlink()
-    with pytest.raises(PhotosError, match="was trained on all 96 photos"):
+    with pytest.raises(PhotosError, match="was trained on every photo in"):
         clothes.evaluate(copy.path, photos=tmp_path / "moved")
 
 
@@ -132,7 +132,7 @@ def test_a_test_photo_that_is_another_one_now_is_not_measured(copy: clothes.Run)
 def test_folder_without_readable_photos_is_refused(bundle: Path, tmp_path: Path) -> None:
     (tmp_path / "photos" / "bar").mkdir(parents=True)
     (tmp_path / "photos" / "bar" / "empty.jpg").write_bytes(b"")
-    with pytest.raises(PhotosError, match=r"None of the 1 photos in .* can be read \(the first: the file is empty\)"):
+    with pytest.raises(PhotosError, match=r"No photo in .* can be read \(the first of 1: the file is empty\)"):
         clothes.evaluate(bundle, photos=tmp_path / "photos")
 
 
@@ -141,7 +141,7 @@ def test_error_names_the_first_unreadable_photo(bundle: Path, tmp_path: Path) ->
     (tmp_path / "photos" / "bar" / "a.txt").write_text("no photo at all")
     (tmp_path / "photos" / "bar" / "b.jpg").write_bytes(b"")
     (tmp_path / "photos" / "bar" / "c.jpg").write_text("<html>")
-    with pytest.raises(PhotosError, match=r"the first: the file is empty"):
+    with pytest.raises(PhotosError, match=r"the first of 2: the file is empty"):
         clothes.evaluate(bundle, photos=tmp_path / "photos")
 
 

@@ -82,6 +82,22 @@ def expect(prediction: clothes.Prediction) -> str:
     return f"Not sure Best guess: {prediction.label}, {sure}. Perhaps it is none of these."
 
 
+def test_one_photo_is_not_many(browser: Any, url: str) -> None:
+    with opened(browser, url) as page:
+        said = page.evaluate(
+            """async () => {
+                const { WORDS } = await import("./own_words.js");
+                const words = (await import("./words.js")).WORDS;
+                return [
+                    WORDS.accuracy("test", { accuracy: 1, interval: [0.2, 1], photos: 1 }),
+                    words.table.done(0, 1), words.table.done(1, 1), words.table.done(2, 2),
+                ];
+            }"""
+        )
+    assert "of 1 test photo (" in said[0]
+    assert said[1:] == ["0 of 1 photo", "1 photo", "2 photos"]
+
+
 def test_pixels_are_those_of_the_decoder(browser: Any, url: str) -> None:
     rng = np.random.default_rng(0)
     sizes = [(28, 28), (29, 28), (56, 56), (57, 31), (113, 500), (500, 113), (640, 481), (1, 300), (5, 3)]

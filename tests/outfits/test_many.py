@@ -92,5 +92,5 @@ def test_the_command_asks_workers_on_ray(
     command = [sys.executable, "-m", "clothes", *map(str, words)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"4 of 4 photos have their answers in {out}.\n"
+    assert done.stdout == f"4 of 4 photos answered, in {out}.\n"
     check(rows(out), photos, parser)

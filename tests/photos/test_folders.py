@@ -252,20 +252,20 @@ def test_a_single_folder_of_folders_that_counts_as_one_class_is_told(tmp_path: P
     listing = list_class_folders(tmp_path)
     if loose != "photos/hat/1.jpg":  # then hat and shirt are the classes
         assert listing.classes == ("photos",)
-        assert "1 of 1 class folders hold folders, such as photos (hat, shirt)" in listing.notes[0]
+        assert "Class folders that hold folders: 1 of 1, such as photos (hat, shirt)" in listing.notes[0]
 
 
 def test_folders_that_may_be_classes_in_a_class_folder_are_told(tmp_path: Path) -> None:
     touch(*(tmp_path / shop / name / "1.jpg" for shop in ("north", "south") for name in ("hat", "shirt")))
     touch(tmp_path / "coat" / "1.jpg")
     (note,) = list_class_folders(tmp_path).notes
-    assert note.startswith("2 of 3 class folders hold folders, such as north (hat, shirt)")
+    assert note.startswith("Class folders that hold folders: 2 of 3, such as north (hat, shirt)")
 
 
 def test_class_folders_below_a_folder_beside_a_class_are_told(tmp_path: Path) -> None:
     touch(*(tmp_path / "data" / "photos" / name / "1.jpg" for name in ("hat", "shirt")), tmp_path / "coat" / "1.jpg")
     (note,) = list_class_folders(tmp_path).notes
-    assert "data (photos/hat, photos/shirt): each counts as one class" in note
+    assert "data (photos/hat, photos/shirt). Each counts as one class" in note
 
 
 def test_a_class_is_found_without_a_look_into_every_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

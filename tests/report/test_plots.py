@@ -9,7 +9,9 @@ import pytest
 from PIL import Image
 
 from clothes.errors import ClothesError
+from clothes.evaluation import results
 from clothes.report import plots
+from clothes.report.run_plots import draw_confusion
 
 matplotlib = pytest.importorskip("matplotlib", reason="plots need the extra 'train'")
 
@@ -99,6 +101,17 @@ def test_names_that_differ_in_the_middle_stay_different(names: list[str]) -> Non
     assert len(set(shown)) == len(names) and max(map(len, shown)) <= 36
     if names is MANY:
         assert shown[17] == "Autumn…17…e shop"
+
+
+def test_one_photo_is_not_many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    label = plots.reliability([0.5, 0.75], [True, False]).get_legend().get_texts()[-1].get_text()
+    assert label == "bins of 1 photo, 95 % intervals"
+    result = {"accuracy": 1.0, "photos": 1, "classes": ["bar", "hat"], "confusion": [[1, 0], [0, 0]]}
+    monkeypatch.setattr(results, "read_evaluation", lambda folder: result)
+    drawn: list[str] = []
+    monkeypatch.setattr(plots, "save", lambda ax, path: drawn.append(ax.get_title()))
+    draw_confusion(tmp_path, "png")
+    assert drawn == ["Accuracy 100 % on 1 test photo"]
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 30])

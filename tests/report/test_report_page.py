@@ -87,6 +87,13 @@ def test_report_shows_the_evaluation(evaluated: clothes.Run, page: str) -> None:
     assert "the file is empty" in page and "&lt;b&gt;new.png" in page
 
 
+def test_one_photo_is_not_many(tmp_path: Path) -> None:
+    tested = SimpleNamespace(skipped=())
+    found = SimpleNamespace(pairs=[1], groups=1, random_torn=0, random_leaks=1, leaks=0, skipped=())
+    page = fill("photos.html", evaluation=tested, audit=found, duplicates=[], max_skipped=9).decode()
+    assert "1 pair of near-duplicates; 1 group (people, shops) given. A random split" in " ".join(page.split())
+
+
 def test_page_begins_with_what_people_look_at(evaluated: clothes.Run, page: str) -> None:
     """Accuracy, confusion and wrong photos first, then short advice; all about uncertainty is one click away."""
     parts = (

@@ -64,7 +64,7 @@ def test_each_address_is_added_or_refused_with_its_reason(project: Project, serv
 def test_addresses_that_all_fail_are_told_in_three_parts(project: Project) -> None:
     with Intake(project) as intake:
         found = add_addresses(intake, ["https://nothing.test/1.png"], "hat", fetcher=fetcher())
-    assert "None of the 1 addresses" in found.problem and "is online" in found.problem
+    assert "No photo came from 1 address." in found.problem and "is online" in found.problem
     assert [item.name for item in found.refused] == ["https://nothing.test/1.png"]
 
 

@@ -64,7 +64,7 @@ def test_minutes_pick_size_and_epochs(tmp_path: Path, monkeypatch: pytest.Monkey
     assert fitted(500) == (192, 5)
     assert fitted(150) == (96, 6)
     assert fitted(5) == (32, 1)
-    with pytest.raises(clothes.TrainingError, match=r"0.01 minutes are too few for 42 photos"):
+    with pytest.raises(clothes.TrainingError, match=r"Not one epoch of 42 photos fits into 0.01 min"):
         fitted(0.6)
 
 

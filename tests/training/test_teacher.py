@@ -98,7 +98,7 @@ def test_a_network_learns_from_the_softened_answers(
     assert run.info["teacher"] == run.bundle.info["teacher"] == origin
     render_info(run.bundle)
     shown = capsys.readouterr().out
-    assert f"{origin['name']}, {origin['sha256'][:16]}" in shown and "1 epochs, the best 1" in shown
+    assert f"{origin['name']}, {origin['sha256'][:16]}" in shown and "1 epoch, the best 1" in shown
 
 
 @pytest.mark.slow

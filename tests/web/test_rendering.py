@@ -2,6 +2,7 @@
 
 import csv
 import io
+from types import SimpleNamespace
 
 from PIL import Image
 
@@ -34,6 +35,12 @@ def test_the_csv_of_many_photos_is_safe_in_a_spreadsheet() -> None:
     assert head == ["photo", "label", "confidence", "known", "'=cmd()", "b", "problem"]
     assert first == ["'=1+1.jpg", "'=cmd()", "0.750000", "true", "0.750000", "0.250000", ""]
     assert second == ["x.jpg", "", "", "", "", "", "the file is empty"]
+
+
+def test_a_model_that_was_tested_on_one_photo() -> None:
+    info = {"metrics": {"test": {"accuracy": 1.0, "interval": (0.2, 1.0), "photos": 1}}}
+    about = rendering.model_html(SimpleNamespace(info=info, classes=("bar", "hat")))  # type: ignore[arg-type]
+    assert "of 1 test photo (95" in about
 
 
 def test_the_model_is_described(classifier: clothes.Classifier) -> None:

@@ -109,7 +109,7 @@ def test_a_folder_is_copied_and_a_second_project_is_opened_by_keyboard(
         page.get_by_label("Class of these photos").fill("hat")
         page.get_by_label("Web addresses of photos").fill("http://127.0.0.1:9/1.png\nnone")
         page.get_by_role("button", name="Fetch them").press("Enter")
-        page.get_by_text("None of the 2 addresses gave a photo").wait_for()
+        page.get_by_text("No photo came from 2 addresses").wait_for()
         page.get_by_text("2 files not added").wait_for()
         page.get_by_text("Projects", exact=True).click()
         assert page.evaluate("document.documentElement.scrollWidth") <= 320

@@ -97,7 +97,7 @@ def test_addresses_of_the_web_are_fetched_by_a_job(tmp_path: Path) -> None:
         wait_for(lambda: client.get("state").json()["adding"]["state"] == "done")
         answer = client.get("added").json()
         assert [name for name, _ in answer["refused"]] == ["http://127.0.0.1:9/x.png", "none"]
-        assert "None of the 2 addresses" in answer["notes"][0] and not answer["stopped"]
+        assert "No photo came from 2 addresses" in answer["notes"][0] and not answer["stopped"]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from clothes.cli.options import require
 from clothes.cli.output import note, show, show_files
 from clothes.cli.signals import hint_if_stopped
 from clothes.report.run_plots import draw_run
+from clothes.system.plurals import counted
 from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def render_demo(run: "clothes.Run", evaluation: "clothes.Evaluation", folder: Pa
     show(
         "",
         f"Test accuracy {percent(evaluation.accuracy)} (95 % interval {percent(low)} to {percent(high)}) on "
-        f"{evaluation.photos} pictures the model never saw.",
+        f"{counted(evaluation.photos, 'picture')} the model never saw.",
         f"Open the web page with:  clothes serve --model {quote(run.path / 'bundle')}",
     )
 

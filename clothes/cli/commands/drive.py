@@ -9,6 +9,7 @@ import typer
 from clothes.cli.options import AsJson, require
 from clothes.cli.output import note, note_first, note_skipped, show, show_result
 from clothes.cli.progress import progress_bars
+from clothes.system.plurals import counted
 from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _finish(report: "TransferReport", moved: str, command: str, as_json: bool) -
 
 def render_transfer(report: "TransferReport", *, moved: str, command: str) -> None:
     rows = {
-        moved: f"{len(report.moved):,} files, {sum(item.size for item in report.moved) / 1e6:,.1f} MB",
+        moved: f"{counted(len(report.moved), 'file')}, {sum(item.size for item in report.moved) / 1e6:,.1f} MB",
         "there already": f"{report.same:,}",
         "skipped": f"{len(report.skipped):,}",
         "failed": f"{len(report.failed):,}",

@@ -13,6 +13,7 @@ from clothes.cli.progress import progress_bars
 from clothes.errors import MissingExtraError
 from clothes.report.run_plots import draw_confusion, draw_run
 from clothes.system.dated_folders import claim_folder, stamp
+from clothes.system.plurals import counted
 from clothes.system.terminal_text import quote
 
 app = typer.Typer(rich_markup_mode=None)
@@ -82,7 +83,7 @@ def render_evaluation(result: "clothes.Evaluation") -> None:
         rows = [[i, *(n or "." for n in row)] for i, row in zip(numbered, result.confusion, strict=True)]
         show_table(["true class, answers in columns", *map(str, range(1, len(numbered) + 1))], rows)
     low, high = result.interval
-    interval = f"95 % interval {percent(low)} to {percent(high)}, {result.photos:,} photos"
+    interval = f"95 % interval {percent(low)} to {percent(high)}, {counted(result.photos, 'photo')}"
     show(
         "",
         f"accuracy           {percent(result.accuracy)}  ({interval})",
@@ -126,7 +127,7 @@ def render_comparison(result: "clothes.Comparison", names: tuple[str, str]) -> N
     show_table(["run", "accuracy", "95 % interval", "only this one right"], rows)
     show(
         "",
-        f"{result.photos} photos: both right on {result.both_right}, both wrong on {result.both_wrong}; "
+        f"{counted(result.photos, 'photo')}: both right on {result.both_right}, both wrong on {result.both_wrong}; "
         f"different answers to {len(result.differences)}.",
         f"McNemar's exact test: p = {result.p:.3g}. {_verdict(result, names)}",
     )
@@ -137,7 +138,7 @@ def render_comparison(result: "clothes.Comparison", names: tuple[str, str]) -> N
     if (more := len(result.differences) - _DIFFERENCES_SHOWN) > 0:
         note(f"... and {more} more: --json lists all")
     if result.left_out:
-        note(f"{result.left_out} photos are left out: only one of the runs was tested on them.")
+        note(f"Left out: {counted(result.left_out, 'photo')} that only one of the runs was tested on.")
 
 
 def _verdict(result: "clothes.Comparison", names: tuple[str, str]) -> str:

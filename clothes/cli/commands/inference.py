@@ -9,6 +9,7 @@ import clothes
 from clothes.cli.options import AsJson, BundleFolder
 from clothes.cli.output import note, show, show_json, show_result, show_table
 from clothes.cli.progress import progress_bars
+from clothes.system.plurals import counted
 from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ def _origin(about: dict[str, Any]) -> dict[str, str]:
         return others
     epochs = about.get("epochs", {})
     if "steps" in epochs:
-        return {"training": f"{epochs['steps']:,} steps, seed {about.get('seed')}"}
-    training = f"{epochs.get('trained')} epochs, the best {epochs.get('best')}, seed {about.get('seed')}"
+        return {"training": f"{counted(epochs['steps'], 'step')}, seed {about.get('seed')}"}
+    training = f"{counted(epochs.get('trained', 0), 'epoch')}, the best {epochs.get('best')}, seed {about.get('seed')}"
     return {"training": training, **others}
 
 
@@ -88,7 +89,8 @@ def _accuracies(metrics: dict[str, Any]) -> dict[str, str]:
     found = {"test accuracy": "not measured yet: clothes evaluate"} if "test" not in metrics else {}
     for part, result in metrics.items():
         low, high = result["interval"]
-        accuracy = f"{percent(result['accuracy'])} ({percent(low)} to {percent(high)}) on {result['photos']:,} photos"
+        accuracy = f"{percent(result['accuracy'])} ({percent(low)} to {percent(high)})"
+        accuracy += f" on {counted(result['photos'], 'photo')}"
         found = {f"{part} accuracy": accuracy} | found
     return found
 

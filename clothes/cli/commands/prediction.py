@@ -15,6 +15,7 @@ from clothes.cli.progress import Pace, with_progress
 from clothes.cli.signals import hint_if_stopped
 from clothes.errors import PhotoError, PhotosError
 from clothes.system.csv_files import slashed
+from clothes.system.plurals import counted
 from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
@@ -119,11 +120,11 @@ def predict_on_ray(
             failed += filter(None, [part.failed])
             pace.add(part.photos)
         missing = answers.count_missing()
-    show(f"{total - missing:,} of {total:,} photos have their answers in {out}.")
+    show(f"{total - missing:,} of {counted(total, 'photo')} answered, in {out}.")
     if unread:
         note(f"{unread:,} of them could not be read: the column code says why.")
     if missing:
-        note(f"Error: {missing:,} photos have no answer yet. {' '.join(failed[:1])}", _GOES_ON)
+        note(f"Error: no answer yet to {counted(missing, 'photo')}. {' '.join(failed[:1])}", _GOES_ON)
         raise typer.Exit(1)
 
 

@@ -14,6 +14,7 @@ from clothes.cli.signals import hint_if_stopped
 from clothes.config import QUICK, Config
 from clothes.errors import ClothesError
 from clothes.report.run_plots import draw_run
+from clothes.system.plurals import counted
 from clothes.system.terminal_text import quote
 
 if TYPE_CHECKING:
@@ -171,8 +172,8 @@ def render_training(run: "clothes.Run", photos: Path, *, plot: Path) -> None:
 def _accuracy(metrics: dict[str, Any]) -> str:
     from clothes.inference.confidence import percent
 
-    low, high = metrics["interval"]
-    return f"{percent(metrics['accuracy'])} (95 % interval {percent(low)} to {percent(high)})"
+    low, high = map(percent, metrics["interval"])
+    return f"{percent(metrics['accuracy'])} (95 % interval {low} to {high}, {counted(metrics['photos'], 'photo')})"
 
 
 def _compare_with_quick(run: "clothes.Run", photos: Path) -> list[str]:
@@ -198,9 +199,9 @@ def render_quick_training(run: "clothes.Run") -> None:
     show_files({"model": run.path / "bundle"})
     metrics = run.bundle.info["metrics"]
     if validation := metrics.get("validation"):
-        show(f"Validation accuracy {_accuracy(validation)}, on {validation['photos']:,} photos.")
+        show(f"Validation accuracy {_accuracy(validation)}.")
     if held_out := metrics.get("cross-validation"):
-        show(f"Cross-validated accuracy {_accuracy(held_out)}, on {held_out['photos']:,} photos held out in turn.")
+        show(f"Cross-validated accuracy {_accuracy(held_out)}, held out in turn.")
     if not metrics:
         show("No accuracy: that takes two train photos of a class that are no near-duplicates.")
 
@@ -285,13 +286,13 @@ def render_tuning(result: "clothes.Tuning", *, plot: Path) -> None:
     show_table(["setting", *tried], rows)
     show("")
     show_files({"config": result.path / "config.json", "trials": result.path / "trials.csv", "plot": plot})
-    ended = sum(trial.state in ("done", "pruned") for trial in result.trials)
+    trials = counted(sum(trial.state in ("done", "pruned") for trial in result.trials), "trial")
     accuracy = f"validation accuracy {percent(best.score)}"
     if default and best.settings == default.settings:
-        show(f"In {ended} trials nothing was better than the settings at the start: {accuracy}.")
+        show(f"In {trials} nothing was better than the settings at the start: {accuracy}.")
         return
     gain = "" if result.gain is None else f", {100 * result.gain:.1f} points more than at the start"
-    show(f"Best of {ended} trials: {accuracy}{gain}.", "Optimistic: the best of many trials was also lucky.")
+    show(f"Best of {trials}: {accuracy}{gain}.", "Optimistic: the best of many trials was also lucky.")
 
 
 def _setting(tried: "Candidate", name: str) -> str:

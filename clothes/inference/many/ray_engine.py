@@ -72,7 +72,7 @@ def _wait_for_a_worker(ray: Any) -> None:
             raise ClothesError(f"A worker of the cluster cannot run clothes: {_first_line(error)}") from None
         return
     if free < _PROCESSOR:
-        reason = f"{free:g} of {total:g} processors were free. `ray status` shows what uses them."
+        reason = f"{free:g} processors of {total:g} were free. `ray status` shows what uses them."
     else:
         reason = "processors were free, but no process starts there."
     raise ClothesError(

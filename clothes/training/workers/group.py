@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from clothes.errors import ConfigError, WorkerError
+from clothes.system.plurals import counted
 from clothes.system.stderr import quiet
 from clothes.training.workers.place import COORDINATOR, Place
 
@@ -124,8 +125,8 @@ def require_even_shares(batch: int) -> None:
         *fewer, most = [str(n) for n in range(1, min(batch, 16) + 1) if not batch % n]
         fitting = f"{', '.join(fewer)} or {most}" if fewer else most
         raise ConfigError(
-            f"{_group.devices} workers cannot have equal shares of batches of {batch} photos. Give --workers "
-            f'{fitting}, or another "batch_size" in a --config file.'
+            f"{_group.devices} workers cannot have equal shares of batches of {counted(batch, 'photo')}. Give "
+            f'--workers {fitting}, or another "batch_size" in a --config file.'
         )
 
 

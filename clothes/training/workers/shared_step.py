@@ -6,6 +6,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from clothes.errors import OutOfMemoryError
 from clothes.models.backend import keras
+from clothes.system.plurals import counted
 from clothes.training.training_step import assign, is_out_of_memory, values
 from clothes.training.workers.group import Group, explained
 
@@ -51,8 +52,8 @@ class SharedStep:
                 if not is_out_of_memory(error):
                     raise
                 raise OutOfMemoryError(
-                    f"Out of memory: {len(pictures)} photos of a batch do not fit. Train with more --workers on other "
-                    "machines, a smaller batch_size or a smaller --image-size."
+                    f"Out of memory for {counted(len(pictures), 'photo')} of a batch. Train with more --workers on "
+                    "other machines, a smaller batch_size or a smaller --image-size."
                 ) from error
         for variables, changed in zip(changing, state, strict=True):
             for variable, value in zip(variables, changed, strict=True):

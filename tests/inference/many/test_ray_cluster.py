@@ -67,7 +67,7 @@ def test_a_cluster_that_runs_answers_the_photos(cluster: dict[str, str], address
     command = [sys.executable, "-m", "clothes", "predict", tmp_path / "photos", *words]
     done = subprocess.run(list(map(str, command)), cwd=ROOT, env=cluster, capture_output=True, text=True, timeout=400)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"20 of 20 photos have their answers in {out}.\n"
+    assert done.stdout == f"20 of 20 photos answered, in {out}.\n"
     assert "Ray is started" not in done.stderr
     check_rows(rows(out), photos, broken=1)
     assert listening([os.getpid(), *below(os.getpid())]) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
@@ -76,7 +76,7 @@ def test_a_cluster_that_runs_answers_the_photos(cluster: dict[str, str], address
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
-        ("busy", "0 of 1 processors were free. `ray status` shows"),
+        ("busy", "0 processors of 1 were free. `ray status` shows"),
         ("broken", "but no process starts there. Ray's logs"),
     ],
 )

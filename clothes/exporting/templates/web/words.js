@@ -5,6 +5,8 @@ export const percent = (share) => {
   return tenths < 1000 ? `${Math.floor(tenths / 10)}.${tenths % 10}\u00a0%` : "100\u00a0%";
 };
 
+export const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
+
 export const WORDS = {
   drop: "Drop or paste photos here.",
   choose: "Choose photos",
@@ -23,7 +25,7 @@ export const WORDS = {
     other: "The camera cannot be used; perhaps another program has it. Close that one and try again.",
   },
   table: {
-    done: (done, total) => done < total ? `${done} of ${total} photos` : `${total} photos`,
+    done: (done, total) => done < total ? `${done} of ${counted(total, "photo")}` : counted(total, "photo"),
     photo: "Photo",
     unreadable: "cannot be read here",
     download: "Download as CSV",

@@ -1,5 +1,5 @@
 // The words of the outfit's page.
-import { percent } from "./words.js";
+import { counted, percent } from "./words.js";
 
 export const WORDS = {
   title: "Whole outfit",
@@ -15,5 +15,5 @@ export const WORDS = {
   },
   classes: (names) => `This model knows ${names.length} garments: ${names.join(", ")}.`,
   measured: ({ photos, f1, flat_exact: exact, empty_claimed: claimed }) =>
-    `On ${photos} validation photos, which also chose its thresholds, its garments had a micro F1 of ${percent(f1)}; it found exactly the one garment in ${percent(exact)} of photos of one, and some in ${percent(claimed)} of photos without clothing.`,
+    `On ${counted(photos, "validation photo")}, which also chose its thresholds, its garments had a micro F1 of ${percent(f1)}; it found exactly the one garment in ${percent(exact)} of photos of one, and some in ${percent(claimed)} of photos without clothing.`,
 };

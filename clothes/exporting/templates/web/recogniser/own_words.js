@@ -1,5 +1,5 @@
 // The words of the recogniser's page.
-import { percent } from "./words.js";
+import { counted, percent } from "./words.js";
 
 export const WORDS = {
   title: "What is it?",
@@ -14,5 +14,5 @@ export const WORDS = {
   },
   classes: (names) => `This model knows ${names.length} kinds: ${names.join(", ")}.`,
   accuracy: (part, { accuracy, interval: [low, high], photos }) =>
-    `It was right on ${percent(accuracy)} of ${photos} ${part} photos (95\u00a0% interval ${percent(low)} to ${percent(high)}).`,
+    `It was right on ${percent(accuracy)} of ${counted(photos, `${part} photo`)} (95\u00a0% interval ${percent(low)} to ${percent(high)}).`,
 };
