@@ -118,22 +118,26 @@ class Augmentation:
     border: Literal["edge", "any"] = "edge"  # around the photo: its edge repeated; or at random also other borders
     degrade: float = 0.0  # probability of lower resolution, blur or JPEG noise
     background: float = 0.0  # probability of another background behind a garment on a plain one
+    warmup: float = 0.15  # share of the epochs in which the changes grow from none to their full strength
 
     def __post_init__(self) -> None:
         check_fields(self)
         require_between(self, 0, 180, "rotation")
-        require_between(self, 0, 1, *_STRENGTHS)
+        require_between(self, 0, 1, "warmup", *_STRENGTHS)
         low, high = self.zoom
         require(0.1 <= low <= high <= 10, "zoom", self.zoom, "a pair from 0.1 to 10, lowest first")
 
+    def after(self, progress: float) -> Self:
+        """Returns the changes after this share of the epochs: weak ones at first, so that the network learns faster."""
+        return self if progress >= self.warmup else self.times(progress / self.warmup)
+
     def times(self, strength: float) -> Self:
         """Returns all changes scaled by `strength`; 0 leaves the photos unchanged."""
-        low, high = self.zoom
         scaled = {name: min(1.0, getattr(self, name) * strength) for name in _STRENGTHS}
         return dataclasses.replace(
             self,
             rotation=min(180.0, self.rotation * strength),
-            zoom=(max(0.1, 1 - (1 - low) * strength), 1 + (high - 1) * strength),
+            zoom=(max(0.1, 1 - (1 - self.zoom[0]) * strength), 1 + (self.zoom[1] - 1) * strength),
             **scaled,
         )
 
@@ -228,7 +232,7 @@ class Config:
                 warmup=0.1,
                 balance=0.5,
                 patience=0,
-                augmentation=Augmentation(zoom=(0.6, 1.4), border="any", degrade=0.3),
+                augmentation=Augmentation(zoom=(0.6, 1.4), border="any", degrade=0.3, warmup=0),
             ),
         )
 

@@ -34,6 +34,7 @@ def batches(
     is (number from 0, of how many), only this part of each batch is made; its photos change as in the whole.
     """
     order = balanced_order(pictures.labels, config.balance, np.random.default_rng([config.seed, epoch]))
+    augmentation = config.augmentation.after(epoch / config.epochs)
     size = min(config.batch_size, len(pictures))
     mine = slice(share[0] * size // share[1], (share[0] + 1) * size // share[1])
     others = np.flatnonzero(pictures.labels < 0)
@@ -42,10 +43,10 @@ def batches(
         rng = np.random.default_rng([config.seed, epoch, number])
         targets = make_targets(pictures, chosen[mine], classes, config)
         pixels = pictures.pixels[chosen]
-        if config.augmentation.background:
+        if augmentation.background:
             behind = pictures.pixels[rng.permutation(others)[:size]]
-            pixels = replace_backgrounds(pixels, config.augmentation.background, behind, rng)
-        yield augment(pixels, config.augmentation, rng, only=mine), targets
+            pixels = replace_backgrounds(pixels, augmentation.background, behind, rng)
+        yield augment(pixels, augmentation, rng, only=mine), targets
 
 
 def steps_per_epoch(photos: int, batch_size: int) -> int:

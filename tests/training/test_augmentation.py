@@ -88,3 +88,11 @@ def test_the_letterbox_gets_another_border_and_the_photo_stays() -> None:
     assert len(left) > 10  # and many a colour
     empty = np.full((1, 24, 24, 3), 127, np.uint8)
     assert np.array_equal(augment(empty, config, np.random.default_rng(0)), empty)
+
+
+def test_the_changes_grow_in_the_first_epochs() -> None:
+    full = Augmentation(warmup=0.4, erase=0.5, rotation=20)
+    assert full.after(0) == full.times(0)
+    assert full.after(0.2) == full.times(0.5)
+    assert full.after(0.4) == full.after(0.99) == full
+    assert Augmentation(warmup=0).after(0) == Augmentation(warmup=0)

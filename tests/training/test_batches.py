@@ -12,7 +12,7 @@ from clothes.config import Augmentation, TrainConfig
 from clothes.training.batches import balanced_order, batches, one_hot, prefetch, steps_per_epoch
 from clothes.training.datasets import Pictures
 
-STILL = Augmentation(flip=False, rotation=0, zoom=(1, 1), stretch=0, shear=0, shift=0, color=0, gray=0, erase=0)
+STILL = dataclasses.replace(Augmentation().times(0), flip=False, warmup=0)
 
 
 def test_batches_depend_on_seed_and_epoch_alone() -> None:
@@ -107,3 +107,15 @@ def test_prefetch_keeps_order_passes_errors_on_and_stops() -> None:
     next(endless)
     endless.close()
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("clothes-batches")]
+
+
+def test_the_first_epochs_change_photos_less() -> None:
+    pixels = np.full((40, 24, 24, 3), 200, np.uint8)
+    changes = Augmentation(**{**vars(STILL), "erase": 1.0, "warmup": 0.5})
+    config = TrainConfig(batch_size=40, epochs=10, augmentation=changes)
+
+    def erased(epoch: int) -> int:
+        [(pictures, _)] = batches(Pictures(pixels, np.zeros(40, int)), config, 2, epoch=epoch)
+        return int((pictures != pixels).any(axis=(1, 2, 3)).sum())
+
+    assert erased(0) == 0 < erased(2) < erased(5) == erased(9) == 40
