@@ -2,12 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import clothes
+from clothes.cli.commands.outfit import _to_line
 from tests.support.commands import run_command
 from tests.support.outfits import draw_outfit, wearer, write_color_bundle
 
@@ -44,6 +47,14 @@ def test_it_prints_a_line_a_photo(place: Path) -> None:
         "photos/more/me.png: dress 9x % (purple)",
         "photos/wall.png: no clothing found",
     ]
+
+
+def test_only_the_name_that_is_a_guess_is_not_sure(place: Path) -> None:
+    found = list(clothes.load_outfit("colors").garments("photos/me.jpg"))
+    shirt, pants, shoes = (replace(garment, confidence=0.25) for garment in found)
+    plain, guess = replace(shirt, known=False, colors=()), replace(pants, known=False)
+    outfit = clothes.Outfit([plain, guess, shoes], {}, "me.jpg")
+    assert _to_line(outfit, 1) == "me.jpg: shirt 25.0 % (not sure), pants 25.0 % (navy, not sure), shoes 25.0 % (brown)"
 
 
 def test_top_shows_more_names_of_each_garment(place: Path) -> None:
@@ -94,6 +105,6 @@ def test_errors_say_what_to_do(place: Path) -> None:
 
 def test_info_and_verify_know_the_bundle(place: Path) -> None:
     shown = run_command("info", "colors").out
-    assert "task                 the garments of an outfit" in shown
+    assert "task         the garments of an outfit" in shown
     assert "accuracy" not in shown
     assert run_command("verify", "colors").status == 0

@@ -60,9 +60,9 @@ def _describe(garment: "Garment", top: int) -> str:
     from clothes.inference.confidence import percent
 
     others = [f" or {name} {percent(score)}" for name, score in list(garment.scores.items())[1:top]]
-    color = f" ({garment.colors[0].name})" if garment.colors else ""
-    name = f"{garment.label} {percent(garment.confidence)}{''.join(others)}{color}"
-    return name if garment.known else f"not sure: at best {name}"
+    remarks = [color.name for color in garment.colors[:1]] + ([] if garment.known else ["not sure"])
+    remark = f" ({', '.join(remarks)})" if remarks else ""
+    return f"{garment.label} {percent(garment.confidence)}{''.join(others)}{remark}"
 
 
 def _draw(answer: "clothes.Outfit", folder: Path) -> None:
