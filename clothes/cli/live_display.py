@@ -61,7 +61,7 @@ class TrainingDisplay(TrainingCallback):
         self._bars = bars
         self._check_stop = check_stop
         self._epochs = 0
-        self._best = -1.0
+        self._best = (-1.0, 0.0)
         self.run: Run | None = None  # None until the training starts
 
     def on_progress(self, stage: str, done: int, total: int) -> None:
@@ -87,10 +87,11 @@ class TrainingDisplay(TrainingCallback):
         self._note(f"{counted(self._epochs, 'epoch')}: about {duration(seconds)} on this machine.")
 
     def on_epoch(self, row: dict[str, float]) -> None:
-        if self._best < 0:
+        if self._best[0] < 0:
             self._note(f"{'epoch':>9}" + "".join(f"{name:>13}" for name in _MEASURES) + f"{'time':>10}")
-        mark = "  best" if row["val_accuracy"] > self._best else ""
-        self._best = max(self._best, row["val_accuracy"])
+        score = (row["val_accuracy"], -row["val_loss"])  # as the training chooses the epoch
+        mark = "  best" if score > self._best else ""
+        self._best = max(self._best, score)
         epoch, seconds = f"{row['epoch']:.0f}/{self._epochs}", f"{row['seconds']:8.1f} s"
         self._note(f"{epoch:>9}" + "".join(f"{row[name]:13.3f}" for name in _MEASURES) + seconds + mark)
         self._check_stop()

@@ -2,13 +2,15 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from clothes.errors import EXTRAS, ClothesError, MissingExtraError, PhotosError
+from clothes.errors import EXTRAS, ClothesError, ConfigError, MissingExtraError, PhotosError
 from clothes.system.csv_files import read_lines
 
 PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder of photos per class.")]
@@ -39,6 +41,8 @@ Certificate = Annotated[
 ]
 CertificateKey = Annotated[Path | None, typer.Option("--ssl-keyfile", metavar="KEY.pem", help="Its private key.")]
 
+_OPTIONS = {"architecture": "--model", "image_size": "--image-size", "weights": "--weights", "epochs": "--epochs"}
+
 
 def certificate_files(certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
     """The files for https, or None. Raises BadParameter if one is missing."""
@@ -58,6 +62,18 @@ def user_and_password(auth: str | None) -> tuple[str, str] | None:
         problem = "must look like USER:PASSWORD, all in characters that can be typed"
         raise typer.BadParameter(problem, param_hint="--auth or CLOTHES_AUTH")
     return user, password
+
+
+@contextmanager
+def options_in_errors() -> Iterator[None]:
+    """Names the option in the ConfigError of a setting that it gave, such as --model for `architecture`."""
+    try:
+        yield
+    except ConfigError as error:
+        setting, _, problem = str(error).removeprefix("config: ").partition(" ")
+        if option := _OPTIONS.get(setting):
+            raise ConfigError(f"{option} {problem}") from None
+        raise
 
 
 def read_list(path: Path) -> list[str]:

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
+from clothes.config import Config
 from clothes.errors import PhotoError, RunError
 from clothes.evaluation.embeddings import Embeddings
 from clothes.evaluation.linear_probe import probe
 from clothes.inference.classifier import Classifier, load
 from clothes.inference.run import Run
 from clothes.photos.folders import OTHER
-from clothes.photos.split_file import Row
-from clothes.training.callbacks import TrainingCallback
+from clothes.photos.split_file import Row, Split
+from clothes.training.callbacks import PassingCallback, TrainingCallback
 
 CallbackFactory = Callable[[], AbstractContextManager[TrainingCallback]]  # called for each training
 
@@ -89,7 +90,14 @@ def _retrain(run: Run, rows: Sequence[Row], share: float, watching: CallbackFact
         split = replace(run.split, rows=(*rows, *run.split.part("validation")), notes=(), skipped=())
         config, asked = run.config.changed({"train": longer}), run.info.get("asked", {})
         built_on = {name: asked[name] for name in ("trunk", "teacher") if name in asked}
-        return train(run.photos, out=folder, config=config, split=split, callback=callback, **built_on).path
+        return train(run.photos, out=folder, config=config, split=split, callback=_OfShare(callback), **built_on).path
+
+
+class _OfShare(PassingCallback):
+    """Says nothing about the photos that a share leaves out on purpose."""
+
+    def on_start(self, run: Run, config: Config, split: Split) -> None:
+        super().on_start(run, config, replace(split, notes=()))
 
 
 def _hits(classifier: Classifier, run: Run, rows: Sequence[Row]) -> np.ndarray:

@@ -33,13 +33,11 @@ class TrainingCallback:
         """Called after each epoch with its row of history.csv."""
 
 
-class WaitingCallback(TrainingCallback):
-    """Passes on what another callback is told. A stop that it wishes waits until there is something to keep."""
+class PassingCallback(TrainingCallback):
+    """Passes on to another callback what it is told."""
 
     def __init__(self, callback: TrainingCallback) -> None:
         self._callback = callback
-        self._stop: StopTrainingError | None = None
-        self._waits = True
 
     def on_progress(self, stage: str, done: int, total: int) -> None:
         self._pass_on(lambda: self._callback.on_progress(stage, done, total))
@@ -52,6 +50,18 @@ class WaitingCallback(TrainingCallback):
 
     def on_epoch(self, row: dict[str, float]) -> None:
         self._pass_on(lambda: self._callback.on_epoch(row))
+
+    def _pass_on(self, call: Callable[[], None]) -> None:
+        call()
+
+
+class WaitingCallback(PassingCallback):
+    """Passes on what another callback is told. A stop that it wishes waits until there is something to keep."""
+
+    def __init__(self, callback: TrainingCallback) -> None:
+        super().__init__(callback)
+        self._stop: StopTrainingError | None = None
+        self._waits = True
 
     def wait_no_longer(self) -> None:
         """Raises the stop that was wished so far. Later ones are passed on at once."""

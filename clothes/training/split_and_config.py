@@ -48,12 +48,16 @@ def find_split(
     there = {row: os.path.lexists(found.root / row.photo) for row in found.rows}
     left = tuple(row for row in found.rows if there[row]) or found.rows  # all gone: refused when they are decoded
     gone = [row.photo for row in found.rows if not there[row]] if left != found.rows else []
-    lost = [f"{_photos_are(gone)} gone and left out, such as {gone[0]}."] if gone else []
+    lost = [f"{_photos_are(gone)} gone and left out{_such_as(gone)}."] if gone else []
     return replace(found, rows=left, notes=(*found.notes, *lost, *_note_unused(found, update)))
 
 
 def _photos_are(photos: Sequence[str]) -> str:
     return f"{counted(len(photos), 'photo')} {'is' if len(photos) == 1 else 'are'}"
+
+
+def _such_as(photos: Sequence[str]) -> str:
+    return f": {photos[0]}" if len(photos) == 1 else f", such as {photos[0]}"
 
 
 def _note_unused(split: Split, update: str) -> list[str]:
@@ -64,7 +68,7 @@ def _note_unused(split: Split, update: str) -> list[str]:
     used = {row.photo for row in split.rows}
     unused = [photo.path for photo in listing.photos if photo.path not in used]
     return unused and [
-        f"{_photos_are(unused)} not in the split and so not used, such as {unused[0]}. Take new ones in with: {update}"
+        f"{_photos_are(unused)} not in the split and so not used{_such_as(unused)}. Take new ones in with: {update}"
     ]
 
 

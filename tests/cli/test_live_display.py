@@ -23,6 +23,7 @@ AGAIN = Trial(1, "done", 0.75, 4, 11.0, SETTINGS, again=1)
 FAILED = Trial(
     2, "failed", 0.0, 0, 1.0, {"train.learning_rate": 1.0}, kind="no memory", reason="no memory for [/f\x1b[2J]"
 )
+ROW = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds")
 RUNNING = Trial(3, "running", 0.5, 2, None, {"train.learning_rate": 0.01})
 
 
@@ -89,4 +90,12 @@ def test_a_training_in_a_log_is_a_line_per_epoch(run: clothes.Run, capsys: pytes
     assert lines[-5] == "4 epochs: about 3 minutes on this machine."
     assert lines[-4].split() == ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "time"]
     assert lines[-2].split() == ["2/4", "1.000", "0.500", "1.000", "0.750", "2.0", "s", "best"]
+    assert [line.endswith("best") for line in lines[-3:]] == [True, True, False]
+
+
+def test_of_equal_accuracies_the_one_with_less_loss_is_best(capsys: pytest.CaptureFixture[str]) -> None:
+    with training_display() as display:
+        for epoch, loss in enumerate((1.0, 0.5, 0.75), 1):
+            display.on_epoch(dict.fromkeys(ROW, 0.5) | {"epoch": epoch, "val_loss": loss})
+    lines = capsys.readouterr().err.splitlines()
     assert [line.endswith("best") for line in lines[-3:]] == [True, True, False]

@@ -258,7 +258,7 @@ def test_a_finished_run_is_said_to_be_finished(run: clothes.Run, capsys: pytest.
     before = (run.path / "bundle" / "bundle.json").stat().st_mtime_ns
     train_command(run.photos, out=run.path, resume=True)
     shown = capsys.readouterr()
-    assert f"{run.path} was finished already, on {run.info['finished']}" in shown.err
+    assert f"{run.path} was finished already, on {run.info['finished'][:10]}. " in shown.err
     assert "Validation accuracy" in shown.out
     assert (run.path / "bundle" / "bundle.json").stat().st_mtime_ns == before
 

@@ -116,7 +116,7 @@ def test_photos_that_are_removed_are_left_out(tmp_path: Path) -> None:
     gone = first.part("train")[0].photo
     (photos / gone).unlink()
     second, notes = begin(photos, tmp_path / "second")
-    assert notes == (f"1 photo is gone and left out, such as {gone}.",)
+    assert notes == (f"1 photo is gone and left out: {gone}.",)
     assert parts(second) == {photo: part for photo, part in parts(first).items() if photo != gone}
     begin(photos, tmp_path / "second", resume=True)
     begin(photos, tmp_path / "third", split=photos / "split.csv")

@@ -186,7 +186,7 @@ def test_photos_that_are_not_in_the_split_are_noted(tmp_path: Path) -> None:
     split.write(tmp_path / "other.csv")
     assert notes_of(photos, tmp_path / "all") == ()
     draw("bar", 50).save(photos / "bar" / "new.png")
-    text = "1 photo is not in the split and so not used, such as bar/new.png. Take new ones in with: "
+    text = "1 photo is not in the split and so not used: bar/new.png. Take new ones in with: "
     assert notes_of(photos, tmp_path / "new") == (f"{text}clothes split {photos}",)
     given = notes_of(photos, tmp_path / "given", split=tmp_path / "other.csv")
     assert given == (f"{text}clothes split {photos} --out {tmp_path / 'other.csv'}",)

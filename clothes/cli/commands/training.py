@@ -8,12 +8,12 @@ import typer
 
 import clothes
 from clothes.cli.launcher import Workers, join_workers
-from clothes.cli.options import AsJson, PhotosFolder, require
+from clothes.cli.options import AsJson, PhotosFolder, options_in_errors, require
 from clothes.cli.output import note, show, show_files, show_json, show_table
 from clothes.cli.signals import hint_if_stopped
 from clothes.config import QUICK, Config
 from clothes.errors import ClothesError
-from clothes.report.run_plots import draw_run
+from clothes.report.run_plots import draw_run, draw_search
 from clothes.system.plurals import counted
 from clothes.system.terminal_text import quote
 
@@ -79,6 +79,7 @@ Storage = Annotated[
 
 
 @app.command()
+@options_in_errors()
 def train(
     photos: PhotosFolder,
     out: RunOut = None,
@@ -131,7 +132,7 @@ def train(
             callback=display,
         )
     if display.run is None:
-        note(f"{run.path} was finished already, on {run.info['finished']}. Nothing was trained.")
+        note(f"{run.path} was finished already, on {run.info['finished'][:10]}. Nothing was trained.")
     if run.config.model.architecture == QUICK:
         render_quick_training(run)
     else:
@@ -158,6 +159,8 @@ def render_training(run: "clothes.Run", photos: Path, *, plot: Path) -> None:
         f"epoch {epochs['best']} of {epochs['trained']}.",
         "Optimistic: this part also chose the epoch.",
     )
+    if epochs["trained"] < run.config.train.epochs:
+        show(f"Ended before epoch {run.config.train.epochs:,}: the last {run.config.train.patience:,} were no better.")
     if run.config.model.architecture != "sequential":
         return
     if len(run.split.part("train")) <= _FEW_PHOTOS:
@@ -216,6 +219,7 @@ def render_next_step(run: "clothes.Run") -> None:
 
 
 @app.command()
+@options_in_errors()
 def tune(
     photos: PhotosFolder,
     out: SearchOut = None,
@@ -263,16 +267,6 @@ def tune(
     render_tuning(result, plot=plot)
     given = f" --split {quote(split_file)}" if split_file else ""
     show(f"Train with it:  clothes train {quote(photos)} --config {quote(result.path / 'config.json')}{given}")
-
-
-def draw_search(result: "clothes.Tuning") -> Path:
-    """Draws the scores of the trials and the importance of each setting."""
-    from clothes.report import plots
-
-    kinds = {"done": "completed", "pruned": "pruned"}
-    scores = [(t.number, t.score, "repeated" if t.again else kinds[t.state]) for t in result.trials if t.state in kinds]
-    drawn = plots.search(scores, result.importance, default=result.default.score if result.default else None)
-    return plots.save(drawn, result.path / "search.png")
 
 
 def render_tuning(result: "clothes.Tuning", *, plot: Path) -> None:

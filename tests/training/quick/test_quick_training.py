@@ -223,6 +223,33 @@ def test_a_run_is_replaced_only_if_asked(photos: Path, tmp_path: Path) -> None:
     assert "cross-validation" in train(photos, tmp_path / "run", folds=3, overwrite=True).bundle.info["metrics"]
 
 
+def test_a_quick_model_has_nothing_to_draw_before_its_evaluation(photos: Path, tmp_path: Path) -> None:
+    run = train(photos, tmp_path / "run")
+    shown = run_command("plot", run.path)
+    assert (shown.status, shown.out) == (1, "")
+    assert shown.err.endswith(f"Evaluate it first: clothes evaluate {run.path}\n")
+
+
+def test_retraining_on_a_share_notes_no_photo_that_it_leaves_out(photos: Path, tmp_path: Path) -> None:
+    clothes.evaluate(train(photos, tmp_path / "run").path)
+    shown = run_command("report", tmp_path / "run", "--retrain")
+    assert shown.status == 0, shown.err
+    assert shown.err.count("Run folder: ") == 3 and "not in the split" not in shown.err
+
+
+def test_a_training_that_ended_early_says_so(
+    run: clothes.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    render_training(run, Path("my photos"), plot=Path("history.png"))
+    assert "Ended before" not in capsys.readouterr().out
+    trained = run.bundle.info["epochs"]["trained"]
+    shutil.copytree(run.path, tmp_path / "longer")
+    longer = run.config.changed({"train": {"epochs": trained + 1000, "patience": 7}})
+    (tmp_path / "longer" / "config.json").write_text(longer.to_json())
+    render_training(clothes.Run.open(tmp_path / "longer"), Path("my photos"), plot=Path("history.png"))
+    assert f"Ended before epoch {trained + 1000:,}: the last 7 were no better." in capsys.readouterr().out
+
+
 def test_a_sequential_training_ends_with_what_the_quick_model_reaches(
     run: clothes.Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
