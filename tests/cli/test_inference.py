@@ -138,3 +138,14 @@ def test_a_list_that_is_no_text_is_an_error(place: Path) -> None:
 def test_a_bundle_that_says_little_of_its_origin_is_shown(odd: dict[str, Any], classifier: clothes.Classifier) -> None:
     info = {name: value for name, value in classifier.info.items() if name not in ("epochs", "trunk")}
     render_info(Bundle(classifier.path, info | odd))
+
+
+def test_the_values_of_info_stand_below_each_other(
+    classifier: clothes.Classifier, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = {"cross-validation": {"accuracy": 1.0, "interval": [0.5, 1.0], "photos": 9}}
+    render_info(Bundle(classifier.path, dict(classifier.info) | {"metrics": metrics, "fingerprint": ""}))
+    rows = [line.split("  ", 1) for line in capsys.readouterr().out.splitlines()]
+    assert {"cross-validation accuracy", "photos"} < {name for name, _ in rows} and all(value for _, value in rows)
+    assert len({len(name) + 2 + len(value) - len(value.lstrip()) for name, value in rows}) == 1
+    assert "fingerprint" not in dict(rows)

@@ -42,7 +42,7 @@ def render_info(bundle: "Bundle") -> None:
         "created": about.get("created", ""),
         "classes": f"{len(bundle.classes)}: {', '.join(bundle.classes)}",
         "image size": f"{bundle.image_size} x {bundle.image_size} pixels",
-        "trained on": ", ".join(f"{count:,} {part}" for part, count in photos.items()) + " photos",
+        "photos": ", ".join(f"{count:,} {part}" for part, count in photos.items()) + " photos",
         "fingerprint": about.get("fingerprint", "")[:16],
         "network": about.get("config", {}).get("model", {}).get("architecture", ""),
         **_origin(about),
@@ -50,7 +50,8 @@ def render_info(bundle: "Bundle") -> None:
         "size": f"{size / 1e6:.1f} MB in {bundle.path}",
         "versions": ", ".join(f"{name} {number}" for name, number in about.get("versions", {}).items()),
     }
-    show(*(f"{name:20} {value}" for name, value in rows.items()))
+    width = max(map(len, rows))
+    show(*(f"{name:{width}}  {value}" for name, value in rows.items() if value))
 
 
 def _origin(about: dict[str, Any]) -> dict[str, str]:
