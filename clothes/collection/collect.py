@@ -22,7 +22,7 @@ from clothes.errors import DownloadError, PhotoError, PhotosError
 from clothes.photos import decode
 from clothes.photos.class_names import choose_spellings, class_name, spelling_notes
 from clothes.photos.folders import OTHER, Skipped, list_class_folders, list_photos
-from clothes.system.plurals import counted
+from clothes.system.plurals import other_files
 from clothes.system.progress import StepProgress
 
 SMALLEST = 200  # pixels; a picture from the web with a shorter side is a thumbnail
@@ -146,8 +146,7 @@ def _list_folder(source: Path, label: str | None) -> tuple[list[tuple[str, str]]
     if label is not None:
         paths, others = list_photos(source)
         if not paths:
-            held = counted(len(others), "other file")
-            raise PhotosError(f"No photo below {source}; it holds {held}. Check the path.")
+            raise PhotosError(f"No photo below {source}; it holds {other_files(len(others))}. Check the path.")
         return [(path.relative_to(source).as_posix(), label) for path in paths], others, ()
     try:
         listing = list_class_folders(source)

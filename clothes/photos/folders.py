@@ -12,13 +12,14 @@ from pathlib import Path, PurePosixPath
 from clothes.errors import PhotosError
 from clothes.photos.class_names import PART_FOLDERS, choose_spellings, is_same_class, spelling_notes
 from clothes.photos.decode import SUFFIXES
-from clothes.system.plurals import counted
+from clothes.system.plurals import counted, other_files
 
 OTHER = "_other"  # the folder of photos that show none of the classes, to learn rejection
 _DEEPEST = 40  # levels of folders
 EMPTY_CLASS = "a class folder without photos"  # the reason why such a folder is skipped
 LOOSE = "lies outside the class folders"  # the reason why such a photo is skipped
 RECORDS = {"split.csv", "sources.csv", "SOURCE.txt", "LICENSE.txt"}  # written by clothes beside photos
+_OWN = {*RECORDS, ".collecting.csv"}  # and the journal that is there while photos are collected
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def _no_photos(root: Path, loose: list[str], skipped: list[Skipped]) -> PhotosEr
             f"{root} has {counted(len(loose), 'photo')} but no class folders. Make one folder per class and put the "
             f"photos into them: {root / 'shirt'}, {root / 'trousers'}, ..."
         )
-    found = counted(len(skipped), "other file") if skipped else "nothing"
+    found = other_files(len(skipped))
     return PhotosError(f"No photo below {root}; it holds {found}. Put photos into one folder per class there.")
 
 
@@ -274,14 +275,12 @@ class PhotoLister:
     def _skips(self, entry: os.DirEntry[str], prefix: str) -> bool:
         """Skips an entry that is neither a folder nor a photo. Records of clothes are not listed as skipped."""
         shown = os.fsencode(entry.name).decode("utf-8", "backslashreplace")
-        if entry.name.startswith((".", "__")):
+        if entry.name.startswith((".", "__")) and entry.name not in _OWN:
             reason = "hidden"
         elif shown != entry.name:
             reason = "its name is not valid text (UTF-8): rename it"
-        elif _is_folder_or_photo(entry):
-            return False
-        elif entry.name in RECORDS:
-            return True
+        elif (is_used := _is_folder_or_photo(entry)) or entry.name in _OWN:
+            return not is_used
         else:
             reason = _why_no_photo(entry)
         self.skip(prefix + shown, reason)

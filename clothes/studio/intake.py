@@ -27,7 +27,7 @@ from clothes.studio.history import History
 from clothes.studio.page_sentences import for_page, for_page_all
 from clothes.studio.project import Project
 from clothes.studio.shelves import Added, Refused, Shelves, Source
-from clothes.system.plurals import counted
+from clothes.system.plurals import other_files
 from clothes.system.progress import Progress
 from clothes.system.threads import map_in_threads
 
@@ -243,7 +243,7 @@ def _list_folder(path: Path, label: str | None, result: Intaken) -> tuple[list[s
         return names, labels, [item for item in listing.skipped if item.reason != LOOSE]
     photos, skipped = list_photos(path)
     if not photos:
-        raise PhotosError(f"No photo below {path}; it holds {counted(len(skipped), 'other file')}. Check the path.")
+        raise PhotosError(f"No photo below {path}; it holds {other_files(len(skipped))}. Check the path.")
     return [photo.relative_to(path).as_posix() for photo in photos], [label] * len(photos), skipped
 
 

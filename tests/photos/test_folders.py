@@ -61,6 +61,8 @@ def test_what_is_skipped_is_listed_with_its_reason(tmp_path: Path) -> None:
         tmp_path / "__MACOSX" / "1.jpg",
         tmp_path / "loose.jpg",
         tmp_path / "video.mov",
+        tmp_path / "sources.csv",
+        tmp_path / ".collecting.csv",  # there while photos are collected
     )
     (tmp_path / "empty").mkdir()
     (tmp_path / "hat" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
