@@ -1,6 +1,7 @@
 """The program `clothes`: its commands and its errors."""
 
 import os
+import re
 import sys
 from io import StringIO, TextIOWrapper
 from typing import Annotated, NoReturn
@@ -99,11 +100,18 @@ def _note_error(error: Exception) -> int:
         return 1
     if isinstance(error, OSError):
         advice = " Check its permissions, and the room on its disk." if error.errno in DISK_ERRORS else ""
+        advice = " Name another folder." if isinstance(error, FileExistsError) else advice
         note((f"Error: {error.filename}: {error.strerror}." if error.filename else f"Error: {error}.") + advice)
         return 1
     if show_usage := getattr(error, "show", None):  # Typer's errors of usage
         text = StringIO()
         show_usage(file=text)
-        note(*text.getvalue().splitlines())
+        note(*_in_words(text.getvalue()).splitlines())
         return getattr(error, "exit_code", 2)
     raise error
+
+
+def _in_words(usage: str) -> str:
+    """An error of usage without the phrases of the library that reads the values."""
+    usage = re.sub(r"Value error, |, unable to parse .*", "", usage)
+    return usage.replace("Input should be", "must be").replace("\t", "    ")

@@ -167,7 +167,8 @@ class Fetcher(AbstractContextManager["Fetcher"]):
             raise DownloadError(unchecked) if proxy else error from None
         for ip in ips:
             if reason := self._inside(ip):
-                raise DownloadError(f"{host} is {ip}, which {reason}: refused (--allow-private allows it)")
+                found = ip if host == ip else f"{host} is {ip}, which"
+                raise DownloadError(f"{found} {reason}: refused (--allow-private allows it)")
         return ips
 
     def _read(self, connection: Connection, target: str) -> bytes | str:

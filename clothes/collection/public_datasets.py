@@ -189,8 +189,9 @@ def read_idx(folder: str | os.PathLike[str], prefix: str) -> tuple[np.ndarray, n
             with gzip.open(path) as file:
                 content = file.read(_FASHION_MNIST_MOST + 1)
         except (OSError, EOFError, zlib.error) as error:
+            reason = getattr(error, "strerror", None) or error
             raise DownloadError(
-                f"{path} cannot be read: {error}. --from needs a folder with {', '.join(_FASHION_MNIST_SHA256)}."
+                f"{path} cannot be read: {reason}. --from needs a folder with {', '.join(_FASHION_MNIST_SHA256)}."
             ) from None
         if sha256(content) != _FASHION_MNIST_SHA256[name]:
             raise DownloadError(

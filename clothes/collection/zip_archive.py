@@ -53,6 +53,8 @@ class Archive(AbstractContextManager["Archive"]):
             except OSError as error:
                 raise PhotosError(f"{path} cannot be read: {error.strerror or error}.") from None
             except (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError) as error:
+                if path.suffix.lower() in SUFFIXES:
+                    raise PhotosError(f"{path} is a photo. Name the folder that it lies in, or a zip file.") from None
                 raise PhotosError(
                     f"{path} cannot be read as a zip file: {error}. Unpack other archives, and those in parts, and "
                     "name the folder."

@@ -174,6 +174,8 @@ def _reading(folder: Path, name: str) -> Iterator[Path]:
     try:
         yield path
     except (FileNotFoundError, NotADirectoryError):
+        if not folder.is_dir():
+            raise RunError(f"There is no folder {folder}. Name a run, or the --out folder of an evaluation.") from None
         raise RunError(f"{folder} has not been evaluated yet. Evaluate it first: clothes evaluate {model}") from None
     except (OSError, ValueError) as error:
         raise RunError(f"{path} cannot be read: {error}. Run `clothes evaluate {model}` again.") from None

@@ -205,8 +205,9 @@ def read_bundle(path: str | os.PathLike[str]) -> Bundle:
                     f"clothes train PHOTOS --out {quote(folder)} --resume"
                 )
         return Bundle(folder, _read_info(folder))
-    except FileNotFoundError:
-        reason = f"it has no {INFO}" if folder.exists() else "there is no such folder"
+    except (FileNotFoundError, NotADirectoryError):
+        missing = f"it has no {INFO}" if folder.is_dir() else "it is a file"
+        reason = missing if folder.exists() else "there is no such folder"
         raise BundleError(
             f"{folder} is not a bundle: {reason}. `clothes train` writes bundles into runs/NAME/bundle."
         ) from None

@@ -165,10 +165,14 @@ def _find(chosen: Path) -> tuple[Path, Path]:
             return root, photos
     if not chosen.exists() or (chosen / PHOTOS).is_dir():
         return chosen, chosen / PHOTOS
+    if not chosen.is_dir():
+        raise ClothesError(
+            f"{chosen} is a file, and a project is a folder. Choose a folder; add photos and zip files on its page."
+        )
     try:
         list_class_folders(chosen)
     except PhotosError as error:
-        if not chosen.is_dir() or list_photos(chosen)[0]:
+        if list_photos(chosen)[0]:
             raise ClothesError(
                 f"{chosen} cannot be a project: {error} Or choose another folder, and add these photos on its page."
             ) from None

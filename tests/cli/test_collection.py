@@ -48,6 +48,8 @@ def test_folder_prints_counts_refusals_and_the_next_command(tmp_path: Path, monk
     [
         ("folder none", "Error: There is no folder none. Check the path.\n"),
         ("folder list.txt", "Error: list.txt cannot be read as a zip file"),
+        ("folder hat.HEIC", "Error: hat.HEIC is a photo. Name the folder that it lies in, or a zip file.\n"),
+        ("folder bare --class hat", "Error: No photo below bare; it holds nothing. Check the path.\n"),
         ("folder . --class ../x", "Error: No class can be called '../x'"),
         ("urls list.txt --class CON", "Error: No class can be called 'CON'"),
         ("urls odd.txt --class hat", "Error: odd.txt is no list: it is not text in UTF-8 or UTF-16"),
@@ -64,12 +66,14 @@ def test_errors_are_sentences(tmp_path: Path, words: str, message: str, monkeypa
     (tmp_path / "list.txt").write_text("http://127.0.0.1:9/a.jpg\n")
     (tmp_path / "odd.txt").write_bytes(b"\xff\xfeb")
     (tmp_path / "empty.txt").touch()
+    (tmp_path / "hat.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (tmp_path / "bare").mkdir()
     ZipFile(tmp_path / "empty.zip", "w").close()
     shown = run_command("collect", *words.split(), "--into", "photos")
     assert shown.status == 1
     assert message in shown.err
     if not message:
-        assert "which belongs to this machine: refused (--allow-private allows it)" in shown.out
+        assert "127.0.0.1 belongs to this machine: refused (--allow-private allows it)" in shown.out
 
 
 def test_addresses_from_stdin_and_a_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

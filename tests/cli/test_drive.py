@@ -109,7 +109,7 @@ def test_a_service_account_signs_in_with_its_key(server: DriveServer, key: Path,
     assert set(server.asked("consent")) == {"https://www.googleapis.com/auth/drive"}
     assert not config_folder().exists() or not list(config_folder().glob("token*"))
     key.write_text("{}")
-    with pytest.raises(DriveError, match="is not the key of a service account"):
+    with pytest.raises(DriveError, match=r"is not the key of a service account: .*[^.]\. docs/drive"):
         service_credentials("drive", key)
 
 

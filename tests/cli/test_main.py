@@ -76,15 +76,36 @@ def test_wrong_usage_has_status_2(words: str) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ("train photos --epochs many", "Invalid value for '--epochs': must be a valid integer"),
+        ("train photos --minutes many", "Invalid value for '--minutes': must be a valid number"),
+        ("serve --port 99999", "Invalid value for '--port': must be less than or equal to 65535"),
+        ("data fashion", "Invalid value for 'NAME': 'fashion' is not one of 'fashion-mnist', 'clothing-small'."),
+        ("data", "Missing argument 'NAME'. Choose from:\n    fashion-mnist,\n    clothing-small"),
+    ],
+)
+def test_wrong_values_are_named_in_words(words: str, message: str) -> None:
+    assert run_command(*words.split()).err.endswith(f"Error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
         ("check none", "Error: There is no folder none."),
         ("train empty", "Error: No photo below empty"),
         ("split photos --ratios 1/2", "Error: --ratios must look like 70/20/10"),
+        ("predict bar.png --model bar.png", "Error: bar.png is not a bundle: it is a file."),
+        ("predict runs/small", "Error: runs/small is a model, not a folder of photos. Give it by --model runs/small"),
+        ("outfit runs/small/bundle", "Error: runs/small/bundle is a model, not a folder of photos."),
+        ("compare bar.png runs/small", "Error: There is no folder bar.png. Name a run"),
+        ("train photos --model big", "Error: --model must be sequential, quick,"),
+        ("train photos --epochs 0", "Error: --epochs must be between 1 and"),
+        ("tune photos --model big", "Error: --model must be sequential, quick,"),
         ("predict bar.png --model none", "Error: none is not a bundle: there is no such folder."),
         ("evaluate runs", "Error: runs is not a bundle: it has no bundle.json."),
         ("info photos", "Error: photos is not a bundle"),
         ("serve --model none", "Error: none is not a bundle"),
         ("plot photos", "Error: photos is not a run folder"),
-        ("data fashion-mnist --from empty --to fm", "Error: "),
+        ("data fashion-mnist --from empty --to fm", "Error: empty/train-images-idx3-ubyte.gz cannot be read: No such"),
         ("data fashion-mnist --to bar.png/data", "Error: "),
     ],
 )
@@ -101,6 +122,7 @@ def test_an_error_is_one_sentence(place: Path, words: str, message: str) -> None
         (clothes.PhotosError("No photo."), 1, "Error: No photo.\n"),
         (PermissionError(13, "Permission denied", "photos"), 1, "Error: photos: Permission denied. " + CHECK),
         (OSError(28, "No space left", "report.html"), 1, "Error: report.html: No space left. " + CHECK),
+        (FileExistsError(17, "File exists", "drawn"), 1, "Error: drawn: File exists. Name another folder.\n"),
         (OSError("the disk is gone"), 1, "Error: the disk is gone.\n"),
         (KeyboardInterrupt(), 130, "Stopped.\n"),
         (ModuleNotFoundError(name="onnx.helper"), 1, "Error: This command needs the extra 'export'."),

@@ -289,7 +289,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_used(server: Server, ca
 
 def test_private_addresses_are_reached_when_they_are_let_in(tmp_path: Path, server: Server) -> None:
     address = f"http://{OUTSIDE}:{server.server_port}/photo.png"
-    with pytest.raises(DownloadError, match=rf"{OUTSIDE} is {OUTSIDE}, which belongs to this machine: refused"):
+    with pytest.raises(DownloadError, match=rf"^{OUTSIDE} belongs to this machine: refused"):
         Fetcher().get(address)
     result = collect_urls([address], into=tmp_path, label="hat", fetcher=Fetcher(inside=None))
     assert result.new == {"hat": 1}

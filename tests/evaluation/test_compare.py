@@ -90,8 +90,10 @@ def test_one_photo_is_not_many(tmp_path: Path) -> None:
 
 
 def test_folder_without_evaluation_is_refused(two: tuple[Path, Path], tmp_path: Path) -> None:
-    for place in (tmp_path, tmp_path / "none", two[0] / "predictions.csv"):
-        with pytest.raises(RunError, match="has not been evaluated yet"):
+    with pytest.raises(RunError, match="has not been evaluated yet"):
+        clothes.compare(two[0], tmp_path)
+    for place in (tmp_path / "none", two[0] / "predictions.csv"):
+        with pytest.raises(RunError, match=f"There is no folder {place}"):
             clothes.compare(two[0], place)
     (two[1] / "predictions.csv").write_text("photo,label\n1,bar\n")
     with pytest.raises(RunError, match="its columns are not photo, truth"):

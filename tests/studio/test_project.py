@@ -97,7 +97,7 @@ def test_folders_that_cannot_be_a_project_are_refused_with_what_to_do(tmp_path: 
     with pytest.raises(ClothesError, match=r"cannot be a project.*add these photos on its page"):
         Project.open(tmp_path / "loose")
     (tmp_path / "file").write_text("x")
-    with pytest.raises(ClothesError, match=r"Choose|choose"):
+    with pytest.raises(ClothesError, match=r"file is a file, and a project is a folder\. Choose a folder"):
         Project.open(tmp_path / "file")
     assert {path.name for path in tmp_path.iterdir()} == {"loose", "file"}
 

@@ -211,12 +211,19 @@ def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
     names = [name for argument in arguments for name in (_listed() if argument == "-" else [argument])]
     for path in [path for name in names for path in _expand(name)]:
         if os.path.isdir(path):  # noqa: PTH112 - Path's own raises in a locked folder
+            _refuse_model(path)
             photos, others = list_photos(path)
             found += photos
             skipped += others
         else:
             found.append(Path(path))
     return found, skipped
+
+
+def _refuse_model(folder: str) -> None:
+    """Raises PhotosError for a run or a bundle, whose plots are no photos to answer."""
+    if any(os.path.lexists(os.path.join(folder, name)) for name in ("run.json", "bundle.json")):  # noqa: PTH118
+        raise PhotosError(f"{folder} is a model, not a folder of photos. Give it by --model {quote(folder)}")
 
 
 def _listed() -> list[str]:

@@ -9,7 +9,9 @@ from clothes.cli.options import AsJson, ModelOption, require
 from clothes.cli.output import note_photos, show, show_files, show_json
 from clothes.cli.progress import progress_bars
 from clothes.config import QUICK
+from clothes.errors import RunError
 from clothes.report.run_plots import draw_run
+from clothes.system.terminal_text import quote
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -23,7 +25,12 @@ def plot(
 
     Example: clothes plot runs/shirts --format svg
     """
-    show(*draw_run(run, picture_format))
+    if not (drawn := draw_run(run, picture_format)):
+        raise RunError(
+            f"There is nothing to draw: {run} is a quick model without epochs, and has not been evaluated yet. "
+            f"Evaluate it first: clothes evaluate {quote(run)}"
+        )
+    show(*drawn)
 
 
 @app.command()

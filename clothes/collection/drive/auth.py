@@ -62,7 +62,7 @@ def service_credentials(access: Access, key: str | os.PathLike[str]) -> Credenti
         about = read_json(Path(os.path.realpath(key)))
         return service_account.Credentials.from_service_account_info(about, scopes=[_scope(access)])
     except (OSError, ValueError, KeyError, TypeError, GoogleAuthError) as error:
-        reason = getattr(error, "strerror", None) or error
+        reason = str(getattr(error, "strerror", None) or error).rstrip(".")
         raise DriveError(
             f"{key} is not the key of a service account: {reason}. docs/drive.md says how to get one."
         ) from None
