@@ -74,6 +74,8 @@ def main() -> NoReturn:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
+        if "" in sys.argv[1:]:  # it would be the current folder
+            raise typer.BadParameter("an argument is empty. Has a variable of the shell no value?")
         result = app(prog_name="clothes", standalone_mode=False)
         status = result if isinstance(result, int) else 0
         if status == 130:  # Typer caught the Ctrl-C

@@ -6,14 +6,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from clothes.errors import EXTRAS, ClothesError, ConfigError, MissingExtraError, PhotosError
 from clothes.system.csv_files import read_lines
 
-PhotosFolder = Annotated[Path, typer.Argument(metavar="PHOTOS", help="A folder with one folder of photos per class.")]
+T = TypeVar("T", str, Path)
+
+
+def photos_of(folder: T, advice: str = "") -> T:
+    """Returns the folder. Raises PhotosError for a run or a bundle, whose plots and split are no photos."""
+    if any(os.path.lexists(os.path.join(folder, name)) for name in ("run.json", "bundle.json")):  # noqa: PTH118
+        raise PhotosError(f"{folder} is a model, not a folder of photos.{advice or ' Name the photos.'}")
+    return folder
+
+
+PhotosFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PHOTOS",
+        callback=lambda folder: photos_of(folder),
+        help="A folder with one folder of photos per class.",
+    ),
+]
 BundleFolder = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle or a run folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
 ModelOption = Annotated[

@@ -37,7 +37,8 @@ def precision_recall_f1(confusion: np.ndarray) -> list[dict[str, float | int | N
 
 def log_loss(scores: np.ndarray, labels: np.ndarray) -> float:
     """Returns the mean negative log-probability of the true class, in nats."""
-    return float(-np.log(np.maximum(scores[np.arange(len(labels)), labels], 1e-12)).mean())
+    right = np.clip(scores[np.arange(len(labels)), labels], 1e-12, 1)
+    return float(0.0 - np.log(right).mean())  # not -0.0
 
 
 def expected_calibration_error(confidence: np.ndarray, right: np.ndarray, *, bins: int = 10) -> float:

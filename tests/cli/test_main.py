@@ -94,7 +94,9 @@ def test_wrong_values_are_named_in_words(words: str, message: str) -> None:
         ("train empty", "Error: No photo below empty"),
         ("split photos --ratios 1/2", "Error: --ratios must look like 70/20/10"),
         ("predict bar.png --model bar.png", "Error: bar.png is not a bundle: it is a file."),
-        ("predict runs/small", "Error: runs/small is a model, not a folder of photos. Give it by --model runs/small"),
+        ("predict runs/small", "Error: runs/small is a model, not a folder of photos. Give it by --model."),
+        ("train runs/small", "Error: runs/small is a model, not a folder of photos. Name the photos."),
+        ("check runs/small/bundle", "Error: runs/small/bundle is a model, not a folder of photos. Name the photos."),
         ("outfit runs/small/bundle", "Error: runs/small/bundle is a model, not a folder of photos."),
         ("compare bar.png runs/small", "Error: There is no folder bar.png. Name a run"),
         ("train photos --model big", "Error: --model must be sequential, quick,"),
@@ -179,3 +181,10 @@ def test_closed_streams_are_no_error(tmp_path: Path, closed: str) -> None:
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == 1  # no address, no photo
     assert "Traceback" not in done.stderr
+
+
+def test_an_empty_argument_is_not_the_current_folder(place: Path) -> None:
+    for words in (["train", ""], ["check", ""], ["train", "photos", "--out", ""]):
+        shown = run_command(*words)
+        assert (shown.status, shown.out) == (2, "")
+        assert "an argument is empty. Has a variable of the shell no value?" in shown.err

@@ -54,3 +54,9 @@ def test_the_temperature_that_was_applied_is_found() -> None:
     overconfident = metrics.apply_temperature(honest, 1 / 1.8)
     assert metrics.calibrate_temperature(overconfident, labels) == pytest.approx(1.8, rel=0.1)
     assert metrics.calibrate_temperature(honest, labels) == pytest.approx(1.0, rel=0.1)
+
+
+def test_the_loss_of_certain_answers_is_zero_without_a_sign() -> None:
+    scores = np.array([[1.0, 0.0], [0.0, 1.0]], np.float32)
+    assert f"{metrics.log_loss(scores, np.array([0, 1])):.3f}" == "0.000"
+    assert metrics.log_loss(np.full((2, 2), 0.5), np.array([0, 1])) == pytest.approx(np.log(2))

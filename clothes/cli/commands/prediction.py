@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 
 import clothes
-from clothes.cli.options import AsJson, ModelOption, read_list, require
+from clothes.cli.options import AsJson, ModelOption, photos_of, read_list, require
 from clothes.cli.output import note, note_first, note_skipped, show, show_json
 from clothes.cli.progress import Pace, with_progress
 from clothes.cli.signals import hint_if_stopped
@@ -211,19 +211,13 @@ def find_photos(arguments: list[str]) -> "tuple[list[Path], list[Skipped]]":
     names = [name for argument in arguments for name in (_listed() if argument == "-" else [argument])]
     for path in [path for name in names for path in _expand(name)]:
         if os.path.isdir(path):  # noqa: PTH112 - Path's own raises in a locked folder
-            _refuse_model(path)
+            photos_of(path, " Give it by --model.")
             photos, others = list_photos(path)
             found += photos
             skipped += others
         else:
             found.append(Path(path))
     return found, skipped
-
-
-def _refuse_model(folder: str) -> None:
-    """Raises PhotosError for a run or a bundle, whose plots are no photos to answer."""
-    if any(os.path.lexists(os.path.join(folder, name)) for name in ("run.json", "bundle.json")):  # noqa: PTH118
-        raise PhotosError(f"{folder} is a model, not a folder of photos. Give it by --model {quote(folder)}")
 
 
 def _listed() -> list[str]:
