@@ -12,6 +12,7 @@ import typer
 
 from clothes.errors import EXTRAS, ClothesError, ConfigError, MissingExtraError, PhotosError
 from clothes.system.csv_files import read_lines
+from clothes.system.terminal_text import quote
 
 T = TypeVar("T", str, Path)
 
@@ -23,11 +24,19 @@ def photos_of(folder: T, advice: str = "") -> T:
     return folder
 
 
+def _unpacked(folder: Path) -> Path:
+    """Returns the folder. Raises PhotosError for a zip file, with the command that unpacks it."""
+    if folder.suffix.lower() == ".zip" and os.path.isfile(folder):  # noqa: PTH113 - Path's raises in a locked folder
+        unpack = f"clothes collect folder {quote(folder)} --into photos"
+        raise PhotosError(f"{folder} is a zip file. Make a folder of class folders of it: {unpack}")
+    return folder
+
+
 PhotosFolder = Annotated[
     Path,
     typer.Argument(
         metavar="PHOTOS",
-        callback=lambda folder: photos_of(folder),
+        callback=lambda folder: photos_of(_unpacked(folder)),
         help="A folder with one folder of photos per class.",
     ),
 ]

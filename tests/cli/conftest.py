@@ -22,6 +22,7 @@ def _folder_of_commands(tmp_path_factory: pytest.TempPathFactory, run: clothes.R
     draw("square", 2).save(root / "[odd] name.png")
     (root / "page.jpg").write_text("<html>")
     (root / "empty").mkdir()
+    (root / "all.ZIP").touch()
     return root
 
 

@@ -96,6 +96,7 @@ def test_wrong_values_are_named_in_words(words: str, message: str) -> None:
         ("predict bar.png --model bar.png", "Error: bar.png is not a bundle: it is a file."),
         ("predict runs/small", "Error: runs/small is a model, not a folder of photos. Give it by --model."),
         ("train runs/small", "Error: runs/small is a model, not a folder of photos. Name the photos."),
+        ("train all.ZIP", "Error: all.ZIP is a zip file. Make a folder of class folders of it: clothes collect"),
         ("check runs/small/bundle", "Error: runs/small/bundle is a model, not a folder of photos. Name the photos."),
         ("outfit runs/small/bundle", "Error: runs/small/bundle is a model, not a folder of photos."),
         ("compare bar.png runs/small", "Error: There is no folder bar.png. Name a run"),
