@@ -93,7 +93,7 @@ def test_a_killed_pull_continues_where_it_stopped(server: DriveServer, tmp_path:
     process = command(server, "pull", "p", target, before=ANYBODY)
     out, errors = process.communicate()
     assert process.returncode == 0, errors
-    assert re.search(r"fetched +1 files, 2\.1 MB", out)
+    assert re.search(r"fetched +1 file, 2\.1 MB", out)
     assert int(server.asked("media")[0][6:].split("-")[0]) >= 3 * BLOCK
     assert below(target) == {"hat/large.jpg": data}
     assert not (target / ".drive-parts").exists()

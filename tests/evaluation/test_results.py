@@ -62,6 +62,7 @@ def test_error_in_predictions_names_the_line(tmp_path: Path, row: str, reason: s
 def test_hints_name_commands_that_mend_an_evaluation(copy: clothes.Run, tmp_path: Path) -> None:
     """A run is evaluated on its test part, another folder on photos that must be named."""
     away = tmp_path / "on other photos"
+    away.mkdir()
     for folder, photos in ((copy.path, ""), (away, str(copy.photos))):
         for damage in (None, "{"):
             if damage:
