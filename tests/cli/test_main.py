@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,10 @@ def test_wrong_values_are_named_in_words(words: str, message: str) -> None:
         ("compare bar.png runs/small", "Error: There is no folder bar.png. Name a run"),
         ("train photos --model big", "Error: --model must be sequential, quick,"),
         ("train photos --epochs 0", "Error: --epochs must be between 1 and"),
-        ("tune photos --model big", "Error: --model must be sequential, quick,"),
+        pytest.param(
+            *("tune photos --model big", "Error: --model must be sequential, quick,"),
+            marks=pytest.mark.skipif(not find_spec("optuna"), reason="tuning needs the extra 'tune'"),
+        ),
         ("predict bar.png --model none", "Error: none is not a bundle: there is no such folder."),
         ("evaluate runs", "Error: runs is not a bundle: it has no bundle.json."),
         ("info photos", "Error: photos is not a bundle"),
