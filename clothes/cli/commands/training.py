@@ -204,7 +204,10 @@ def render_quick_training(run: "clothes.Run") -> None:
     if validation := metrics.get("validation"):
         show(f"Validation accuracy {_accuracy(validation)}.")
     if held_out := metrics.get("cross-validation"):
-        show(f"Cross-validated accuracy {_accuracy(held_out)}, held out in turn.")
+        show(
+            f"Cross-validated accuracy {_accuracy(held_out)}.",
+            "Each photo was predicted by a model that did not learn from it.",
+        )
     if not metrics:
         show("No accuracy: that takes two train photos of a class that are no near-duplicates.")
 
